@@ -1,0 +1,22 @@
+# culvert_layer(tunnel_mux SOURCES a.cc b.cc LAYERS tunnel_base LIBRARIES PkgConfig::UV)
+#   SOURCES    files of this folder
+#   LAYERS     the layers below that this one may call
+#   LIBRARIES  third-party libraries, not passed on to the layers above
+function(culvert_layer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LAYERS;LIBRARIES" ${ARGN})
+  add_library(culvert_${name} STATIC ${ARG_SOURCES})
+  list(TRANSFORM ARG_LAYERS PREPEND culvert_)
+  target_link_libraries(culvert_${name} PUBLIC culvert_options ${ARG_LAYERS})
+  target_link_libraries(culvert_${name} PUBLIC ${ARG_LIBRARIES})
+endfunction()
+
+# culvert_test(mux_test SOURCES mux_test.cc LAYERS tunnel_mux): a GoogleTest program.
+function(culvert_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LAYERS;LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
+  list(TRANSFORM ARG_LAYERS PREPEND culvert_)
+  target_link_libraries(${name} PRIVATE culvert_options ${ARG_LAYERS} ${ARG_LIBRARIES}
+                        GTest::gtest_main GTest::gmock)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+endfunction()
