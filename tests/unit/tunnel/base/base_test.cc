@@ -1,0 +1,102 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tunnel/base/address.h"
+#include "tunnel/base/byte_codec.h"
+#include "tunnel/base/byte_queue.h"
+#include "tunnel/base/log.h"
+#include "tunnel/base/result.h"
+
+namespace culvert {
+namespace {
+
+TEST(ByteQueue, IsAFifoUnderRandomUseAndHoldsNothingWhenReleased) {
+  std::mt19937 rng(1);
+  ByteQueue queue;
+  ByteVector model;
+  for (int i = 0; i < 20'000; ++i) {
+    if (rng() % 2 == 0) {
+      ByteVector data(rng() % 300);
+      for (auto& b : data) b = static_cast<std::byte>(rng());
+      queue.append(data);
+      append(model, data);
+    } else {
+      const auto count = rng() % (model.size() + 1);
+      queue.pop(count);
+      model.erase(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+    ASSERT_TRUE(std::equal(model.begin(), model.end(), queue.peek().begin(), queue.peek().end()));
+  }
+  queue.pop(queue.size());
+  queue.release_if_empty();
+  EXPECT_EQ(queue.capacity(), 0u);
+}
+
+TEST(Reader, StaysFailedAfterAShortRead) {
+  const auto raw = from_hex("0102 03");
+  Reader in(raw);
+  EXPECT_EQ(in.u16(), 0x0102);
+  EXPECT_EQ(in.u16(), 0);
+  EXPECT_EQ(in.u8(), 0) << "one octet is left, but the failure sticks";
+  EXPECT_FALSE(in.ok());
+}
+
+TEST(Hex, RoundTripsAndRefusesWhatIsNotHex) {
+  EXPECT_EQ(to_hex(from_hex("00 ff 7A")), "00ff7a");
+  EXPECT_TRUE(from_hex("0").empty());
+  EXPECT_TRUE(from_hex("zz").empty());
+}
+
+TEST(IpAddress, CanonicalFormIsWhatAPacketWouldReach) {
+  const auto canonical = [](std::string_view text) {
+    return IpAddress::parse(text)->canonical().to_string();
+  };
+  EXPECT_EQ(canonical("::ffff:127.0.0.1"), "127.0.0.1");
+  EXPECT_EQ(canonical("::127.0.0.1"), "127.0.0.1");
+  EXPECT_EQ(canonical("2002:7f00:1::1"), "127.0.0.1");
+  EXPECT_EQ(canonical("64:ff9b::a00:1"), "10.0.0.1");
+  EXPECT_EQ(canonical("2001:0:53aa:64c:0:0:f5ff:fffe"), "10.0.0.1");
+  EXPECT_EQ(canonical("::1"), "::1");
+  EXPECT_EQ(canonical("::"), "::");
+  EXPECT_EQ(canonical("2001:db8::1"), "2001:db8::1");
+}
+
+TEST(IpAddress, ParsingIsStrict) {
+  for (const auto* text : {"127.1", "0x7f.0.0.1", "1.2.3.4 ", "1.2.3.4:80", "localhost", "",
+                           "fe80::1%eth0", "01.2.3.4"})
+    EXPECT_FALSE(IpAddress::parse(text)) << text;
+}
+
+TEST(IpPrefix, ContainsWhatItShould) {
+  const auto prefix = *IpPrefix::parse("127.64.0.0/10");
+  EXPECT_TRUE(prefix.contains(*IpAddress::parse("127.127.255.255")));
+  EXPECT_FALSE(prefix.contains(*IpAddress::parse("127.128.0.0")));
+  EXPECT_FALSE(prefix.contains(*IpAddress::parse("::ffff:127.64.0.1")));
+  EXPECT_TRUE(IpPrefix::parse("::/0")->contains(*IpAddress::parse("2001:db8::1")));
+  EXPECT_FALSE(IpPrefix::parse("10.0.0.0/33"));
+  EXPECT_FALSE(IpPrefix::parse("10.0.0.0/"));
+}
+
+TEST(HostPort, ParsesNamesAndBothFamilies) {
+  EXPECT_EQ(*HostPort::parse("example.net:443"), (HostPort{"example.net", 443}));
+  EXPECT_EQ(*HostPort::parse("[2001:db8::1]:80"), (HostPort{"2001:db8::1", 80}));
+  EXPECT_EQ(*HostPort::parse("example.net", 443), (HostPort{"example.net", 443}));
+  for (const auto* text : {"", ":80", "host:", "host:0", "host:65536", "host:http", "::1:80",
+                           "[::1", "[::1]x", "host"})
+    EXPECT_FALSE(HostPort::parse(text)) << text;
+}
+
+TEST(Log, APeersTextCannotForgeAFieldOrALine) {
+  EXPECT_EQ(log::format(log::Level::kInfo, "session", {{"why", "a b\n\"x\" k=v"}, {"port", 80}}),
+            "info session why=\"a b\\x0a\\\"x\\\" k=v\" port=80");
+}
+
+TEST(ErrorCode, SurvivesTheWayToErrnoAndBackWhereErrnoCanTell) {
+  for (const auto code : {ErrorCode::kRefused, ErrorCode::kHostUnreachable,
+                          ErrorCode::kNetworkUnreachable, ErrorCode::kTimedOut, ErrorCode::kReset})
+    EXPECT_EQ(from_errno(to_errno(code)), code);
+}
+
+}  // namespace
+}  // namespace culvert
