@@ -1,0 +1,115 @@
+#include "tunnel/loop/loop.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "tunnel/loop/tcp_dial.h"
+#include "tunnel/loop/tcp_listener.h"
+
+namespace culvert::loop {
+namespace {
+
+struct Counter final : Deferred {
+  using Deferred::Deferred;
+  void run_deferred() override {
+    ++runs;
+    if (again) {
+      again = false;
+      schedule();
+    }
+    if (victim != nullptr) victim->reset();
+  }
+  int runs = 0;
+  bool again = false;
+  std::optional<Counter>* victim = nullptr;
+};
+
+struct Sink final : Timer::Listener, TcpListener::Listener, TcpDial::Listener {
+  void on_timer(Timer&) override {
+    ++fired;
+    timer.reset();
+  }
+  void on_accepted(UniqueFd fd, const SocketAddress&) override { accepted = std::move(fd); }
+  void on_dialled(TcpDial&, UniqueFd fd, int e) override {
+    dialled = std::move(fd);
+    error = e;
+    dial.reset();
+  }
+  std::optional<Timer> timer;
+  std::optional<TcpDial> dial;
+  UniqueFd accepted, dialled;
+  int fired = 0, error = -1;
+};
+
+TEST(Deferred, RunsOnceBeforeTheLoopSleepsHoweverOftenItWasScheduled) {
+  Loop loop;
+  Sink sink;
+  sink.timer.emplace(loop, sink);
+  sink.timer->start(std::chrono::hours{1});  // libuv turns only while something is alive
+  Counter counter(loop);
+  counter.schedule();
+  counter.schedule();
+  uv_run(loop.uv(), UV_RUN_NOWAIT);
+  EXPECT_EQ(counter.runs, 1);
+  uv_run(loop.uv(), UV_RUN_NOWAIT);
+  EXPECT_EQ(counter.runs, 1);
+}
+
+TEST(Deferred, MayScheduleItselfAgainAndDestroyOthers) {
+  Loop loop;
+  Sink sink;
+  sink.timer.emplace(loop, sink);
+  sink.timer->start(std::chrono::hours{1});
+  std::optional<Counter> victim(loop);
+  Counter killer(loop);
+  killer.again = true;
+  killer.victim = &victim;
+  victim->schedule();
+  killer.schedule();
+  uv_run(loop.uv(), UV_RUN_NOWAIT);
+  EXPECT_EQ(killer.runs, 2);
+  EXPECT_FALSE(victim);
+}
+
+TEST(Timer, MayBeDestroyedInItsOwnCallback) {
+  Loop loop;
+  Sink sink;
+  sink.timer.emplace(loop, sink);
+  sink.timer->start(std::chrono::milliseconds{1});
+  loop.run();
+  EXPECT_EQ(sink.fired, 1);
+}
+
+TEST(TcpDial, ConnectsOrTellsTheTrueErrno) {
+  Loop loop;
+  Sink sink;
+  std::uint16_t port = 0;
+  {
+    TcpListener listener(loop, sink);
+    ASSERT_TRUE(listener.listen({IpAddress::v4(0x7f000001), 0}));
+    port = listener.address().port;
+    sink.dial.emplace(loop, listener.address(), std::chrono::seconds{5}, sink);
+    for (int i = 0; i < 1000 && (sink.error < 0 || !sink.accepted); ++i) loop.run_once();
+    EXPECT_EQ(sink.error, 0);
+    EXPECT_TRUE(sink.dialled && sink.accepted);
+  }
+  sink.error = -1;
+  sink.dial.emplace(loop, SocketAddress{IpAddress::v4(0x7f000001), port}, std::chrono::seconds{5},
+                    sink);
+  for (int i = 0; i < 1000 && sink.error < 0; ++i) loop.run_once();
+  EXPECT_EQ(sink.error, ECONNREFUSED);
+}
+
+TEST(TcpListener, NamesTheAddressItCannotBind) {
+  Loop loop;
+  Sink sink;
+  TcpListener first(loop, sink), second(loop, sink);
+  ASSERT_TRUE(first.listen({IpAddress::v4(0x7f000001), 0}));
+  const auto failed = second.listen(first.address());
+  ASSERT_FALSE(failed);
+  EXPECT_NE(failed.error().detail.find(first.address().to_string()), std::string::npos);
+}
+
+}  // namespace
+}  // namespace culvert::loop

@@ -1,0 +1,58 @@
+#include "tunnel/loop/loop.h"
+
+#include <cassert>
+#include <new>
+
+namespace culvert::loop {
+
+void Deferred::schedule() {
+  if (link_ != nullptr) return;
+  next_ = loop_.first_;
+  if (next_ != nullptr) next_->link_ = &next_;
+  loop_.first_ = this;
+  link_ = &loop_.first_;
+}
+
+Deferred::~Deferred() {
+  if (link_ == nullptr) return;
+  *link_ = next_;
+  if (next_ != nullptr) next_->link_ = link_;
+}
+
+Loop::Loop() {
+  if (uv_loop_init(&uv_) != 0) throw std::bad_alloc();
+  prepare_ = make_handle<uv_prepare_t>(this, uv_prepare_init, &uv_);
+  uv_prepare_start(prepare_.get(), &Loop::on_prepare);
+  uv_unref(reinterpret_cast<uv_handle_t*>(prepare_.get()));
+}
+
+Loop::~Loop() {
+  prepare_.reset();
+  uv_run(&uv_, UV_RUN_DEFAULT);  // close callbacks
+  [[maybe_unused]] const int leaked = uv_loop_close(&uv_);
+  assert(leaked == 0 && "a handle outlived its loop");
+}
+
+TimePoint Loop::now() const { return TimePoint{std::chrono::milliseconds{uv_now(&uv_)}}; }
+
+UnixTime Loop::wall_clock() {
+  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+}
+
+void Loop::on_prepare(uv_prepare_t* handle) {
+  if (auto* self = static_cast<Loop*>(handle->data)) self->run_all_deferred();
+}
+
+// Work may schedule more work, and may destroy other Deferreds: so always take the first.
+void Loop::run_all_deferred() {
+  while (first_ != nullptr) {
+    Deferred* const work = first_;
+    first_ = work->next_;
+    if (first_ != nullptr) first_->link_ = &first_;
+    work->next_ = nullptr;
+    work->link_ = nullptr;
+    work->run_deferred();
+  }
+}
+
+}  // namespace culvert::loop

@@ -1,0 +1,58 @@
+// tunnel/loop/loop.h: the event loop of one thread. Knows nothing of sockets or protocols.
+#pragma once
+#include <uv.h>
+
+#include "tunnel/base/time.h"
+#include "tunnel/loop/handle.h"
+
+namespace culvert::loop {
+
+class Loop;
+
+// Work to be done once, before the loop sleeps again, however often it was asked for: an owner
+// that is a Deferred gathers all output of a turn and sends it in one system call.
+class Deferred {
+ public:
+  explicit Deferred(Loop& loop) : loop_(loop) {}
+  Deferred(const Deferred&) = delete;
+  Deferred& operator=(const Deferred&) = delete;
+  void schedule();  // no effect if scheduled already
+
+ protected:
+  virtual ~Deferred();
+
+ private:
+  friend class Loop;
+  virtual void run_deferred() = 0;
+  Loop& loop_;
+  Deferred* next_ = nullptr;
+  Deferred** link_ = nullptr;  // null: not scheduled
+};
+
+// Destroying the loop runs until every handle is closed and asserts that none leaked.
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  uv_loop_t* uv() { return &uv_; }
+  void run() { uv_run(&uv_, UV_RUN_DEFAULT); }
+  void run_once() { uv_run(&uv_, UV_RUN_ONCE); }
+  void stop() { uv_stop(&uv_); }
+  TimePoint now() const;  // of this turn, in milliseconds: cheap, for deadlines
+  static TimePoint precise_now() { return TimePoint{Duration{uv_hrtime()}}; }  // same clock
+  static UnixTime wall_clock();
+
+ private:
+  friend class Deferred;
+  void run_all_deferred();
+  static void on_prepare(uv_prepare_t* handle);
+
+  uv_loop_t uv_;
+  Handle<uv_prepare_t> prepare_;
+  Deferred* first_ = nullptr;
+};
+
+}  // namespace culvert::loop

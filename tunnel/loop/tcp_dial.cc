@@ -1,0 +1,53 @@
+#include "tunnel/loop/tcp_dial.h"
+
+#include <cerrno>
+
+namespace culvert::loop {
+
+TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
+                 const std::optional<SocketAddress>& from)
+    : to_(to), listener_(listener), timer_(loop, *this) {
+  sockaddr_storage address{};
+  const auto length = to.fill(address);
+  fd_.reset(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  int error = fd_ ? 0 : errno;
+  if (error == 0 && from) {
+    const int on = 1;
+    setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    // The kernel then chooses the port in connect(): one per destination instead of one for all.
+    if (from->port == 0) setsockopt(fd_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    sockaddr_storage source{};
+    const auto source_length = from->fill(source);
+    if (::bind(fd_.get(), reinterpret_cast<sockaddr*>(&source), source_length) != 0) error = errno;
+  }
+  if (error == 0 && ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
+      errno != EINPROGRESS)
+    error = errno;
+  early_error_ = error;
+  if (error != 0) {
+    timer_.start(Duration::zero());
+    return;
+  }
+  watch_.emplace(loop, fd_.get(), static_cast<FdWatch::Listener&>(*this));
+  watch_->start(/*readable=*/false, /*writable=*/true);
+  timer_.start(limit);
+}
+
+void TcpDial::on_fd_ready(FdWatch&, bool, bool) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  finish(error);
+}
+
+void TcpDial::on_timer(Timer&) { finish(early_error_ != 0 ? early_error_ : ETIMEDOUT); }
+
+void TcpDial::finish(int error) {
+  timer_.stop();
+  watch_.reset();
+  auto fd = std::move(fd_);
+  if (error != 0) fd.reset();
+  listener_.on_dialled(*this, std::move(fd), error);
+}
+
+}  // namespace culvert::loop

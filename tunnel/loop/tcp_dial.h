@@ -1,0 +1,41 @@
+// tunnel/loop/tcp_dial.h: one attempt to connect to one address, with a deadline.
+#pragma once
+#include <optional>
+
+#include "tunnel/base/address.h"
+#include "tunnel/base/unique_fd.h"
+#include "tunnel/loop/fd_watch.h"
+#include "tunnel/loop/timer.h"
+
+namespace culvert::loop {
+
+class TcpDial final : private FdWatch::Listener, private Timer::Listener {
+ public:
+  class Listener {
+   public:
+    // `error` is 0 and `fd` connected, or an errno value (ETIMEDOUT when the deadline passed).
+    // Called once, never from inside the constructor; may destroy the dial.
+    virtual void on_dialled(TcpDial& dial, UniqueFd fd, int error) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
+          const std::optional<SocketAddress>& from = std::nullopt);
+  const SocketAddress& to() const { return to_; }
+
+ private:
+  void on_fd_ready(FdWatch& watch, bool readable, bool writable) override;
+  void on_timer(Timer& timer) override;
+  void finish(int error);
+
+  SocketAddress to_;
+  Listener& listener_;
+  UniqueFd fd_;
+  std::optional<FdWatch> watch_;
+  Timer timer_;
+  int early_error_ = 0;
+};
+
+}  // namespace culvert::loop

@@ -1,0 +1,53 @@
+#include "tunnel/loop/tcp_listener.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace culvert::loop {
+
+TcpListener::TcpListener(Loop& loop, Listener& listener)
+    : loop_(loop), listener_(listener), retry_(loop, *this) {}
+
+Result<void> TcpListener::listen(const SocketAddress& at) {
+  sockaddr_storage address{};
+  auto length = at.fill(address);
+  const auto failed = [&](const char* what) {
+    const int error = errno;
+    return fail(from_errno(error),
+                "cannot " + std::string(what) + " " + at.to_string() + ": " + std::strerror(error));
+  };
+  UniqueFd fd(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return failed("make a socket for");
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return failed("bind");
+  if (::listen(fd.get(), 4096) != 0) return failed("listen on");
+  length = sizeof address;
+  getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  address_ = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
+  fd_ = std::move(fd);
+  watch_.emplace(loop_, fd_.get(), static_cast<FdWatch::Listener&>(*this));
+  watch_->start(/*readable=*/true, /*writable=*/false);
+  return {};
+}
+
+void TcpListener::on_fd_ready(FdWatch&, bool, bool) {
+  for (int batch = 0; batch < 64; ++batch) {  // bounded: others must get their turn
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd) {
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        watch_->start(false, false);
+        retry_.start(std::chrono::milliseconds{100});
+      }
+      return;
+    }
+    listener_.on_accepted(std::move(fd), SocketAddress::from(reinterpret_cast<sockaddr*>(&peer)));
+  }
+}
+
+void TcpListener::on_timer(Timer&) { watch_->start(/*readable=*/true, /*writable=*/false); }
+
+}  // namespace culvert::loop

@@ -1,0 +1,38 @@
+// tunnel/loop/tcp_listener.h: a listening TCP socket.
+#pragma once
+#include <optional>
+
+#include "tunnel/base/address.h"
+#include "tunnel/base/unique_fd.h"
+#include "tunnel/loop/fd_watch.h"
+#include "tunnel/loop/timer.h"
+
+namespace culvert::loop {
+
+class TcpListener final : private FdWatch::Listener, private Timer::Listener {
+ public:
+  class Listener {
+   public:
+    virtual void on_accepted(UniqueFd fd, const SocketAddress& peer) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  TcpListener(Loop& loop, Listener& listener);
+  Result<void> listen(const SocketAddress& at);  // port 0: the kernel chooses
+  const SocketAddress& address() const { return address_; }
+
+ private:
+  void on_fd_ready(FdWatch& watch, bool readable, bool writable) override;
+  void on_timer(Timer& timer) override;
+
+  Loop& loop_;
+  Listener& listener_;
+  UniqueFd fd_;
+  std::optional<FdWatch> watch_;
+  Timer retry_;  // after descriptors ran out: a readable listener would otherwise spin
+  SocketAddress address_;
+};
+
+}  // namespace culvert::loop
