@@ -1,0 +1,50 @@
+#include "tunnel/crypto/aead.h"
+
+#include <sodium.h>
+
+#include <cassert>
+
+#include "tunnel/crypto/aead_engine.h"
+
+namespace culvert::crypto {
+
+bool hardware_aes() { return ipsec_mb_has_hardware_aes() || sodium_has_hardware_aes(); }
+
+bool is_supported(AeadAlgorithm algorithm) {
+  switch (algorithm) {
+    case AeadAlgorithm::kAes256Gcm: return hardware_aes();
+    case AeadAlgorithm::kChaCha20Poly1305: return true;
+  }
+  return false;  // a number off the wire
+}
+
+std::vector<AeadAlgorithm> preferred_algorithms() {
+  if (hardware_aes()) return {AeadAlgorithm::kAes256Gcm, AeadAlgorithm::kChaCha20Poly1305};
+  return {AeadAlgorithm::kChaCha20Poly1305};
+}
+
+AeadKey::AeadKey(std::unique_ptr<const AeadEngine> engine) : engine_(std::move(engine)) {}
+AeadKey::AeadKey(AeadKey&&) noexcept = default;
+AeadKey& AeadKey::operator=(AeadKey&&) noexcept = default;
+AeadKey::~AeadKey() = default;
+
+AeadKey AeadKey::make(AeadAlgorithm algorithm, std::span<const std::byte, 32> key) {
+  auto engine = make_ipsec_mb_engine(algorithm, key);
+  if (!engine) engine = make_sodium_engine(algorithm, key);
+  assert(engine);  // is_supported() was not asked
+  return AeadKey(std::move(engine));
+}
+
+void AeadKey::seal(std::uint64_t counter, Bytes aad, MutableBytes text,
+                   std::span<std::byte, kAeadTagSize> tag) const {
+  engine_->seal(counter, aad, text, tag);
+}
+
+bool AeadKey::open(std::uint64_t counter, Bytes aad, MutableBytes text, Bytes tag) const {
+  if (tag.size() == kAeadTagSize && engine_->open(counter, aad, text, tag.first<kAeadTagSize>()))
+    return true;
+  sodium_memzero(text.data(), text.size());
+  return false;
+}
+
+}  // namespace culvert::crypto
