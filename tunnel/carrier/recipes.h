@@ -1,0 +1,22 @@
+// tunnel/carrier/recipes.h: the table of carriers. Policy (which to try, in what order, through
+// which proxy) is the route picker's; making the layers is carrier_dial.cc's.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace culvert::carrier {
+
+enum class LayerKind : std::uint8_t { kTls };
+
+struct Recipe {
+  std::string_view name;              // in configuration, status and logs: "direct", "tls"
+  std::string_view title;             // for people
+  std::span<const LayerKind> layers;  // from below to above; empty: the TCP connection itself
+  std::uint16_t default_port;         // of the service, where its address names none
+};
+
+std::span<const Recipe> all_recipes();
+const Recipe* find_recipe(std::string_view name);  // nullptr: there is none of that name
+
+}  // namespace culvert::carrier
