@@ -1,0 +1,45 @@
+// Frames of a hostile peer against a mux with live streams, in both roles.
+#include "tunnel/mux/mux.h"
+
+using culvert::Bytes;
+using culvert::mux::Mux;
+using culvert::mux::Role;
+
+namespace {
+
+void drain(Mux& mux) {
+  while (const auto event = mux.next_event()) {
+    using Kind = culvert::mux::Event::Kind;
+    if (event->kind == Kind::kOpened) mux.accept(event->stream);
+    if (event->kind == Kind::kReadable && mux.knows(event->stream)) {
+      mux.consumed(event->stream, mux.readable(event->stream).size());
+      if (mux.knows(event->stream) && mux.at_end(event->stream)) mux.end_taken(event->stream);
+    }
+  }
+}
+
+void run(Role role, Bytes input) {
+  Mux mux(role, {.streams = 8, .unaccepted = 4});
+  const auto own = *mux.open(culvert::as_bytes("target"));
+  mux.write(own, culvert::ByteVector(100));
+  std::byte out[4096];
+  // Records of up to 255 octets, each followed by what the owner and the carrier would do.
+  while (!input.empty()) {
+    const auto length =
+        std::min<std::size_t>(std::to_integer<std::size_t>(input[0]), input.size() - 1);
+    if (!mux.receive(input.subspan(1, length), culvert::TimePoint{})) return;
+    input = input.subspan(1 + length);
+    if (length % 2 == 0) drain(mux);
+    if (length % 3 == 0) mux.fill(out, sizeof out);
+  }
+  drain(mux);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto input = std::as_bytes(std::span{data, size});
+  run(Role::kInitiator, input);
+  run(Role::kResponder, input);
+  return 0;
+}

@@ -1,0 +1,259 @@
+// What the owner of the streams calls; mux_receive.cc and mux_fill.cc face the session.
+#include "tunnel/mux/mux.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace culvert::mux {
+namespace {
+
+constexpr std::uint64_t kFloor = 256 * 1024;
+constexpr auto kPause = std::chrono::seconds{1};
+constexpr auto kActivityEpoch = std::chrono::milliseconds{100};
+
+}  // namespace
+
+Mux::Mux(Role role, Limits limits)
+    : role_(role), limits_(limits), next_local_(role == Role::kInitiator ? 1 : 2) {
+  add(kControlStream).accepted = true;
+}
+
+Stream& Mux::find(StreamId stream) { return *streams_.at(stream); }
+const Stream& Mux::find(StreamId stream) const { return *streams_.at(stream); }
+
+Stream* Mux::lookup(StreamId stream) {
+  const auto found = streams_.find(stream);
+  return found == streams_.end() ? nullptr : found->second.get();
+}
+
+Stream& Mux::add(StreamId stream) {
+  return *streams_.emplace(stream, std::make_unique<Stream>(stream)).first->second;
+}
+
+void Mux::forget(StreamId stream) {
+  const auto found = streams_.find(stream);
+  assert(found != streams_.end() && stream != kControlStream);
+  granted_ -= found->second->receive.window - kInitialWindow;
+  if (!found->second->opened_here && !found->second->accepted) --unaccepted_;
+  streams_.erase(found);
+}
+
+bool Mux::opened_by_us(StreamId stream) const {
+  const bool odd = (static_cast<std::uint32_t>(stream) & 1) != 0;
+  return odd == (role_ == Role::kInitiator);
+}
+
+bool Mux::was_opened(StreamId stream) const {
+  const auto id = static_cast<std::uint32_t>(stream);
+  return stream == kControlStream || (opened_by_us(stream) ? id < next_local_ : id <= last_remote_);
+}
+
+Result<StreamId> Mux::open(Bytes target) {
+  assert(target.size() <= kMaxTarget);
+  if (streams_.size() > limits_.streams)
+    return fail(ErrorCode::kExhausted, "this session has " + std::to_string(limits_.streams) +
+                                           " streams open already; close some and try again");
+  if (next_local_ > 0xffff'fff0u)
+    return fail(ErrorCode::kExhausted,
+                "this session has used up its stream ids; it must be renewed");
+  const StreamId id{next_local_};
+  next_local_ += 2;
+  auto& stream = add(id);
+  stream.opened_here = stream.open_unsent = true;
+  append(stream.target, target);
+  schedule(stream);
+  return id;
+}
+
+void Mux::accept(StreamId id) {
+  auto& stream = find(id);
+  assert(!stream.opened_here && !stream.accepted);
+  stream.accepted = stream.tell_accepted = true;
+  stream.target = {};
+  --unaccepted_;
+  window_due(stream, /*lazy=*/false);
+}
+
+std::size_t Mux::room(StreamId id) const { return find(id).send.room(); }
+
+std::size_t Mux::write(StreamId id, Bytes data) {
+  auto& stream = find(id);
+  const auto taken = std::min(data.size(), stream.send.room());
+  if (taken < data.size()) stream.send.owner_waits = true;
+  stream.send.log.append(data.first(taken));
+  schedule(stream);
+  return taken;
+}
+
+MutableBytes Mux::prepare_write(StreamId id, std::size_t at_most) {
+  auto& half = find(id).send;
+  const auto count = std::min(at_most, half.room());
+  return count == 0 ? MutableBytes{} : half.log.prepare(count).first(count);
+}
+
+void Mux::wrote(StreamId id, std::size_t count) {
+  auto& stream = find(id);
+  assert(count <= stream.send.room());
+  stream.send.log.commit(count);
+  schedule(stream);
+}
+
+void Mux::want_writable(StreamId id) { find(id).send.owner_waits = true; }
+
+void Mux::finish(StreamId id) {
+  auto& stream = find(id);
+  assert(id != kControlStream);
+  if (stream.send.finished) return;
+  stream.send.finished = true;
+  schedule(stream);
+}
+
+void Mux::reset(StreamId id, ErrorCode code, std::string_view reason) {
+  const auto& stream = find(id);
+  // An OPEN that never left needs no RESET: the peer does not know the stream.
+  if (!stream.open_unsent && stream.reset == ErrorCode::kNone) put_reset(id, code, reason);
+  forget(id);
+}
+
+void Mux::put_reset(StreamId id, ErrorCode code, std::string_view reason) {
+  resets_.push_back({id, code == ErrorCode::kNone ? ErrorCode::kReset : code,
+                     std::string(reason.substr(0, kMaxReason))});
+}
+
+Bytes Mux::target(StreamId id) const { return find(id).target; }
+Bytes Mux::readable(StreamId id) const { return find(id).receive.queue.peek(); }
+
+bool Mux::at_end(StreamId id) const {
+  const auto& half = find(id).receive;
+  return half.ended && half.queue.empty();
+}
+
+void Mux::consumed(StreamId id, std::size_t count) {
+  auto& stream = find(id);
+  auto& half = stream.receive;
+  half.queue.pop(count);
+  half.queue.release_if_empty();
+  if (stream.reset != ErrorCode::kNone) {
+    if (half.queue.empty()) report_reset(stream);
+    return;
+  }
+  if (half.ended) return;  // nothing more may come: no credit is needed
+  tune_window(stream);
+  const auto limit = half.consumed() + half.window;
+  if (limit > half.limit && limit - half.limit >= half.window / 4) {
+    half.limit = limit;
+    window_due(stream, /*lazy=*/false);
+  }
+}
+
+void Mux::end_taken(StreamId id) {
+  auto& stream = find(id);
+  stream.receive.end_taken = true;
+  maybe_done(stream);
+}
+
+std::size_t Mux::active_streams(Stream& stream) {
+  const auto epoch = static_cast<std::uint64_t>(now_.time_since_epoch() / kActivityEpoch) + 1;
+  if (epoch != activity_epoch_) {
+    active_before_ = epoch == activity_epoch_ + 1 ? active_now_ : 0;
+    active_now_ = 0;
+    activity_epoch_ = epoch;
+  }
+  if (stream.active_epoch != epoch) {
+    stream.active_epoch = epoch;
+    ++active_now_;
+  }
+  return std::max(active_now_, active_before_);
+}
+
+// BDP rule (measured: 170 x a fixed 256 KiB window at 50 ms): twice what the owner consumes in a
+// round trip, and a floor so that a fast local pair is not held up by wake-ups. Never more than an
+// equal share of the session's budget: whoever grew first would starve the others (measured: the
+// slowest of 100 streams got a quarter of the fastest). Credit once given is not taken back.
+void Mux::tune_window(Stream& stream) {
+  auto& half = stream.receive;
+  const auto active = active_streams(stream);
+  const auto elapsed = now_ - stream.measured_at;
+  if (half.consumed() < kInitialWindow || elapsed < round_trip_) return;
+  const auto moved = half.consumed() - stream.measured_from;
+  stream.measured_from = half.consumed();
+  stream.measured_at = now_;
+  if (elapsed > kPause) return;  // not a rate
+  const auto rate = static_cast<double>(moved) / static_cast<double>(elapsed.count());
+  const auto in_flight =
+      static_cast<std::uint64_t>(2 * rate * static_cast<double>(round_trip_.count()));
+  const auto share = kInitialWindow + limits_.receive_budget / active;
+  const auto wanted = std::min<std::uint64_t>({in_flight + kFloor, share, limits_.max_window});
+  granted_ -= half.window - kInitialWindow;
+  const auto left = limits_.receive_budget - std::min(granted_, limits_.receive_budget);
+  if (wanted > half.window || half.window > share)
+    half.window = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(std::max(wanted, kInitialWindow), kInitialWindow + left));
+  granted_ += half.window - kInitialWindow;
+}
+
+void Mux::schedule(Stream& stream) {
+  if (stream.scheduled || !(stream.open_unsent || stream.send.can_send())) return;
+  stream.scheduled = true;
+  fresh_.push_back(stream.id);
+}
+
+void Mux::reschedule(Stream& stream) {
+  if (stream.scheduled || !stream.send.can_send()) return;
+  stream.scheduled = true;
+  busy_.push_back(stream.id);
+}
+
+void Mux::window_due(Stream& stream, bool lazy) {
+  if (stream.window_due) {
+    if (!lazy) windows_.push_back(stream.id);  // promoted; the lazy entry finds nothing to do
+    return;
+  }
+  stream.window_due = true;
+  (lazy ? lazy_windows_ : windows_).push_back(stream.id);
+}
+
+void Mux::announce_readable(Stream& stream) {
+  if (stream.readable_announced) return;
+  stream.readable_announced = true;
+  events_.push_back({Event::Kind::kReadable, stream.id});
+}
+
+void Mux::maybe_done(Stream& stream) {
+  if (!stream.done() || stream.id == kControlStream) return;
+  // The peer still waits for the acknowledgement of its last octet.
+  if (stream.receive.told_received < stream.receive.acknowledgement()) {
+    window_due(stream, /*lazy=*/false);
+    return;
+  }
+  const auto id = stream.id;
+  forget(id);
+  events_.push_back({Event::Kind::kDone, id});
+}
+
+void Mux::report_reset(Stream& stream) {
+  // Forgotten when the owner takes the event: until then it may still ask about the stream.
+  events_.push_back({Event::Kind::kReset, stream.id, stream.reset});
+}
+
+std::optional<Event> Mux::next_event() {
+  while (!events_.empty()) {
+    const auto event = events_.front();
+    events_.pop_front();
+    if (event.kind == Event::Kind::kDone) return event;
+    auto* stream = lookup(event.stream);
+    if (stream == nullptr) continue;  // reset by the owner or done since
+    if (event.kind == Event::Kind::kReset) forget(event.stream);
+    if (event.kind == Event::Kind::kReadable) stream->readable_announced = false;
+    return event;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> Mux::take_pong() { return std::exchange(pong_, std::nullopt); }
+
+void Mux::acknowledge_now() {
+  for (const auto id : std::exchange(lazy_windows_, {})) windows_.push_back(id);
+}
+
+}  // namespace culvert::mux

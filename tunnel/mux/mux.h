@@ -1,0 +1,139 @@
+// tunnel/mux/mux.h: many byte streams over the records of one session (PROTOCOL.md section 5).
+//
+// Does no I/O and reads no clock. Knows nothing of carriers, sealing, or what a stream's target
+// means. The owner feeds it opened records, takes events until there are none, and lets it fill
+// outgoing records.
+//
+// Memory: a stream holds at most its window (64 KiB at first, grown by measured bandwidth times
+// round trip, all streams together within Limits::receive_budget) of received bytes that the owner
+// has not consumed, 256 KiB of unsent ones, and unacknowledged ones up to the peer's window.
+#pragma once
+#include <deque>
+#include <memory>
+#include <unordered_map>
+
+#include "tunnel/mux/stream.h"
+
+namespace culvert::mux {
+
+enum class Role : std::uint8_t { kInitiator, kResponder };
+
+struct Limits {
+  std::size_t streams = 65536;               // open at once, both sides together
+  std::size_t unaccepted = 4096;             // opened by the peer, not accepted yet (S18)
+  std::uint64_t receive_budget = 16u << 20;  // octets of window beyond 64 KiB each
+  std::uint32_t max_window = 8u << 20;
+};
+
+// Trivially copyable on purpose: what belongs to an event is asked for by the stream's id.
+struct Event {
+  enum class Kind : std::uint8_t {
+    kOpened,    // by the peer: target(stream); answer with accept() or reset()
+    kAccepted,  // a stream of ours reached its destination
+    kReadable,  // readable(stream) is not empty, or at_end(stream)
+    kWritable,  // room again after write() came short
+    kReset,     // by the peer: `code`; the id is forgotten; last_reason() until the next receive()
+    kDone,      // both directions ended and acknowledged; the id is forgotten
+  };
+  Kind kind;
+  StreamId stream;
+  ErrorCode code = ErrorCode::kNone;
+};
+
+class Mux {
+ public:
+  explicit Mux(Role role, Limits limits = {});
+
+  // --- for the owner of streams
+  Result<StreamId> open(Bytes target);             // data may be written at once
+  void accept(StreamId stream);                    // the far end is connected
+  std::size_t write(StreamId stream, Bytes data);  // takes what there is room for
+  std::size_t room(StreamId stream) const;
+  // Room for reading straight into the send queue: write there, then wrote(n). No other call on
+  // this object in between. At most room() octets count.
+  MutableBytes prepare_write(StreamId stream, std::size_t at_most);
+  void wrote(StreamId stream, std::size_t count);
+  void want_writable(StreamId stream);  // one kWritable when there is room
+  void finish(StreamId stream);         // nothing more will be written
+  void reset(StreamId stream, ErrorCode code, std::string_view reason = {});  // forgets the id
+  Bytes target(StreamId stream) const;
+  Bytes readable(StreamId stream) const;
+  bool at_end(StreamId stream) const;  // the peer finished and everything was consumed
+  void consumed(StreamId stream, std::size_t count);
+  void end_taken(StreamId stream);  // the owner has acted on at_end()
+  bool knows(StreamId stream) const { return streams_.count(stream) != 0; }
+  bool accepted(StreamId stream) const { return find(stream).accepted; }
+  std::optional<Event> next_event();
+  std::string_view last_reason() const { return last_reason_; }
+  std::size_t stream_count() const { return streams_.size(); }  // the control stream included
+
+  // --- for the session that carries it
+  Result<void> receive(Bytes record, TimePoint now);  // an error: the peer broke the protocol
+  bool has_output() const;
+  // Appends whole frames, at most `capacity` octets; returns how many. `out` has that much room.
+  std::size_t fill(std::byte* out, std::size_t capacity);
+  void ping(std::uint64_t value) { ping_due_ = value; }
+  std::optional<std::uint64_t> take_pong();  // the last answer to a ping
+  void set_round_trip(Duration measured) { round_trip_ = measured; }
+  bool acknowledgement_due() const { return !lazy_windows_.empty(); }
+  void acknowledge_now();  // turns lazy acknowledgements into output
+
+ private:
+  struct HashId {
+    std::size_t operator()(StreamId id) const { return static_cast<std::size_t>(id); }
+  };
+  Stream& find(StreamId stream);
+  const Stream& find(StreamId stream) const;
+  Stream* lookup(StreamId stream);
+  Stream& add(StreamId stream);
+  void forget(StreamId stream);
+  bool opened_by_us(StreamId stream) const;
+  bool was_opened(StreamId stream) const;
+  void schedule(Stream& stream);               // the owner has something new to send
+  void reschedule(Stream& stream);             // the peer gave credit to what waited
+  std::size_t active_streams(Stream& stream);  // consumed from in the last 100 ms, this one too
+  void window_due(Stream& stream, bool lazy);
+  void announce_readable(Stream& stream);
+  void tune_window(Stream& stream);
+  void maybe_done(Stream& stream);
+  void report_reset(Stream& stream);
+  void put_reset(StreamId stream, ErrorCode code, std::string_view reason);
+
+  Result<void> on_frame(const Open& frame);
+  Result<void> on_frame(const Data& frame);
+  Result<void> on_frame(const Window& frame);
+  Result<void> on_frame(const Reset& frame);
+  Result<void> on_frame(const Ping& frame);
+  Result<void> on_frame(const Pong& frame);
+
+  std::size_t fill_control(std::byte* out, std::size_t capacity);
+  std::size_t fill_windows(std::byte* out, std::size_t capacity);
+  std::size_t fill_data(std::byte* out, std::size_t capacity);
+  std::size_t fill_stream(Stream& stream, std::byte* out, std::size_t capacity);
+
+  Role role_;
+  Limits limits_;
+  std::unordered_map<StreamId, std::unique_ptr<Stream>, HashId> streams_;
+  std::uint32_t next_local_, last_remote_ = 0;
+  std::size_t unaccepted_ = 0;
+  std::uint64_t granted_ = 0;         // windows beyond the initial ones, all streams
+  std::uint64_t activity_epoch_ = 0;  // of 100 ms
+  std::size_t active_now_ = 0, active_before_ = 0;
+  std::deque<Event> events_;
+  struct OwnedReset {
+    StreamId stream;
+    ErrorCode code;
+    std::string reason;
+  };
+  std::deque<OwnedReset> resets_;
+  std::optional<std::uint64_t> ping_due_, pong_due_;  // the newest only: a flood costs nothing
+  std::deque<StreamId> windows_, lazy_windows_;
+  std::deque<StreamId> fresh_, busy_;  // newly active streams go first: an echo beside a bulk
+  std::size_t turn_used_ = 0;          // by the first of busy_
+  std::optional<std::uint64_t> pong_;
+  std::string last_reason_;
+  TimePoint now_{};
+  Duration round_trip_{std::chrono::milliseconds{1}};
+};
+
+}  // namespace culvert::mux

@@ -1,0 +1,132 @@
+// Frames out: control first, then credit, then data: round robin, 64 KiB per stream and turn (small
+// turns cost the receiver a system call and a wake-up per 16 KiB of each of many streams). A stream
+// that has just become active goes before those that are busy already.
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "tunnel/mux/mux.h"
+
+namespace culvert::mux {
+namespace {
+
+// Below this much room a record is closed rather than filled up with a sliver of data.
+constexpr std::size_t kWorthwhile = 1024;
+constexpr std::size_t kTurn = 64 * 1024;
+
+std::size_t put(std::byte* out, const Frame& frame) {
+  ByteVector bytes;
+  append_frame(bytes, frame);
+  std::memcpy(out, bytes.data(), bytes.size());
+  return bytes.size();
+}
+
+}  // namespace
+
+bool Mux::has_output() const {
+  return ping_due_ || pong_due_ || !resets_.empty() || !windows_.empty() || !fresh_.empty() ||
+         !busy_.empty();
+}
+
+std::size_t Mux::fill(std::byte* out, std::size_t capacity) {
+  std::size_t used = fill_control(out, capacity);
+  used += fill_windows(out + used, capacity - used);
+  used += fill_data(out + used, capacity - used);
+  if (used != 0 && !lazy_windows_.empty()) {  // a record goes out anyway: acknowledge along with it
+    acknowledge_now();
+    used += fill_windows(out + used, capacity - used);
+  }
+  return used;
+}
+
+std::size_t Mux::fill_control(std::byte* out, std::size_t capacity) {
+  std::size_t used = 0;
+  if (pong_due_ && capacity - used >= kHeaderSize)
+    used += put(out + used, Pong{*std::exchange(pong_due_, std::nullopt)});
+  if (ping_due_ && capacity - used >= kHeaderSize)
+    used += put(out + used, Ping{*std::exchange(ping_due_, std::nullopt)});
+  while (!resets_.empty()) {
+    const auto& reset = resets_.front();
+    const Frame frame = Reset{reset.stream, reset.code, reset.reason};
+    if (capacity - used < frame_size(frame)) break;
+    used += put(out + used, frame);
+    resets_.pop_front();
+  }
+  return used;
+}
+
+std::size_t Mux::fill_windows(std::byte* out, std::size_t capacity) {
+  constexpr std::size_t kSize = kHeaderSize + 8;
+  std::size_t used = 0;
+  while (!windows_.empty() && capacity - used >= kSize) {
+    auto* stream = lookup(windows_.front());
+    windows_.pop_front();
+    if (stream == nullptr || !stream->window_due) continue;
+    stream->window_due = false;
+    auto& half = stream->receive;
+    half.told_received = half.acknowledgement();
+    used += put(out + used, Window{stream->id, half.limit, half.told_received,
+                                   std::exchange(stream->tell_accepted, false)});
+    maybe_done(*stream);
+  }
+  return used;
+}
+
+std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
+  std::size_t used = 0;
+  while (!fresh_.empty() || !busy_.empty()) {
+    auto& list = fresh_.empty() ? busy_ : fresh_;
+    auto* stream = lookup(list.front());
+    if (stream == nullptr) {  // reset since
+      list.pop_front();
+      if (&list == &busy_) turn_used_ = 0;
+      continue;
+    }
+    const auto wrote = fill_stream(*stream, out + used, capacity - used);
+    if (wrote == 0 && (stream->open_unsent || stream->send.can_send())) return used;  // record full
+    used += wrote;
+    const bool fresh = &list == &fresh_;
+    if (!fresh) turn_used_ += wrote;
+    stream->scheduled = stream->send.can_send();
+    if (!stream->scheduled || fresh || turn_used_ >= kTurn) {
+      list.pop_front();
+      if (!fresh) turn_used_ = 0;
+      if (stream->scheduled) busy_.push_back(stream->id);
+    }
+    if (stream->send.owner_waits && stream->send.room() >= kSendQueue / 2) {
+      stream->send.owner_waits = false;
+      events_.push_back({Event::Kind::kWritable, stream->id});
+    }
+  }
+  return used;
+}
+
+std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacity) {
+  std::size_t used = 0;
+  if (stream.open_unsent) {
+    const Frame open = Open{stream.id, stream.receive.limit, stream.target};
+    if (capacity < frame_size(open)) return 0;
+    used += put(out, open);
+    stream.open_unsent = false;
+  }
+  auto& half = stream.send;
+  if (!half.can_send() || capacity - used < kHeaderSize + 1) return used;
+  const auto allowed = std::min<std::uint64_t>(
+      {half.unsent(), kMaxPayload, half.limit - std::min(half.sent, half.limit)});
+  const auto length =
+      std::min<std::size_t>(static_cast<std::size_t>(allowed), capacity - used - kHeaderSize);
+  if (length < allowed && length < kWorthwhile) return used;
+  const bool last = half.finished && half.sent + length == half.written();
+  write_data_header(out + used, stream.id, half.sent, length, last);
+  used += kHeaderSize;
+  if (length != 0) {
+    const auto from =
+        half.log.peek().subspan(static_cast<std::size_t>(half.sent - half.acknowledged));
+    std::memcpy(out + used, from.data(), length);
+  }
+  half.sent += length;
+  half.end_sent = last;
+  return used + length;
+}
+
+}  // namespace culvert::mux

@@ -1,0 +1,136 @@
+// Frames in. An error means that the peer broke the protocol: the session must end.
+#include <algorithm>
+#include <cassert>
+
+#include "tunnel/mux/mux.h"
+
+namespace culvert::mux {
+namespace {
+
+tl::unexpected<Error> broken(std::string_view what, StreamId stream) {
+  return fail(ErrorCode::kProtocol, "the peer broke the protocol on stream " +
+                                        std::to_string(static_cast<std::uint32_t>(stream)) + ": " +
+                                        std::string(what));
+}
+
+}  // namespace
+
+Result<void> Mux::receive(Bytes record, TimePoint now) {
+  now_ = now;
+  while (true) {
+    auto frame = take_frame(record);
+    if (!frame) return fail(std::move(frame.error()));
+    if (!*frame) return {};
+    CULVERT_RETURN_IF_ERROR(std::visit([this](const auto& f) { return on_frame(f); }, **frame));
+  }
+}
+
+Result<void> Mux::on_frame(const Open& frame) {
+  if (frame.stream == kControlStream || opened_by_us(frame.stream))
+    return broken("OPEN of an id that is not the peer's", frame.stream);
+  if (static_cast<std::uint32_t>(frame.stream) <= last_remote_) return {};  // repeated by a resume
+  if (frame.limit > kMaxWindow) return broken("OPEN with credit beyond 2^30", frame.stream);
+  last_remote_ = static_cast<std::uint32_t>(frame.stream);
+  if (streams_.size() > limits_.streams || unaccepted_ >= limits_.unaccepted) {
+    put_reset(frame.stream, ErrorCode::kExhausted, "too many streams are open in this session");
+    return {};
+  }
+  auto& stream = add(frame.stream);
+  ++unaccepted_;
+  stream.send.limit = std::max(stream.send.limit, frame.limit);
+  append(stream.target, frame.target);
+  events_.push_back({Event::Kind::kOpened, frame.stream});
+  return {};
+}
+
+Result<void> Mux::on_frame(const Data& frame) {
+  auto* stream = lookup(frame.stream);
+  if (stream == nullptr) {
+    if (was_opened(frame.stream)) return {};  // crossed with our reset
+    return broken("DATA for a stream that was never opened", frame.stream);
+  }
+  if (stream->reset != ErrorCode::kNone) return broken("DATA behind its RESET", frame.stream);
+  auto& half = stream->receive;
+  const auto end = frame.offset + frame.payload.size();
+  if (frame.offset > half.received) return broken("a gap in the data", frame.stream);
+  if (end > half.limit) return broken("more data than its credit", frame.stream);
+  if (half.ended && (end > half.received || (frame.last && end != half.received)))
+    return broken("data behind the end", frame.stream);
+  if (frame.last && end < half.received) return broken("an end before its data", frame.stream);
+  if (frame.last && frame.stream == kControlStream)
+    return broken("an end of the control stream", frame.stream);
+  if (end > half.received) {
+    half.queue.append(
+        frame.payload.subspan(static_cast<std::size_t>(half.received - frame.offset)));
+    half.received = end;
+  }
+  const bool ends_now = frame.last && !half.ended;
+  if (ends_now) half.ended = true;
+  if (half.acknowledgement() > half.told_received || !frame.payload.empty() || frame.last)
+    window_due(*stream, /*lazy=*/true);
+  if (ends_now || !half.queue.empty()) announce_readable(*stream);
+  return {};
+}
+
+Result<void> Mux::on_frame(const Window& frame) {
+  auto* stream = lookup(frame.stream);
+  if (stream == nullptr) {
+    if (was_opened(frame.stream)) return {};
+    return broken("WINDOW for a stream that was never opened", frame.stream);
+  }
+  if (stream->reset != ErrorCode::kNone) return broken("WINDOW behind its RESET", frame.stream);
+  auto& half = stream->send;
+  if (frame.received > half.sent + (half.end_sent ? 1 : 0))
+    return broken("it acknowledges what was not sent", frame.stream);
+  if (frame.limit > half.acknowledged + kMaxWindow && frame.limit > half.limit)
+    return broken("credit beyond 2^30", frame.stream);
+  const auto octets = std::min(frame.received, half.sent);
+  if (octets > half.acknowledged) {
+    half.log.pop(static_cast<std::size_t>(octets - half.acknowledged));
+    half.log.release_if_empty();
+    half.acknowledged = octets;
+  }
+  half.limit = std::max(half.limit, frame.limit);
+  if (half.end_sent && frame.received == half.sent + 1) half.end_acknowledged = true;
+  if (frame.accepted && frame.stream != kControlStream) {
+    if (!stream->opened_here) return broken("it accepts a stream of its own", frame.stream);
+    if (!stream->accepted) {
+      stream->accepted = true;
+      stream->target = {};
+      events_.push_back({Event::Kind::kAccepted, frame.stream});
+    }
+  }
+  reschedule(*stream);
+  maybe_done(*stream);
+  return {};
+}
+
+Result<void> Mux::on_frame(const Reset& frame) {
+  if (frame.stream == kControlStream) return broken("RESET of the control stream", frame.stream);
+  auto* stream = lookup(frame.stream);
+  if (stream == nullptr) {
+    if (was_opened(frame.stream)) return {};
+    return broken("RESET of a stream that was never opened", frame.stream);
+  }
+  if (stream->reset != ErrorCode::kNone) return {};
+  last_reason_ = frame.reason;
+  stream->reset = frame.code;
+  stream->send = {};
+  stream->send.finished = stream->send.end_sent = true;  // nothing more goes out
+  stream->open_unsent = false;
+  // As with TCP, what arrived before the reset can still be read; consumed() reports it then.
+  if (stream->receive.queue.empty()) report_reset(*stream);
+  return {};
+}
+
+Result<void> Mux::on_frame(const Ping& frame) {
+  pong_due_ = frame.value;
+  return {};
+}
+
+Result<void> Mux::on_frame(const Pong& frame) {
+  pong_ = frame.value;
+  return {};
+}
+
+}  // namespace culvert::mux
