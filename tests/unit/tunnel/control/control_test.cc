@@ -1,0 +1,133 @@
+#include <gtest/gtest.h>
+
+#include "tunnel/control/hello.h"
+#include "tunnel/control/invitation.h"
+#include "tunnel/control/messages.h"
+#include "tunnel/control/target.h"
+
+namespace culvert::control {
+namespace {
+
+TEST(Target, SurvivesTheWire) {
+  for (const auto& target : {Target{Target::Kind::kEndpointPort, "", 22},
+                             Target{Target::Kind::kForward, "www.example.com", 443}})
+    EXPECT_EQ(*decode_target(encode(target)), target);
+}
+
+TEST(Target, MalformedOnesAreRefused) {
+  EXPECT_FALSE(decode_target({}));
+  EXPECT_FALSE(decode_target(from_hex("01 0000"))) << "port 0";
+  EXPECT_FALSE(decode_target(from_hex("01 0016 61"))) << "an endpoint's port has no host";
+  EXPECT_FALSE(decode_target(from_hex("02 0016"))) << "forwarding needs a host";
+  EXPECT_FALSE(decode_target(from_hex("03 0016"))) << "unknown kind";
+}
+
+TEST(Hello, SurvivesTheWire) {
+  Hello hello;
+  hello.purpose = Purpose::kCircuitAnswer;
+  hello.timestamp = 1'700'000'000'000'000'000;
+  hello.aeads = {1, 2};
+  hello.session.fill(std::byte{5});
+  hello.certificate = from_hex("010203");
+  hello.ticket.fill(std::byte{9});
+  EXPECT_EQ(*decode_hello(encode(hello)), hello);
+
+  Hello enrol;
+  enrol.purpose = Purpose::kEnrol;
+  enrol.name = "denpc.home.example.net";
+  enrol.secret.fill(std::byte{7});
+  EXPECT_EQ(*decode_hello(encode(enrol)), enrol);
+}
+
+TEST(Hello, SkipsFieldsOfLaterVersionsAndRefusesBrokenFraming) {
+  Hello hello;
+  auto wire = encode(hello);
+  append(wire, from_hex("c8 0002 aabb"));
+  EXPECT_EQ(*decode_hello(wire), hello);
+  wire.pop_back();
+  EXPECT_FALSE(decode_hello(wire));
+  EXPECT_FALSE(decode_hello({})) << "a purpose is required";
+  EXPECT_FALSE(decode_hello(from_hex("01 0001 09"))) << "unknown purpose";
+}
+
+TEST(Hello, ARepeatedFieldDoesNotAddUp) {
+  Hello hello;
+  hello.aeads = {1, 2};
+  auto wire = encode(hello);
+  append(wire, from_hex("03 0001 02"));
+  hello.aeads = {2};
+  EXPECT_EQ(*decode_hello(wire), hello);
+  append(wire, from_hex("03 0011 0101010101010101010101010101010101"));
+  EXPECT_FALSE(decode_hello(wire)) << "more ciphers than there may be";
+}
+
+TEST(HelloAnswer, SurvivesTheWire) {
+  HelloAnswer answer;
+  answer.refusal = ErrorCode::kAuthentication;
+  answer.reason = "the certificate has expired";
+  EXPECT_EQ(*decode_hello_answer(encode(answer)), answer);
+  HelloAnswer good;
+  good.aead = 1;
+  good.certificate = from_hex("0102");
+  good.signing_key = ByteVector(32, std::byte{3});
+  good.domain = "example.net";
+  EXPECT_EQ(*decode_hello_answer(encode(good)), good);
+  EXPECT_FALSE(decode_hello_answer({})) << "silence is no acceptance";
+}
+
+TEST(Message, EveryKindSurvivesTheWireInAnyFragmentation) {
+  const Message messages[] = {Publish{{22, 80, 443}},
+                              Publish{{}},
+                              Lookup{7, Lookup::Kind::kEndpoint, "a.example.net"},
+                              Found{7, ErrorCode::kNone, "", from_hex("0102")},
+                              Found{8, ErrorCode::kNameUnknown, "no such name", {}},
+                              Incoming{CircuitTicket{std::byte{1}}, "b.example.net"},
+                              Goodbye{"shutting down"}};
+  for (const auto& message : messages) {
+    const auto wire = encode(message);
+    std::size_t taken = 0;
+    for (std::size_t size = 0; size < wire.size(); ++size) {
+      const auto partial = take_message(Bytes{wire}.first(size), taken);
+      ASSERT_TRUE(partial);
+      EXPECT_FALSE(*partial);
+      EXPECT_EQ(taken, 0u);
+    }
+    const auto whole = take_message(wire, taken);
+    ASSERT_TRUE(whole && *whole);
+    EXPECT_EQ(**whole, message);
+    EXPECT_EQ(taken, wire.size());
+  }
+}
+
+TEST(Message, OfALaterVersionIsSkippedAndMalformedOnesAreErrors) {
+  std::size_t taken = 0;
+  const auto later = take_message(from_hex("0063 0001 ff"), taken);
+  ASSERT_TRUE(later);
+  EXPECT_FALSE(*later);
+  EXPECT_EQ(taken, 5u);
+  EXPECT_FALSE(take_message(from_hex("0001 0001 ff"), taken)) << "half a port";
+  EXPECT_FALSE(take_message(from_hex("0001 ffff"), taken)) << "over 32 KiB";
+  EXPECT_FALSE(take_message(from_hex("0002 0006 00000001 09 00"), taken)) << "cut off";
+}
+
+TEST(Invitation, SurvivesTheTextAndToleratesSpaceAroundIt) {
+  Invitation invitation;
+  invitation.service = "192.0.2.1:443";
+  invitation.service_key.fill(std::byte{1});
+  invitation.name = "denpc.example.net";
+  invitation.secret.fill(std::byte{2});
+  const auto text = encode(invitation);
+  EXPECT_EQ(*decode_invitation("  " + text + "\n"), invitation);
+}
+
+TEST(Invitation, SaysWhatIsWrongWithIt) {
+  const auto text = encode(Invitation{"h:1", {}, "n.example", {}});
+  const auto why = [](std::string_view t) { return decode_invitation(t).error().detail; };
+  EXPECT_NE(why("").find("no invitation"), std::string::npos);
+  EXPECT_NE(why("hello").find("not an invitation"), std::string::npos);
+  EXPECT_NE(why(text.substr(0, text.size() - 3)).find("cut off"), std::string::npos);
+  EXPECT_NE(why("culvert2-abc").find("another version"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace culvert::control

@@ -1,0 +1,141 @@
+#include "tunnel/control/messages.h"
+
+#include <cassert>
+
+#include "tunnel/base/byte_codec.h"
+#include "tunnel/base/overloaded.h"
+
+namespace culvert::control {
+namespace {
+
+// DO NOT CHANGE THE VALUES: they are the wire.
+enum class Type : std::uint16_t {
+  kPublish = 1,
+  kLookup = 2,
+  kFound = 3,
+  kIncoming = 4,
+  kGoodbye = 5,
+};
+constexpr std::size_t kHead = 4;  // u16 type, u16 length of the body
+constexpr std::size_t kMaxText = 255;
+
+void put_text(Writer& out, std::string_view text) { out.text16(text.substr(0, kMaxText)); }
+
+std::string take_text(Reader& in) {
+  auto text = in.text16();
+  if (text.size() > kMaxText) in.set_failed();
+  return text;
+}
+
+Type type_of(const Message& message) {
+  return std::visit(overloaded{
+                        [](const Publish&) { return Type::kPublish; },
+                        [](const Lookup&) { return Type::kLookup; },
+                        [](const Found&) { return Type::kFound; },
+                        [](const Incoming&) { return Type::kIncoming; },
+                        [](const Goodbye&) { return Type::kGoodbye; },
+                    },
+                    message);
+}
+
+void write_body(Writer& out, const Message& message) {
+  std::visit(overloaded{
+                 [&](const Publish& m) {
+                   for (const auto port : m.ports) out.u16(port);
+                 },
+                 [&](const Lookup& m) {
+                   out.u32(m.query);
+                   out.u8(static_cast<std::uint8_t>(m.kind));
+                   put_text(out, m.name);
+                 },
+                 [&](const Found& m) {
+                   out.u32(m.query);
+                   out.u8(static_cast<std::uint8_t>(m.error));
+                   put_text(out, m.detail);
+                   out.block16(m.certificate);
+                 },
+                 [&](const Incoming& m) {
+                   out.bytes(m.ticket);
+                   put_text(out, m.caller);
+                 },
+                 [&](const Goodbye& m) { put_text(out, m.reason); },
+             },
+             message);
+}
+
+std::optional<Message> read_body(Type type, Reader& in) {
+  switch (type) {
+    case Type::kPublish: {
+      Publish m;
+      while (in.ok() && !in.rest().empty()) m.ports.push_back(in.u16());
+      return m;
+    }
+    case Type::kLookup: {
+      Lookup m;
+      m.query = in.u32();
+      const auto kind = in.u8();
+      if (kind != 1 && kind != 2) in.set_failed();
+      m.kind = static_cast<Lookup::Kind>(kind);
+      m.name = take_text(in);
+      return m;
+    }
+    case Type::kFound: {
+      Found m;
+      m.query = in.u32();
+      const auto error = in.u8();
+      if (error != 0 && !is_wire_error(error)) in.set_failed();
+      m.error = static_cast<ErrorCode>(error);
+      m.detail = take_text(in);
+      const auto certificate = in.block16();
+      m.certificate.assign(certificate.begin(), certificate.end());
+      return m;
+    }
+    case Type::kIncoming: {
+      Incoming m;
+      m.ticket = in.array<16>();
+      m.caller = take_text(in);
+      return m;
+    }
+    case Type::kGoodbye: return Goodbye{take_text(in)};
+  }
+  return std::nullopt;
+}
+
+bool is_known(std::uint16_t type) {
+  return type >= static_cast<std::uint16_t>(Type::kPublish) &&
+         type <= static_cast<std::uint16_t>(Type::kGoodbye);
+}
+
+}  // namespace
+
+ByteVector encode(const Message& message) {
+  ByteVector body;
+  Writer body_out(body);
+  write_body(body_out, message);
+  assert(body.size() <= kMaxMessage);
+  ByteVector bytes;
+  Writer out(bytes);
+  out.u16(static_cast<std::uint16_t>(type_of(message)));
+  out.block16(body);
+  return bytes;
+}
+
+Result<std::optional<Message>> take_message(Bytes in, std::size_t& taken) {
+  taken = 0;
+  if (in.size() < kHead) return std::nullopt;
+  const auto type = load_be<std::uint16_t>(&in[0]);
+  const std::size_t length = load_be<std::uint16_t>(&in[2]);
+  if (length > kMaxMessage)
+    return fail(ErrorCode::kProtocol, "the peer sent a control message over 32 KiB");
+  if (in.size() - kHead < length) return std::nullopt;
+  taken = kHead + length;
+  if (!is_known(type)) return std::nullopt;
+  Reader body(in.subspan(kHead, length));
+  auto message = read_body(static_cast<Type>(type), body);
+  if (!body.ok())
+    return fail(ErrorCode::kProtocol,
+                "the peer sent a malformed control message of type " + std::to_string(type));
+  return message;
+}
+
+}  // namespace culvert::control

@@ -1,0 +1,65 @@
+// tunnel/control/messages.h: messages on the control stream between an endpoint and the service
+// (PROTOCOL.md section 6.2). Values and their bytes; no policy.
+#pragma once
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tunnel/base/byte_queue.h"
+#include "tunnel/control/hello.h"
+
+namespace culvert::control {
+
+// Endpoint to service: the whole set of ports that this endpoint lets others reach. It replaces
+// the previous set. The endpoint's name resolves while the set is not empty.
+struct Publish {
+  std::vector<std::uint16_t> ports;
+  bool operator==(const Publish&) const = default;
+};
+
+// Endpoint to service; answered by Found with the same query number.
+struct Lookup {
+  enum class Kind : std::uint8_t {
+    kEndpoint = 1,  // a virtual host name
+    kOrdinary = 2,  // does this ordinary name exist, as the service's resolver sees it?
+  };
+  std::uint32_t query = 0;
+  Kind kind = Kind::kEndpoint;
+  std::string name;
+  bool operator==(const Lookup&) const = default;
+};
+
+struct Found {
+  std::uint32_t query = 0;
+  ErrorCode error = ErrorCode::kNone;  // kNameUnknown, kTryAgain, kNotPermitted, kExhausted
+  std::string detail;                  // why, for people
+  ByteVector certificate;              // kEndpoint: the endpoint's name certificate
+  bool operator==(const Found&) const = default;
+};
+
+// Service to endpoint: somebody calls; dial the service with Purpose::kCircuitAnswer and this
+// ticket within 10 s. `caller` is for the log: who it is, is proven in the session inside.
+struct Incoming {
+  CircuitTicket ticket{};
+  std::string caller;
+  bool operator==(const Incoming&) const = default;
+};
+
+// Either way: the sender is about to end the session in order.
+struct Goodbye {
+  std::string reason;
+  bool operator==(const Goodbye&) const = default;
+};
+
+using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye>;
+
+inline constexpr std::size_t kMaxMessage = 32 * 1024;  // a larger one is a protocol error
+
+ByteVector encode(const Message& message);  // with its length in front
+
+// Takes one message off the front of what the control stream delivered. nullopt: not all there
+// yet, nothing taken. Messages of unknown type are skipped. `taken` counts octets used.
+Result<std::optional<Message>> take_message(Bytes in, std::size_t& taken);
+
+}  // namespace culvert::control

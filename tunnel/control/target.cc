@@ -1,0 +1,38 @@
+#include "tunnel/control/target.h"
+
+#include <cassert>
+
+#include "tunnel/base/byte_codec.h"
+
+namespace culvert::control {
+namespace {
+constexpr std::size_t kMaxHost = 253;  // RFC 1035
+}
+
+//   0       1               3
+//  +-------+---------------+----------
+//  | kind  |     port      |  host ...
+ByteVector encode(const Target& target) {
+  assert(target.host.size() <= kMaxHost);
+  ByteVector bytes;
+  Writer out(bytes);
+  out.u8(static_cast<std::uint8_t>(target.kind));
+  out.u16(target.port);
+  out.bytes(as_bytes(target.host));
+  return bytes;
+}
+
+Result<Target> decode_target(Bytes bytes) {
+  Reader in(bytes);
+  const auto kind = in.u8();
+  const auto port = in.u16();
+  const auto host = as_text(in.rest());
+  const bool endpoint = kind == static_cast<std::uint8_t>(Target::Kind::kEndpointPort);
+  const bool forward = kind == static_cast<std::uint8_t>(Target::Kind::kForward);
+  if (!in.ok() || port == 0 || host.size() > kMaxHost || (!endpoint && !forward) ||
+      endpoint != host.empty())
+    return fail(ErrorCode::kProtocol, "the peer asked for a malformed target");
+  return Target{static_cast<Target::Kind>(kind), std::string(host), port};
+}
+
+}  // namespace culvert::control

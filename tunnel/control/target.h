@@ -1,0 +1,26 @@
+// tunnel/control/target.h: what a stream's opener wants it connected to (PROTOCOL.md section 6.1).
+#pragma once
+#include <string>
+
+#include "tunnel/base/bytes.h"
+#include "tunnel/base/result.h"
+
+namespace culvert::control {
+
+struct Target {
+  // DO NOT CHANGE THE VALUES: they are the wire.
+  enum class Kind : std::uint8_t {
+    kEndpointPort = 1,  // session between endpoints: this port of the acceptor; host is empty
+    kForward = 2,       // session to the service: an ordinary host (name or address) and port
+  };
+  Kind kind = Kind::kEndpointPort;
+  std::string host;  // at most 253 octets
+  std::uint16_t port = 0;
+
+  bool operator==(const Target&) const = default;
+};
+
+ByteVector encode(const Target& target);
+Result<Target> decode_target(Bytes bytes);
+
+}  // namespace culvert::control
