@@ -1,0 +1,117 @@
+// The owners' side: streams, control messages, and the events of the session.
+#include <algorithm>
+
+#include "tunnel/session/session_link.h"
+
+namespace culvert::session {
+
+Result<mux::StreamId> SessionLink::open(const control::Target& target, StreamHandler& handler) {
+  if (down_) return fail(ErrorCode::kNetworkUnreachable, "the session is ending");
+  const auto stream = streams().open(control::encode(target));
+  if (!stream) return fail(stream.error());
+  attach(*stream, handler);
+  schedule();
+  return *stream;
+}
+
+void SessionLink::attach(mux::StreamId stream, StreamHandler& handler) {
+  handlers_[static_cast<std::uint32_t>(stream)] = &handler;
+}
+
+void SessionLink::detach(mux::StreamId stream) {
+  handlers_.erase(static_cast<std::uint32_t>(stream));
+}
+
+void SessionLink::accept(mux::StreamId stream) {
+  streams().accept(stream);
+  schedule();
+}
+
+void SessionLink::refuse(mux::StreamId stream, ErrorCode code, std::string_view reason) {
+  detach(stream);
+  if (streams().knows(stream)) streams().reset(stream, code, reason);
+  schedule();
+}
+
+void SessionLink::send(const control::Message& message) {
+  control_backlog_.append(control::encode(message));
+  schedule();
+}
+
+void SessionLink::send_backlog() {
+  if (control_backlog_.empty()) return;
+  control_backlog_.pop(streams().write(mux::kControlStream, control_backlog_.peek()));
+  control_backlog_.release_if_empty();
+}
+
+void SessionLink::close(const std::string& reason) {
+  if (closing_ || down_) return;
+  if (!session_.started()) return go_down({ErrorCode::kClosed, reason});
+  send(control::Goodbye{reason});
+  closing_ = true;
+}
+
+SessionLink::StreamHandler* SessionLink::handler_of(mux::StreamId stream) const {
+  const auto found = handlers_.find(static_cast<std::uint32_t>(stream));
+  return found == handlers_.end() ? nullptr : found->second;
+}
+
+void SessionLink::drain_events() {
+  using Kind = mux::Event::Kind;
+  while (!down_) {
+    const auto event = streams().next_event();
+    if (!event) return;
+    if (event->stream == mux::kControlStream) {
+      if (event->kind == Kind::kReadable) read_control_stream();
+      continue;
+    }
+    if (event->kind == Kind::kOpened) {
+      on_opened(event->stream);
+      continue;
+    }
+    auto* const handler = handler_of(event->stream);
+    switch (event->kind) {
+      case Kind::kAccepted:
+        if (handler != nullptr) handler->on_stream_accepted();
+        break;
+      case Kind::kReadable:
+        if (handler != nullptr) handler->on_stream_readable();
+        break;
+      case Kind::kWritable:
+        if (handler != nullptr) handler->on_stream_writable();
+        break;
+      case Kind::kReset:
+        detach(event->stream);
+        if (handler != nullptr)
+          handler->on_stream_reset({event->code, std::string(streams().last_reason())});
+        break;
+      case Kind::kDone: detach(event->stream); break;
+      case Kind::kOpened: break;
+    }
+  }
+}
+
+void SessionLink::on_opened(mux::StreamId stream) {
+  const auto target = control::decode_target(streams().target(stream));
+  if (!target) return refuse(stream, ErrorCode::kProtocol, target.error().detail);
+  listener_.on_stream_opened(*this, stream, *target);
+}
+
+void SessionLink::read_control_stream() {
+  while (!down_) {
+    const auto bytes = streams().readable(mux::kControlStream);
+    std::size_t taken = 0;
+    const auto message = control::take_message(bytes, taken);
+    if (!message) return go_down(message.error());
+    if (taken != 0) streams().consumed(mux::kControlStream, taken);
+    if (!*message) {
+      if (taken == 0) return;
+      continue;  // a message of a later version was skipped
+    }
+    if (const auto* goodbye = std::get_if<control::Goodbye>(&**message))
+      return go_down({ErrorCode::kClosed, "the peer closed the session: " + goodbye->reason});
+    listener_.on_control(*this, **message);
+  }
+}
+
+}  // namespace culvert::session
