@@ -1,0 +1,241 @@
+// Programs on real loopback sockets, joined by two flows over a session on a real carrier.
+#include "tunnel/flow/flow.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <list>
+#include <thread>
+
+#include "tunnel/loop/tcp_listener.h"
+#include "tunnel/session/greeter.h"
+
+namespace culvert::flow {
+namespace {
+
+using session::Greeter;
+using session::SessionLink;
+
+std::pair<UniqueFd, UniqueFd> tcp_pair() {
+  UniqueFd listener(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof at;
+  EXPECT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&at), length), 0);
+  EXPECT_EQ(::listen(listener.get(), 1), 0);
+  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&at), &length);
+  UniqueFd one(::socket(AF_INET, SOCK_STREAM, 0));
+  EXPECT_EQ(::connect(one.get(), reinterpret_cast<sockaddr*>(&at), length), 0);
+  return {std::move(one), UniqueFd(::accept(listener.get(), nullptr, nullptr))};
+}
+
+// The responding end: greets, accepts everybody, joins each stream to a socket it is given.
+struct Acceptor final : Greeter::Listener, SessionLink::Listener, Flow::Listener {
+  Acceptor(loop::Loop& l, UniqueFd carrier, const crypto::KeyPair& self)
+      : loop(l),
+        greeter(std::make_unique<Greeter>(
+            l, std::make_unique<loop::TcpSocket>(l, std::move(carrier)), ByteVector{}, self, random,
+            std::chrono::seconds{5}, *this)) {}
+  void on_greeted(Greeter& g, session::ResponderHandshake::Greeting& greeting) override {
+    early = std::move(greeting.early_frames);
+    control::HelloAnswer answer;
+    answer.aead = greeting.hello.aeads.front();
+    aead = static_cast<crypto::AeadAlgorithm>(answer.aead);
+    g.answer(answer);
+  }
+  void on_answered(Greeter& g) override {
+    link.emplace(loop, g.take_pipe(),
+                 SessionLink::Responder{g.keys(), aead, std::move(early), g.take_received()},
+                 *this);
+    greeter.reset();
+  }
+  void on_greeting_failed(Greeter&, const Error& why) override { FAIL() << why.detail; }
+  void on_session_up(SessionLink&) override {}
+  void on_stream_opened(SessionLink& l, mux::StreamId stream, const control::Target& t) override {
+    target = t;
+    if (!destination) return l.refuse(stream, ErrorCode::kRefused, "nothing here");
+    l.accept(stream);
+    flows.emplace_back(l, stream, std::make_unique<loop::TcpSocket>(loop, std::move(destination)),
+                       *this);
+  }
+  void on_control(SessionLink&, const control::Message&) override {}
+  void on_session_down(SessionLink&, const Error& why) override {
+    down = why;
+    link.reset();
+  }
+  void on_flow_ended(Flow& flow) override {
+    flows.remove_if([&](Flow& f) { return &f == &flow; });
+  }
+  loop::Loop& loop;
+  SystemRandom random;
+  std::unique_ptr<Greeter> greeter;
+  ByteVector early;
+  crypto::AeadAlgorithm aead{};
+  std::optional<SessionLink> link;
+  control::Target target;
+  UniqueFd destination;
+  std::list<Flow> flows;
+  std::optional<Error> down;
+};
+
+struct Opener final : SessionLink::Listener, SessionLink::StreamHandler, Flow::Listener {
+  void on_session_up(SessionLink&) override { up = true; }
+  void on_stream_opened(SessionLink&, mux::StreamId, const control::Target&) override {}
+  void on_control(SessionLink&, const control::Message&) override {}
+  void on_session_down(SessionLink&, const Error& why) override {
+    down = why;
+    link.reset();
+  }
+  void on_stream_accepted() override {
+    if (source)
+      flow.emplace(*link, stream, std::make_unique<loop::TcpSocket>(*loop, std::move(source)),
+                   *this);
+  }
+  void on_stream_readable() override {}
+  void on_stream_writable() override {}
+  void on_stream_reset(const Error& why) override { reset = why; }
+  void on_flow_ended(Flow&) override {
+    flow.reset();
+    ended = true;
+  }
+  loop::Loop* loop = nullptr;
+  std::optional<SessionLink> link;
+  mux::StreamId stream{};
+  UniqueFd source;
+  std::optional<Flow> flow;
+  std::optional<Error> reset, down;
+  bool up = false, ended = false;
+};
+
+class FlowTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_GE(sodium_init(), 0);
+    auto [near, far] = tcp_pair();
+    const auto alice = crypto::KeyPair::generate(random_), bob = crypto::KeyPair::generate(random_);
+    acceptor_ = std::make_unique<Acceptor>(loop_, std::move(far), bob);
+    opener_.loop = &loop_;
+    opener_.link.emplace(loop_, std::make_unique<loop::TcpSocket>(loop_, std::move(near)),
+                         SessionLink::Initiator{alice, bob.public_key, {}}, opener_);
+  }
+  void TearDown() override {
+    opener_.flow.reset();
+    opener_.link.reset();
+    acceptor_.reset();
+  }
+  // Joins a program's socket here to a destination's there; gives the outer ends.
+  void join() {
+    auto [program, source] = tcp_pair();
+    auto [destination, inner] = tcp_pair();
+    program_ = std::move(program);
+    destination_ = std::move(destination);
+    opener_.source = std::move(source);
+    acceptor_->destination = std::move(inner);
+    opener_.stream = *opener_.link->open({control::Target::Kind::kEndpointPort, "", 80}, opener_);
+    run_until([this] { return opener_.flow.has_value(); });
+  }
+  template <class F>
+  void run_until(F&& done) {
+    for (int turn = 0; turn < 20'000 && !done(); ++turn) uv_run(loop_.uv(), UV_RUN_NOWAIT);
+    EXPECT_TRUE(done());
+  }
+  bool readable(const UniqueFd& fd) {
+    pollfd p{fd.get(), POLLIN, 0};
+    return ::poll(&p, 1, 0) == 1;
+  }
+
+  loop::Loop loop_;
+  SystemRandom random_;
+  std::unique_ptr<Acceptor> acceptor_;
+  Opener opener_;
+  UniqueFd program_, destination_;
+};
+
+TEST_F(FlowTest, BytesHalfCloseAndEndPassBothWays) {
+  join();
+  EXPECT_EQ(acceptor_->target.port, 80);
+  ASSERT_EQ(::send(program_.get(), "ping", 4, 0), 4);
+  ::shutdown(program_.get(), SHUT_WR);
+  run_until([this] { return readable(destination_); });
+  char buffer[16];
+  EXPECT_EQ(::recv(destination_.get(), buffer, sizeof buffer, 0), 4);
+  run_until([this] { return readable(destination_); });
+  EXPECT_EQ(::recv(destination_.get(), buffer, sizeof buffer, 0), 0) << "the FIN arrived";
+  ASSERT_EQ(::send(destination_.get(), "pong!", 5, 0), 5) << "the other direction goes on";
+  destination_.reset();
+  run_until([this] { return opener_.ended; });
+  EXPECT_EQ(::recv(program_.get(), buffer, sizeof buffer, 0), 5);
+  EXPECT_EQ(::recv(program_.get(), buffer, sizeof buffer, 0), 0);
+  run_until([this] { return acceptor_->link->streams().stream_count() == 1; });
+}
+
+TEST_F(FlowTest, AResetArrivesAsAReset) {
+  join();
+  const linger now{1, 0};
+  setsockopt(program_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  program_.reset();
+  run_until([this] { return readable(destination_); });
+  char buffer[16];
+  EXPECT_EQ(::recv(destination_.get(), buffer, sizeof buffer, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
+TEST_F(FlowTest, ARefusalReachesTheOpenerWithItsReason) {
+  opener_.stream = *opener_.link->open({control::Target::Kind::kEndpointPort, "", 81}, opener_);
+  run_until([this] { return opener_.reset.has_value(); });
+  EXPECT_EQ(opener_.reset->code, ErrorCode::kRefused);
+  EXPECT_EQ(opener_.reset->detail, "nothing here");
+}
+
+TEST_F(FlowTest, WhenTheSessionGoesDownProgramsSeeAReset) {
+  join();
+  acceptor_->flows.clear();
+  acceptor_->link.reset();
+  run_until([this] { return opener_.down.has_value(); });
+  char buffer[16];
+  EXPECT_EQ(::recv(program_.get(), buffer, sizeof buffer, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
+TEST_F(FlowTest, ASessionThatIsClosedSaysGoodbye) {
+  run_until([this] { return opener_.up; });
+  opener_.link->close("the machine shuts down");
+  run_until([this] { return acceptor_->down && opener_.down; });
+  EXPECT_EQ(acceptor_->down->code, ErrorCode::kClosed);
+  EXPECT_NE(acceptor_->down->detail.find("the machine shuts down"), std::string::npos);
+}
+
+TEST_F(FlowTest, AHundredMegabytesArriveUnchangedAgainstASlowReader) {
+  join();
+  constexpr std::size_t kTotal = 100'000'000;
+  std::thread writer([this] {
+    ByteVector block(1 << 16);
+    for (std::size_t sent = 0; sent < kTotal;) {
+      for (std::size_t i = 0; i < block.size(); ++i)
+        block[i] = static_cast<std::byte>((sent + i) % 251);
+      const auto n = ::send(program_.get(), block.data(), std::min(block.size(), kTotal - sent), 0);
+      if (n <= 0) break;
+      sent += static_cast<std::size_t>(n);
+    }
+    ::shutdown(program_.get(), SHUT_WR);
+  });
+  std::size_t got = 0, wrong = 0;
+  bool ended = false;
+  ByteVector buffer(1 << 17);
+  for (int turn = 0; turn < 10'000'000 && !ended; ++turn) {
+    uv_run(loop_.uv(), UV_RUN_NOWAIT);
+    const auto n =
+        ::recv(destination_.get(), buffer.data(), 1 + (got * 7919) % buffer.size(), MSG_DONTWAIT);
+    ended = n == 0;
+    for (ssize_t i = 0; i < n; ++i, ++got)
+      wrong += buffer[static_cast<std::size_t>(i)] != static_cast<std::byte>(got % 251) ? 1u : 0u;
+  }
+  writer.join();
+  EXPECT_EQ(got, kTotal);
+  EXPECT_EQ(wrong, 0u);
+}
+
+}  // namespace
+}  // namespace culvert::flow

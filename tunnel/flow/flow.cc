@@ -1,0 +1,154 @@
+#include "tunnel/flow/flow.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace culvert::flow {
+namespace {
+
+constexpr std::size_t kReadAtOnce = 256 * 1024;  // measured knee of a copying hop
+constexpr std::size_t kBulk = 32 * 1024;
+
+}  // namespace
+
+using loop::IoResult;
+using State = IoResult::State;
+
+Flow::Flow(session::SessionLink& link, mux::StreamId stream,
+           std::unique_ptr<loop::TcpSocket> socket, Listener& listener)
+    : link_(link), stream_(stream), socket_(std::move(socket)), listener_(listener) {
+  socket_->set_listener(this);
+  link_.attach(stream_, *this);
+  // What came before this flow was made is written from the loop: its owner is not ready yet.
+  socket_full_ = !link_.streams().readable(stream_).empty() || link_.streams().at_end(stream_);
+  update_interest();
+}
+
+Flow::~Flow() {
+  if (stream_gone_) return;
+  link_.detach(stream_);
+  if (link_.streams().knows(stream_) && !(up_ended_ && down_ended_)) {
+    link_.streams().reset(stream_, ErrorCode::kReset, "the connection was dropped");
+    link_.schedule();
+  }
+}
+
+void Flow::update_interest() {
+  socket_->set_interest(!up_ended_ && !stream_full_, !down_ended_ && socket_full_);
+}
+
+void Flow::on_readable() {
+  if (pump_up()) update_interest();
+}
+
+// Small reads go through one buffer of the thread: an interactive stream must not hold room for a
+// bulk one. Bulk is read straight into the send queue.
+IoResult Flow::read_socket() {
+  auto& streams = link_.streams();
+  if (bulk_) {
+    const auto room = streams.prepare_write(stream_, kReadAtOnce);
+    const auto got = socket_->read(room);
+    if (got.state == State::kMoved) streams.wrote(stream_, got.count);
+    bulk_ = got.state == State::kMoved && got.count >= kBulk;
+    return got;
+  }
+  static thread_local std::array<std::byte, 64 * 1024> buffer;
+  const auto got =
+      socket_->read(MutableBytes{buffer}.first(std::min(buffer.size(), streams.room(stream_))));
+  if (got.state == State::kMoved) streams.write(stream_, Bytes{buffer}.first(got.count));
+  bulk_ = got.state == State::kMoved && got.count >= kBulk;
+  return got;
+}
+
+bool Flow::pump_up() {
+  auto& streams = link_.streams();
+  if (streams.room(stream_) == 0) {
+    stream_full_ = true;
+    streams.want_writable(stream_);
+    return true;
+  }
+  const auto got = read_socket();
+  switch (got.state) {
+    case State::kMoved:
+      up_ += got.count;
+      link_.schedule();
+      return true;
+    case State::kBlocked: return true;
+    case State::kEnd:
+      up_ended_ = true;
+      streams.finish(stream_);
+      link_.schedule();
+      return end_if_done();
+    case State::kFailed: return abort_stream(got.error);
+  }
+  return true;
+}
+
+void Flow::on_stream_writable() {
+  stream_full_ = false;
+  update_interest();
+}
+
+void Flow::on_stream_readable() {
+  if (!socket_full_ && pump_down()) update_interest();
+}
+
+void Flow::on_writable() {
+  socket_full_ = false;
+  if (pump_down()) update_interest();
+}
+
+bool Flow::pump_down() {
+  auto& streams = link_.streams();
+  while (true) {
+    const auto data = streams.readable(stream_);
+    if (data.empty()) break;
+    const auto put = socket_->write(data);
+    if (put.state == State::kFailed) return abort_stream(put.error);
+    if (put.state != State::kMoved) {
+      socket_full_ = true;
+      return true;
+    }
+    down_ += put.count;
+    socket_full_ = put.count < data.size();
+    streams.consumed(stream_, put.count);
+    link_.schedule();
+    if (socket_full_) return true;
+  }
+  if (down_ended_ || !streams.at_end(stream_)) return true;
+  down_ended_ = true;
+  socket_->end_writing();
+  streams.end_taken(stream_);
+  link_.schedule();
+  return end_if_done();
+}
+
+void Flow::on_broken(int error) { abort_stream(error); }
+
+bool Flow::abort_stream(int error) {
+  auto& streams = link_.streams();
+  link_.detach(stream_);
+  if (streams.knows(stream_)) streams.reset(stream_, from_errno(error), std::strerror(error));
+  link_.schedule();
+  stream_gone_ = true;
+  listener_.on_flow_ended(*this);
+  return false;
+}
+
+void Flow::on_stream_reset(const Error&) {
+  stream_gone_ = true;
+  socket_->abort();
+  listener_.on_flow_ended(*this);
+}
+
+bool Flow::end_if_done() {
+  if (!up_ended_ || !down_ended_) return true;
+  link_.detach(stream_);
+  stream_gone_ = true;
+  listener_.on_flow_ended(*this);
+  return false;
+}
+
+}  // namespace culvert::flow
