@@ -1,0 +1,116 @@
+#include "resolver/dns_client.h"
+
+#include <ares.h>
+#include <sys/stat.h>
+
+#include <cassert>
+
+#include "resolver/dns_channel.h"
+#include "resolver/virtual_name.h"
+
+namespace culvert::resolver {
+namespace {
+
+std::int64_t change_time_of_configuration() {
+  struct stat facts {};
+  if (stat("/etc/resolv.conf", &facts) != 0) return 0;
+  return static_cast<std::int64_t>(facts.st_mtim.tv_sec) * 1'000'000'000 + facts.st_mtim.tv_nsec +
+         static_cast<std::int64_t>(facts.st_ino);
+}
+
+Result<std::vector<IpAddress>> to_addresses(const std::string& name, int status,
+                                            const ares_addrinfo* info) {
+  std::vector<IpAddress> addresses;
+  for (auto* node = info != nullptr ? info->nodes : nullptr; node != nullptr; node = node->ai_next)
+    if (node->ai_family == AF_INET || node->ai_family == AF_INET6)
+      addresses.push_back(SocketAddress::from(node->ai_addr).ip);
+  if (status == ARES_SUCCESS && !addresses.empty()) return addresses;
+  if (status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA ||
+      status == ARES_EBADNAME)
+    return fail(ErrorCode::kNameUnknown, "there is no address for '" + name + "'");
+  return fail(ErrorCode::kTryAgain,
+              "cannot look '" + name + "' up: " + std::string(ares_strerror(status)));
+}
+
+}  // namespace
+
+struct DnsClient::Query {
+  DnsClient& client;
+  DnsRequest* request;  // null: cancelled
+
+  static void on_answer(void* self, int status, int /*timeouts*/, ares_addrinfo* info) {
+    const std::unique_ptr<Query> query(static_cast<Query*>(self));
+    --query->client.waiting_;
+    if (query->request != nullptr) {
+      query->request->query_ = nullptr;
+      query->request->give(to_addresses(query->request->name_, status, info));
+    }
+    if (info != nullptr) ares_freeaddrinfo(info);
+  }
+};
+
+DnsClient::DnsClient(loop::Loop& loop, Options options)
+    : loop_(loop), options_(std::move(options)) {
+  ares_library_init(ARES_LIB_INIT_ALL);
+}
+
+DnsClient::~DnsClient() {
+  channel_.reset();
+  ares_library_cleanup();
+}
+
+Result<void> DnsClient::open_channel() {
+  const auto changed_at = change_time_of_configuration();
+  if (channel_ && (changed_at == configured_at_ || waiting_ > 0)) return {};
+  auto channel = std::make_unique<Channel>(loop_, options_);
+  if (channel->status() != ARES_SUCCESS)
+    return fail(ErrorCode::kTryAgain, "cannot read the resolver's configuration: " +
+                                          std::string(ares_strerror(channel->status())));
+  channel_ = std::move(channel);
+  configured_at_ = changed_at;
+  return {};
+}
+
+Result<void> DnsClient::start(Query& query, const std::string& name) {
+  if (waiting_ >= kMostWaiting)
+    return fail(ErrorCode::kExhausted, "too many names are being looked up at once");
+  CULVERT_RETURN_IF_ERROR(open_channel());
+  ++waiting_;
+  channel_->query(name, &Query::on_answer, &query);
+  return {};
+}
+
+DnsRequest::DnsRequest(DnsClient& client, std::string_view name, Listener& listener)
+    : Deferred(client.loop_), name_(name), listener_(listener) {
+  if (const auto address = IpAddress::parse(name)) {
+    give(std::vector<IpAddress>{*address});
+    return;
+  }
+  if (auto canonical = canonical_name(name); !canonical) {
+    give(fail(std::move(canonical.error())));
+    return;
+  }
+  auto query = std::make_unique<DnsClient::Query>(DnsClient::Query{client, this});
+  query_ = query.get();
+  // c-ares may answer (and free the query) before this returns: /etc/hosts, no server.
+  auto started = client.start(*query, name_);
+  if (started) {
+    (void)query.release();
+  } else {
+    query_ = nullptr;
+    give(fail(std::move(started.error())));
+  }
+}
+
+DnsRequest::~DnsRequest() {
+  if (query_ != nullptr) query_->request = nullptr;
+}
+
+void DnsRequest::give(Result<std::vector<IpAddress>> answer) {
+  answer_ = std::move(answer);
+  schedule();
+}
+
+void DnsRequest::run_deferred() { listener_.on_resolved(*this, std::move(answer_)); }
+
+}  // namespace culvert::resolver
