@@ -1,0 +1,115 @@
+#include "shim/agent_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/settings.h"
+
+namespace culvert::shim {
+namespace {
+
+// Raw system calls throughout: libc's are cancellation points (pthread_cancel() would leak the
+// descriptor) and may be interposed by other preloaded libraries.
+
+int64_t now_ms() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+timespec to_timespec(int ms) { return {ms / 1000, long{ms % 1000} * 1'000'000}; }
+
+// "@name" is a name in the abstract namespace. 0 if the path does not fit.
+socklen_t agent_address(sockaddr_un& address) {
+  memset(&address, 0, sizeof address);
+  address.sun_family = AF_UNIX;
+  const char* path = settings.agent.value();
+  const size_t length = strlen(path);
+  if (length == 0 || length >= sizeof address.sun_path) return 0;
+  memcpy(address.sun_path, path, length);
+  const bool abstract = path[0] == '@';
+  if (abstract) address.sun_path[0] = '\0';
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
+}
+
+bool is_valid(const culvert_answer_packet& answer, long size) {
+  return size == long{sizeof answer} && answer.magic == CULVERT_WIRE_MAGIC &&
+         answer.version == CULVERT_WIRE_VERSION;
+}
+
+}  // namespace
+
+culvert_question_packet make_question(culvert_question kind, uint64_t cookie) {
+  culvert_question_packet question;
+  memset(&question, 0, sizeof question);
+  question.magic = CULVERT_WIRE_MAGIC;
+  question.version = CULVERT_WIRE_VERSION;
+  question.kind = static_cast<uint16_t>(kind);
+  question.cookie = cookie;
+  return question;
+}
+
+AgentLink::AgentLink(int patience_ms) : deadline_ms_(now_ms() + patience_ms) {}
+
+AgentLink::~AgentLink() {
+  if (fd_ >= 0) syscall(SYS_close, fd_);
+}
+
+int AgentLink::remaining_ms() const {
+  const int64_t left = deadline_ms_ - now_ms();
+  return left > 0 ? static_cast<int>(left) : 0;
+}
+
+bool AgentLink::open_link() {
+  if (fd_ >= 0) return true;
+  sockaddr_un address;
+  const socklen_t length = agent_address(address);
+  if (length == 0) return false;
+  const auto type = SOCK_SEQPACKET | SOCK_CLOEXEC;
+  fd_ = static_cast<int>(syscall(SYS_socket, AF_UNIX, type, 0));
+  if (fd_ < 0) return false;
+  for (;;) {
+    // AF_UNIX connect() waits only while the agent's backlog is full, for as long as SO_SNDTIMEO.
+    const int ms = remaining_ms();
+    const timeval patience = {ms / 1000, long{ms % 1000} * 1000 + 1};
+    syscall(SYS_setsockopt, fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (syscall(SYS_connect, fd_, &address, length) == 0) return true;
+    if (errno != EINTR || ms == 0) return false;
+  }
+}
+
+bool AgentLink::wait_for_answer() {
+  for (;;) {
+    pollfd waiting = {fd_, POLLIN, 0};
+    timespec patience = to_timespec(remaining_ms());
+    const long ready = syscall(SYS_ppoll, &waiting, 1, &patience, nullptr, 0);
+    if (ready > 0) return true;
+    if (ready == 0 || errno != EINTR) return false;
+  }
+}
+
+bool AgentLink::ask(const culvert_question_packet& question, culvert_answer_packet& answer) {
+  if (!tell(question) || !wait_for_answer()) return false;
+  const long size =
+      syscall(SYS_recvfrom, fd_, &answer, sizeof answer, MSG_DONTWAIT, nullptr, nullptr);
+  if (!is_valid(answer, size)) return false;
+  answer.name[sizeof answer.name - 1] = '\0';
+  return true;
+}
+
+bool AgentLink::tell(const culvert_question_packet& question) {
+  if (!open_link()) return false;
+  const long sent =
+      syscall(SYS_sendto, fd_, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
+  return sent == long{sizeof question};
+}
+
+}  // namespace culvert::shim

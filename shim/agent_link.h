@@ -1,0 +1,37 @@
+// shim/agent_link.h: one conversation with the agent: connect, ask, wait with a deadline, close.
+//
+// Nothing stays open between questions: a descriptor kept in a stranger's process gets closed by
+// close_range() and its number reused for the program's own file (a prototype then wrote its
+// message into that file). A fresh link costs 7 us. Async-signal-safe: system calls and the stack.
+#pragma once
+#include "shim/wire.h"
+
+namespace culvert::shim {
+
+// How long a hook may keep the program when the agent is alive but does not answer.
+constexpr int kHookPatienceMs = 5'000;
+constexpr int kNamePatienceMs = 30'000;  // the agent may have to ask far away
+
+culvert_question_packet make_question(culvert_question kind, uint64_t cookie = 0);
+
+class AgentLink {
+ public:
+  explicit AgentLink(int patience_ms);
+  AgentLink(const AgentLink&) = delete;
+  AgentLink& operator=(const AgentLink&) = delete;
+  ~AgentLink();
+
+  // False: no agent there, no valid answer, or out of patience. Signals do not cut it short.
+  bool ask(const culvert_question_packet& question, culvert_answer_packet& answer);
+  bool tell(const culvert_question_packet& question);
+
+ private:
+  bool open_link();
+  bool wait_for_answer();
+  int remaining_ms() const;
+
+  int fd_ = -1;
+  int64_t deadline_ms_;
+};
+
+}  // namespace culvert::shim

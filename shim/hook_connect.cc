@@ -1,0 +1,44 @@
+// shim/hook_connect.cc: connect(), and socket() for the one kind of socket that cannot be held.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "shim/export.h"
+#include "shim/keep_errno.h"
+#include "shim/real.h"
+#include "shim/settings.h"
+#include "shim/virtual_connect.h"
+
+namespace culvert::shim {
+namespace {
+
+constexpr int kTypeMask = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
+
+int connect_program(int fd, const sockaddr* address, socklen_t length) {
+  VirtualPeer peer;
+  if (!settings.active || !read_virtual_peer(address, length, peer))
+    return real.connect(fd, address, length);
+  KeepErrno keep;
+  if (!is_virtual_connect(fd, peer)) return keep.result(real.connect(fd, address, length));
+  return keep.result(connect_virtual(fd, address, length, peer));
+}
+
+}  // namespace
+}  // namespace culvert::shim
+
+CULVERT_INTERPOSE int connect(int fd, const sockaddr* address, socklen_t length) {
+  return culvert::shim::connect_program(fd, address, length);
+}
+
+// libc's own name for it, which some programs and libraries call.
+CULVERT_INTERPOSE int __connect(int fd, const sockaddr* address, socklen_t length) {
+  return culvert::shim::connect_program(fd, address, length);
+}
+
+// A simultaneous open does not complete a multipath TCP socket: the program's side never becomes
+// writable (measured, Linux 6.18). Such a socket falls back to TCP with most peers anyway.
+CULVERT_INTERPOSE int socket(int family, int type, int protocol) noexcept {
+  using namespace culvert::shim;
+  const bool multipath = protocol == IPPROTO_MPTCP && (type & kTypeMask) == SOCK_STREAM &&
+                         (family == AF_INET || family == AF_INET6);
+  return real.socket(family, type, settings.active && multipath ? IPPROTO_TCP : protocol);
+}

@@ -1,0 +1,71 @@
+#include "shim/prepared_connect.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/settings.h"
+#include "shim/socket_facts.h"
+
+namespace culvert::shim {
+namespace {
+
+// The errors by which a connect in SYN_SENT can end: a RST, an ICMP message, the agent's shutdown
+// of a dup (ECONNRESET), the SYN timer.
+bool may_stand_for_another(int error) {
+  return error == ECONNREFUSED || error == ECONNRESET || error == ETIMEDOUT ||
+         error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+}  // namespace
+
+PreparedConnect::Verdict PreparedConnect::prepare() {
+  cookie_ = socket_cookie(fd_);
+  auto question = make_question(CULVERT_ASK_CONNECT, cookie_);
+  const long flags = syscall(SYS_fcntl, fd_, F_GETFL);
+  if (flags >= 0 && (flags & O_NONBLOCK) != 0) question.flags |= CULVERT_NONBLOCKING;
+  if (peer_.family() == AF_INET6) question.flags |= CULVERT_MAPPED_V6;
+  question.family = AF_INET;
+  question.port = peer_.port();
+  const uint32_t ip = htonl(peer_.ip());
+  memcpy(question.address, &ip, sizeof ip);
+
+  culvert_answer_packet answer;
+  // Fail closed: nobody else may answer for a virtual address.
+  error_ = ECONNREFUSED;
+  if (!link_.ask(question, answer)) return Verdict::kFailed;
+  if (answer.verdict == CULVERT_NOT_OURS) return Verdict::kNotOurs;
+  if (answer.verdict == CULVERT_FAIL && answer.error > 0) error_ = answer.error;
+  if (answer.verdict != CULVERT_HOLD || answer.family != AF_INET) return Verdict::kFailed;
+  const uint8_t held_at[4] = {answer.address[0], answer.address[1], answer.address[2],
+                              answer.address[3]};
+  peer_.move_to(held_at, answer.port);
+  error_ = 0;
+  return Verdict::kConnect;
+}
+
+void PreparedConnect::announce(int real_error) {
+  if (real_error != 0 && real_error != EINPROGRESS) return;
+  auto connecting = make_question(CULVERT_TELL_CONNECTING, cookie_);
+  if (put_local_address(fd_, connecting)) link_.tell(connecting);
+}
+
+int error_known_to_agent(int fd) {
+  const uint64_t cookie = socket_cookie(fd);
+  if (!settings.active || cookie == 0) return 0;
+  AgentLink link(kHookPatienceMs);
+  culvert_answer_packet answer;
+  if (!link.ask(make_question(CULVERT_ASK_ERROR, cookie), answer)) return 0;
+  return answer.verdict == CULVERT_FOUND && answer.error > 0 ? answer.error : 0;
+}
+
+int true_error(int fd, int kernel_error) {
+  if (!may_stand_for_another(kernel_error)) return kernel_error;
+  const int known = error_known_to_agent(fd);
+  return known != 0 ? known : kernel_error;
+}
+
+}  // namespace culvert::shim

@@ -1,0 +1,84 @@
+#include "shim/real.h"
+
+#include <dlfcn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace culvert::shim {
+namespace {
+
+int raw_socket(int family, int type, int protocol) {
+  return static_cast<int>(syscall(SYS_socket, family, type, protocol));
+}
+
+int raw_connect(int fd, const sockaddr* address, socklen_t length) {
+  return static_cast<int>(syscall(SYS_connect, fd, address, length));
+}
+
+ssize_t raw_sendto(int fd, const void* data, size_t size, int flags, const sockaddr* to,
+                   socklen_t length) {
+  return syscall(SYS_sendto, fd, data, size, flags, to, length);
+}
+
+ssize_t raw_sendmsg(int fd, const msghdr* message, int flags) {
+  return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+int raw_listen(int fd, int backlog) { return static_cast<int>(syscall(SYS_listen, fd, backlog)); }
+
+int raw_getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
+  return static_cast<int>(syscall(SYS_getsockopt, fd, level, name, value, length));
+}
+
+int raw_getpeername(int fd, sockaddr* address, socklen_t* length) {
+  return static_cast<int>(syscall(SYS_getpeername, fd, address, length));
+}
+
+int raw_execve(const char* path, char* const* argv, char* const* envp) {
+  return static_cast<int>(syscall(SYS_execve, path, argv, envp));
+}
+
+int raw_execveat(int directory, const char* path, char* const* argv, char* const* envp, int flags) {
+  return static_cast<int>(syscall(SYS_execveat, directory, path, argv, envp, flags));
+}
+
+template <typename Function>
+void find(Function& function, const char* name) {
+  if (void* found = dlsym(RTLD_NEXT, name)) function = reinterpret_cast<Function>(found);
+}
+
+}  // namespace
+
+constinit Real real = {
+    .socket = raw_socket,
+    .connect = raw_connect,
+    .sendto = raw_sendto,
+    .sendmsg = raw_sendmsg,
+    .listen = raw_listen,
+    .getsockopt = raw_getsockopt,
+    .getpeername = raw_getpeername,
+    .execve = raw_execve,
+    .execvpe = nullptr,
+    .fexecve = nullptr,
+    .execveat = raw_execveat,
+    .posix_spawn = nullptr,
+    .posix_spawnp = nullptr,
+};
+
+void find_real_functions() {
+  find(real.socket, "socket");
+  find(real.connect, "connect");
+  find(real.sendto, "sendto");
+  find(real.sendmsg, "sendmsg");
+  find(real.listen, "listen");
+  find(real.getsockopt, "getsockopt");
+  find(real.getpeername, "getpeername");
+  find(real.execve, "execve");
+  find(real.execvpe, "execvpe");
+  find(real.fexecve, "fexecve");
+  find(real.execveat, "execveat");
+  find(real.posix_spawn, "posix_spawn");
+  find(real.posix_spawnp, "posix_spawnp");
+}
+
+}  // namespace culvert::shim

@@ -1,0 +1,36 @@
+// shim/real.h: the functions that the shim stands in front of.
+//
+// Until the constructor has run these are raw system calls: libraries initialised before us may
+// call in, some of them from inside malloc or the loader, where dlsym() would deadlock (jemalloc
+// and tcmalloc did, in other shims). The exec family has no such need and may be null until then.
+#pragma once
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+namespace culvert::shim {
+
+struct Real {
+  int (*socket)(int, int, int);
+  int (*connect)(int, const sockaddr*, socklen_t);
+  ssize_t (*sendto)(int, const void*, size_t, int, const sockaddr*, socklen_t);
+  ssize_t (*sendmsg)(int, const msghdr*, int);
+  int (*listen)(int, int);
+  int (*getsockopt)(int, int, int, void*, socklen_t*);
+  int (*getpeername)(int, sockaddr*, socklen_t*);
+  int (*execve)(const char*, char* const*, char* const*);
+  int (*execvpe)(const char*, char* const*, char* const*);
+  int (*fexecve)(int, char* const*, char* const*);
+  int (*execveat)(int, const char*, char* const*, char* const*, int);
+  int (*posix_spawn)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                     const posix_spawnattr_t*, char* const*, char* const*);
+  int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                      const posix_spawnattr_t*, char* const*, char* const*);
+};
+
+extern Real real;  // NOLINT(bugprone-dynamic-static-initializers): it is constinit
+
+// Uses dlsym(), which may allocate: for the constructor, and for an exec before it.
+void find_real_functions();
+
+}  // namespace culvert::shim

@@ -1,0 +1,105 @@
+#include "shim/settings.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace culvert::shim {
+
+constinit Settings settings = {.active = false,
+                               .agent = {"CULVERT_AGENT=", ""},
+                               .pool = {"CULVERT_POOL=", ""},
+                               .low_ports = {"CULVERT_LOW_PORTS=", ""},
+                               .domains = {"CULVERT_DOMAINS=", ""},
+                               .preload = "",
+                               .pool_address = 0,
+                               .pool_mask = 0,
+                               .low_ports_mapped = false};
+
+namespace {
+
+constexpr char kDefaultPool[] = "127.64.0.0/10";
+constexpr char kLibrary[] = "libculvert-shim.so";
+
+// secure_getenv: a setuid program must not ask an agent of its caller's choice.
+void read(Variable& variable) {
+  const size_t prefix = strlen(variable.prefix);
+  char name[32] = "";
+  if (prefix > sizeof name) return;
+  memcpy(name, variable.prefix, prefix - 1);
+  const char* value = secure_getenv(name);
+  if (value == nullptr || prefix + strlen(value) >= sizeof variable.text) return;
+  memcpy(variable.text, variable.prefix, prefix);
+  strcpy(variable.text + prefix, value);
+}
+
+void read_pool(const char* text) {
+  char address[INET_ADDRSTRLEN] = "";
+  const char* slash = strchr(text, '/');
+  if (slash == nullptr || slash - text >= INET_ADDRSTRLEN) return;
+  memcpy(address, text, static_cast<size_t>(slash - text));
+  in_addr parsed;
+  char* end = nullptr;
+  const unsigned long bits = strtoul(slash + 1, &end, 10);
+  if (inet_pton(AF_INET, address, &parsed) != 1 || *end != '\0' || bits < 1 || bits > 32) return;
+  settings.pool_mask = ~uint32_t{0} << (32 - bits);
+  settings.pool_address = ntohl(parsed.s_addr) & settings.pool_mask;
+}
+
+// The entry of LD_PRELOAD word for word ("$LIB" must stay unexpanded for programs of another
+// architecture), or else where the loader found us.
+void find_own_name() {
+  const char* entry = secure_getenv("LD_PRELOAD");
+  while (entry != nullptr && *entry != '\0') {
+    const size_t length = strcspn(entry, ": ");
+    const void* name = memmem(entry, length, kLibrary, sizeof kLibrary - 1);
+    if (name != nullptr && length < sizeof settings.preload) {
+      memcpy(settings.preload, entry, length);
+      settings.preload[length] = '\0';
+      return;
+    }
+    entry += length;
+    entry += strspn(entry, ": ");
+  }
+  Dl_info self;
+  if (dladdr(&settings, &self) != 0 && self.dli_fname != nullptr &&
+      strlen(self.dli_fname) < sizeof settings.preload)
+    strcpy(settings.preload, self.dli_fname);
+}
+
+size_t length_without_final_dot(const char* name) {
+  const size_t length = strlen(name);
+  return length > 0 && name[length - 1] == '.' ? length - 1 : length;
+}
+
+}  // namespace
+
+const char* Variable::value() const { return text[0] == '\0' ? "" : text + strlen(prefix); }
+
+bool Settings::is_virtual_name(const char* name) const {
+  const size_t length = length_without_final_dot(name);
+  const char* suffix = domains.value();
+  for (;;) {
+    suffix += strspn(suffix, " .");
+    const size_t size = strcspn(suffix, " ");
+    if (size == 0) return false;
+    const bool fits = length == size || (length > size && name[length - size - 1] == '.');
+    if (fits && strncasecmp(name + length - size, suffix, size) == 0) return true;
+    suffix += size;
+  }
+}
+
+void read_settings() {
+  read(settings.agent);
+  read(settings.pool);
+  read(settings.low_ports);
+  read(settings.domains);
+  read_pool(settings.pool.value()[0] == '\0' ? kDefaultPool : settings.pool.value());
+  settings.low_ports_mapped = strcmp(settings.low_ports.value(), "mapped") == 0;
+  find_own_name();
+  settings.active = settings.agent.value()[0] != '\0';
+}
+
+}  // namespace culvert::shim

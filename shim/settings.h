@@ -1,0 +1,32 @@
+// shim/settings.h: what `culvert run` said in the environment (shim/wire.h lists the variables).
+// Read once, in the constructor, constant afterwards: getenv() in a hook would race with the
+// program's setenv().
+#pragma once
+#include <stdint.h>
+
+namespace culvert::shim {
+
+// "NAME=value" as it stands in an environment, kept for programs that clear theirs before exec.
+struct Variable {
+  const char* prefix;  // "NAME="
+  char text[1200];     // empty if it was not set; CULVERT_DOMAINS is the longest
+  const char* value() const;
+};
+
+struct Settings {
+  bool active;  // false: everything passes through
+  Variable agent, pool, low_ports, domains;
+  char preload[4096];                // how LD_PRELOAD names this library
+  uint32_t pool_address, pool_mask;  // host order
+  bool low_ports_mapped;
+
+  bool in_pool(uint32_t address) const { return (address & pool_mask) == pool_address; }
+  // Whether `name` ends in one of CULVERT_DOMAINS, any case, with or without a final dot.
+  bool is_virtual_name(const char* name) const;
+};
+
+extern Settings settings;  // NOLINT(bugprone-dynamic-static-initializers): it is constinit
+
+void read_settings();
+
+}  // namespace culvert::shim

@@ -1,0 +1,52 @@
+#include "shim/virtual_peer.h"
+
+#include <string.h>
+
+#include "shim/program_memory.h"
+#include "shim/settings.h"
+
+namespace culvert::shim {
+namespace {
+
+constexpr socklen_t kShortestV6 = 24;  // without scope: RFC 2133, which the kernel accepts
+
+const uint8_t* embedded_v4(const in6_addr& address) { return address.s6_addr + 12; }
+
+}  // namespace
+
+uint32_t VirtualPeer::ip() const {
+  uint32_t ip;
+  memcpy(&ip,
+         family() == AF_INET ? static_cast<const void*>(&address.v4.sin_addr)
+                             : embedded_v4(address.v6.sin6_addr),
+         sizeof ip);
+  return ntohl(ip);
+}
+
+uint16_t VirtualPeer::port() const {
+  return ntohs(family() == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
+}
+
+void VirtualPeer::move_to(const uint8_t (&ip)[4], uint16_t port) {
+  if (family() == AF_INET) {
+    memcpy(&address.v4.sin_addr, ip, sizeof ip);
+    address.v4.sin_port = htons(port);
+  } else {
+    memcpy(address.v6.sin6_addr.s6_addr + 12, ip, sizeof ip);
+    address.v6.sin6_port = htons(port);
+  }
+}
+
+bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer) {
+  if (length < sizeof(sockaddr_in) || length > sizeof(sockaddr_storage)) return false;
+  peer.length = length < sizeof peer.address ? length : socklen_t{sizeof peer.address};
+  if (!is_readable(address, peer.length)) return false;
+  memset(&peer.address, 0, sizeof peer.address);
+  memcpy(&peer.address, address, peer.length);
+  const bool is_v4 = peer.family() == AF_INET;
+  const bool is_mapped_v4 = peer.family() == AF_INET6 && length >= kShortestV6 &&
+                            IN6_IS_ADDR_V4MAPPED(&peer.address.v6.sin6_addr);
+  return (is_v4 || is_mapped_v4) && settings.in_pool(peer.ip()) && peer.port() != 0;
+}
+
+}  // namespace culvert::shim

@@ -1,0 +1,27 @@
+// shim/virtual_peer.h: whether a socket address that the program passed is a virtual one.
+#pragma once
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+namespace culvert::shim {
+
+struct VirtualPeer {
+  union {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;  // ::ffff:a.b.c.d
+  } address;
+  socklen_t length;
+
+  int family() const { return address.any.sa_family; }
+  uint32_t ip() const;    // host order
+  uint16_t port() const;  // host order
+  void move_to(const uint8_t (&ip)[4], uint16_t port);
+};
+
+// Copies what the kernel would read. False: not in the pool, port 0, too short, unreadable: the
+// real call then says what is wrong with it, if anything.
+bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer);
+
+}  // namespace culvert::shim

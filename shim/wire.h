@@ -1,0 +1,97 @@
+/* shim/wire.h: questions of the shim (and of the culvert command) to the agent, and its answers.
+ *
+ * Plain C, PODs of fixed size, native byte order: both ends are on one machine. The socket is
+ * AF_UNIX SOCK_SEQPACKET; every question is asked over a fresh connection that is closed after the
+ * answer, because a descriptor kept open inside a stranger's process gets closed, reused or
+ * inherited there. A connect is the one question of two messages (2, then 3).
+ *
+ * The shim finds the agent and the address pool in its environment, read once in the constructor:
+ *   CULVERT_AGENT      path of the agent's socket
+ *   CULVERT_POOL       IPv4 prefix of the virtual addresses, "127.64.0.0/10"
+ *   CULVERT_DOMAINS    suffixes of virtual names, separated by spaces: without an agent these names
+ *                      fail for the moment (EAI_AGAIN), all others resolve as without Culvert
+ *   CULVERT_LOW_PORTS  "mapped": a connect to port p < 1024 may have gone to
+ *                      CULVERT_LOW_PORT_BASE + p, because the agent may not bind low ports or a
+ *                      server of this machine has p on 0.0.0.0; getpeername() maps it back
+ */
+#ifndef CULVERT_SHIM_WIRE_H
+#define CULVERT_SHIM_WIRE_H
+
+#include <stdint.h>
+
+#define CULVERT_WIRE_MAGIC 0x43756c76u /* "Culv" */
+#define CULVERT_WIRE_VERSION 1
+#define CULVERT_LOW_PORT_BASE 64512 /* 64512 + 1023 = 65535 */
+#define CULVERT_NAME_MAX 254        /* RFC 1035: 253 octets of text, and the final zero */
+
+enum culvert_question {
+  /* name, family (AF_INET, AF_INET6 or AF_UNSPEC)
+   *   -> FOUND (address), NOT_OURS, NO_SUCH_NAME, TRY_AGAIN. May take as long as DNS may. */
+  CULVERT_ASK_NAME = 1,
+  /* cookie, address + port (virtual), flags -> HOLD (address + port to connect to really, flags),
+   * FAIL (error: the errno connect() returns at once). */
+  CULVERT_ASK_CONNECT = 2,
+  /* On the same connection after HOLD: cookie, address + port = the socket's own local address, now
+   * in SYN_SENT. No answer. Closing without it abandons the connect. */
+  CULVERT_TELL_CONNECTING = 3,
+  /* cookie -> FOUND (error: why this socket's connect failed), NOT_OURS if nothing is known. */
+  CULVERT_ASK_ERROR = 4,
+  /* address (virtual) -> FOUND (name), NOT_OURS, NO_SUCH_NAME, TRY_AGAIN */
+  CULVERT_ASK_ADDRESS = 5,
+  /* cookie, address + port = the bound local address of a socket that listen() was just called on
+   * -> FOUND (published or not: policy; the program goes on either way) */
+  CULVERT_TELL_LISTENING = 6,
+  /* from `culvert run`: -> FOUND (address + port: pool address and prefix length; flags) */
+  CULVERT_ASK_AGENT = 7,
+  /* from `culvert status`: -> JSON text in packets of at most 16 KiB, ended by end of file */
+  CULVERT_ASK_STATUS = 8
+};
+
+enum culvert_verdict {
+  CULVERT_FOUND = 1,
+  CULVERT_NOT_OURS = 2,     /* the agent has nothing to do with it: ask libc */
+  CULVERT_NO_SUCH_NAME = 3, /* EAI_NONAME */
+  CULVERT_TRY_AGAIN = 4,    /* EAI_AGAIN */
+  CULVERT_HOLD = 5,
+  CULVERT_FAIL = 6
+};
+
+/* flags of questions */
+#define CULVERT_NONBLOCKING 1u /* the program's socket is O_NONBLOCK */
+#define CULVERT_MAPPED_V6 2u   /* an AF_INET6 socket: its peer is ::ffff:virtual */
+/* flags of answers */
+#define CULVERT_LOW_PORTS_MAPPED 2u /* see CULVERT_LOW_PORTS above */
+
+struct culvert_question_packet {
+  uint32_t magic;
+  uint16_t version;
+  uint16_t kind;   /* enum culvert_question */
+  uint64_t cookie; /* SO_COOKIE of the program's socket, 0 if none */
+  uint32_t flags;
+  uint16_t family;                 /* AF_* */
+  uint16_t port;                   /* host order */
+  uint8_t address[16];             /* IPv4 in the first four octets, network order */
+  char name[CULVERT_NAME_MAX + 2]; /* zero-terminated */
+};
+
+struct culvert_answer_packet {
+  uint32_t magic;
+  uint16_t version;
+  uint16_t verdict; /* enum culvert_verdict */
+  int32_t error;    /* errno for the program, or 0 */
+  uint32_t flags;
+  uint16_t family;
+  uint16_t port;
+  uint8_t address[16];
+  char name[CULVERT_NAME_MAX + 2];
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(culvert_question_packet) == 296, "shim and agent must agree");
+static_assert(sizeof(culvert_answer_packet) == 292, "shim and agent must agree");
+#else
+_Static_assert(sizeof(struct culvert_question_packet) == 296, "shim and agent must agree");
+_Static_assert(sizeof(struct culvert_answer_packet) == 292, "shim and agent must agree");
+#endif
+
+#endif

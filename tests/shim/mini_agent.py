@@ -1,0 +1,189 @@
+"""A stand-in for the agent, to test the shim alone: `mini_agent.py SOCKET KIND [mapped]`.
+
+KIND is how refusals are made: raw forges exact ones (CAP_NET_RAW), reset and pass need no
+privilege and leave the true errno to the shim, pass by shutting a dup of the socket down.
+mapped: as an agent that may not listen below port 1024.
+
+Its far ends are ports of 127.0.0.1, under names that say what becomes of a connect. Standard
+output says "ready", then one line for each question, for the tests to look at.
+"""
+import collections
+import errno
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+
+import hold
+
+QUESTION = struct.Struct('=IHHQIHH16s256s')
+ANSWER = struct.Struct('=IHHiIHH16s256s')
+MAGIC, VERSION = 0x43756c76, 1
+ASK_NAME, ASK_CONNECT, TELL_CONNECTING, ASK_ERROR, ASK_ADDRESS, TELL_LISTENING = range(1, 7)
+FOUND, NOT_OURS, NO_SUCH_NAME, TRY_AGAIN, HOLD, FAIL = range(1, 7)
+NONBLOCKING = 1  # in questions
+
+DOMAIN = '.culvert.test'
+PLACES = {  # name: virtual address, seconds before anything happens, errno
+    'site': ('127.64.0.10', 0, 0),
+    'later': ('127.64.0.11', 0.4, 0),
+    'timeout': ('127.64.0.12', 0.2, errno.ETIMEDOUT),
+    'noroute': ('127.64.0.13', 0.2, errno.EHOSTUNREACH),
+    'nonet': ('127.64.0.14', 0, errno.ENETUNREACH),
+    'atonce': ('127.64.0.15', 0, -errno.EACCES),  # in the answer to ASK_CONNECT
+    'silent': ('127.64.0.16', 3600, 0),
+}
+ADDRESSES = {place[0]: (name, *place[1:]) for name, place in PLACES.items()}
+
+
+def log(*words):
+    sys.stdout.write(' '.join(map(str, words)) + '\n')
+    sys.stdout.flush()
+
+
+def relay_one_way(source, target):
+    """Octets, the end of them, and a reset."""
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError as failure:
+        if failure.errno in (errno.ECONNRESET, errno.EPIPE):
+            for end in (source, target):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                try:
+                    end.shutdown(socket.SHUT_RD)
+                except OSError:
+                    pass
+
+
+def relay(one, other):
+    back = threading.Thread(target=relay_one_way, args=(other, one))
+    back.start()
+    relay_one_way(one, other)
+    back.join()
+    one.close()
+    other.close()
+
+
+Program = collections.namedtuple('Program', 'cookie address passed nonblocking')
+
+
+class Agent:
+    def __init__(self, kind, mapped):
+        self.holds = hold.Holds()
+        self.kind = kind
+        self.syns = hold.Syns() if kind == 'raw' else None
+        self.mapped = mapped
+        self.errors = {}
+
+    def serve(self, link):
+        with link:
+            data, descriptors, _, _ = socket.recv_fds(link, QUESTION.size, 1)
+            if len(data) == QUESTION.size:
+                self.answer(link, QUESTION.unpack(data))
+
+    def answer(self, link, question):
+        magic, version, kind, cookie, flags, family, port, address, name = question
+        assert (magic, version) == (MAGIC, VERSION)
+        if kind == ASK_NAME:
+            self.name(link, name.rstrip(b'\0').decode(), family)
+        elif kind == ASK_ADDRESS:
+            place = ADDRESSES.get(socket.inet_ntoa(address[:4]))
+            log('address', socket.inet_ntoa(address[:4]))
+            self.say(link, FOUND if place else NOT_OURS, name=place[0] + DOMAIN if place else '')
+        elif kind == ASK_CONNECT:
+            self.connect(link, cookie, socket.inet_ntoa(address[:4]), port, flags)
+        elif kind == ASK_ERROR:
+            error = self.errors.get(cookie, 0)
+            log('error', errno.errorcode.get(error, 'unknown'))
+            self.say(link, FOUND if error else NOT_OURS, error=error)
+        elif kind == TELL_LISTENING:
+            shown = address[:4] if family == socket.AF_INET else address
+            log('listening', socket.inet_ntop(family, shown), port)
+            self.say(link, FOUND)
+
+    def say(self, link, verdict, error=0, flags=0, address='0.0.0.0', port=0, name=''):
+        link.send(ANSWER.pack(MAGIC, VERSION, verdict, error, flags, socket.AF_INET, port,
+                              socket.inet_aton(address), name.encode()))
+
+    def name(self, link, name, family):
+        log('name', name, family)
+        folded = name.lower().rstrip('.')
+        place = PLACES.get(folded.removesuffix(DOMAIN))
+        if not folded.endswith(DOMAIN):
+            self.say(link, NOT_OURS)
+        elif folded == 'again' + DOMAIN:
+            self.say(link, TRY_AGAIN)
+        elif place is None:
+            self.say(link, NO_SUCH_NAME)
+        else:
+            self.say(link, FOUND, address=place[0])
+
+    def connect(self, link, cookie, address, port, flags):
+        log('connect', address, port)
+        self.errors.pop(cookie, None)
+        if address not in ADDRESSES:
+            return self.say(link, FAIL, error=errno.ENETUNREACH)
+        _, delay, error = ADDRESSES[address]
+        if error < 0:
+            return self.say(link, FAIL, error=-error)
+        held = (address, port + hold.LOW_PORT_BASE if self.mapped and port < 1024 else port)
+        self.holds.prepare(*held)
+        self.say(link, HOLD, address=held[0], port=held[1])
+        data, descriptors, _, _ = socket.recv_fds(link, QUESTION.size, 1)
+        link.close()
+        if len(data) != QUESTION.size:
+            return log('abandoned')
+        told = QUESTION.unpack(data)
+        assert told[2] == TELL_CONNECTING and told[3] == cookie
+        passed = socket.socket(fileno=descriptors[0]) if descriptors else None
+        program = Program(cookie, (socket.inet_ntoa(told[7][:4]), told[6]), passed,
+                          bool(flags & NONBLOCKING))
+        self.carry_out(program, held, port, delay, error)
+
+    def carry_out(self, program, held, port, delay, error):
+        time.sleep(delay)
+        far = None
+        if not error:
+            try:
+                far = socket.create_connection(('127.0.0.1', port))
+            except OSError as failure:
+                error = failure.errno
+        if error:
+            return self.fail(program, held, error)
+        if program.passed:
+            program.passed.close()
+        try:
+            ours = hold.join(program.address, held)
+        except OSError as failure:
+            far.close()
+            return log('gone', failure.errno)
+        relay(ours, far)
+
+    def fail(self, program, held, error):
+        self.errors[program.cookie] = error
+        if self.kind == 'reset':
+            hold.refuse_without_privilege(program.address, held)
+        elif error == errno.ETIMEDOUT:  # no packet says that
+            self.syns.refuse(program.address, held, errno.ECONNREFUSED)
+        else:
+            self.syns.refuse(program.address, held, error)
+
+
+def main():
+    path = sys.argv[1]
+    agent = Agent(sys.argv[2], mapped='mapped' in sys.argv[3:])
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(path)
+    os.chmod(path, 0o777)
+    listener.listen(1024)
+    log('ready')
+    while True:
+        link, _ = listener.accept()
+        threading.Thread(target=agent.serve, args=(link,), daemon=True).start()
+
+
+main()
