@@ -1,0 +1,130 @@
+#include "service/client_link.h"
+
+#include "resolver/virtual_name.h"
+#include "tunnel/base/log.h"
+#include "tunnel/base/overloaded.h"
+
+namespace culvert::service {
+
+ClientLink::ClientLink(const Context& context, Principal principal,
+                       std::unique_ptr<loop::BytePipe> pipe,
+                       session::SessionLink::Responder responder, Listener& listener)
+    : context_(context),
+      principal_(std::move(principal)),
+      listener_(listener),
+      link_(context.loop, std::move(pipe), std::move(responder), *this) {}
+
+ClientLink::~ClientLink() = default;
+
+void ClientLink::close(const std::string& reason) {
+  closing_ = true;
+  ports_.clear();
+  link_.close(reason);
+}
+
+void ClientLink::on_session_down(session::SessionLink&, const Error& why) {
+  listener_.on_client_down(*this, why);
+}
+
+void ClientLink::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
+                                  const control::Target& target) {
+  if (closing_) return link.refuse(stream, ErrorCode::kReset, "the session is ending");
+  if (target.kind != control::Target::Kind::kForward)
+    return link.refuse(stream, ErrorCode::kProtocol,
+                       "the service has no ports of its own; it forwards to ordinary hosts only");
+  if (!context_.config.forwarding.enabled)
+    return link.refuse(stream, ErrorCode::kNotPermitted,
+                       "forwarding is switched off at this service (forwarding.enabled)");
+  if (forwards_.size() >= context_.config.limits.streams_per_session)
+    return link.refuse(stream, ErrorCode::kExhausted,
+                       "this endpoint has too many forwarded connections open "
+                       "(limits.streams_per_session)");
+  auto forward = std::make_unique<Forward>(
+      Forward::Context{context_.loop, context_.dns, context_.guard, context_.config.limits.connect},
+      link, stream, target, principal_.name, static_cast<Forward::Listener&>(*this));
+  auto& started = *forward;
+  forwards_.emplace(&started, std::move(forward));
+  started.start();
+}
+
+void ClientLink::on_control(session::SessionLink&, const control::Message& message) {
+  if (closing_) return;
+  std::visit(overloaded{
+                 [this](const control::Publish& publish) { handle(publish); },
+                 [this](const control::Lookup& lookup) { handle(lookup); },
+                 [](const control::Found&) {},  // these two are for endpoints to hear
+                 [](const control::Incoming&) {},
+                 [](const control::Goodbye&) {},  // the link has dealt with it
+             },
+             message);
+}
+
+void ClientLink::handle(const control::Publish& publish) {
+  if (ports_.empty() != publish.ports.empty())
+    log::info("endpoint", {{"event", publish.ports.empty() ? "unpublished" : "published"},
+                           {"name", principal_.name},
+                           {"ports", publish.ports.size()}});
+  ports_ = publish.ports;
+}
+
+void ClientLink::handle(const control::Lookup& lookup) {
+  if (lookup.kind == control::Lookup::Kind::kOrdinary) return look_up_ordinary(lookup);
+  const auto name = resolver::canonical_name(lookup.name);
+  if (!name) return answer(lookup, ErrorCode::kNameUnknown, name.error().detail);
+  look_up_endpoint(lookup, *name);
+}
+
+// The same answer whether a name is not enrolled, not online or silent: who is enrolled is not for
+// everybody to find out.
+void ClientLink::look_up_endpoint(const control::Lookup& lookup, const std::string& name) {
+  const auto* const client = context_.directory.reachable(name);
+  if (client == nullptr)
+    return answer(lookup, ErrorCode::kNameUnknown,
+                  "no endpoint " + name + " is online with a published port");
+  control::Found found;
+  found.query = lookup.query;
+  found.certificate = client->principal().certificate;
+  send(found);
+}
+
+void ClientLink::look_up_ordinary(const control::Lookup& lookup) {
+  if (!context_.config.forwarding.enabled)
+    return answer(lookup, ErrorCode::kNotPermitted,
+                  "forwarding is switched off at this service (forwarding.enabled)");
+  if (const auto literal = IpAddress::parse(lookup.name); literal) {
+    const auto permitted = any_permitted(context_.guard, {*literal});
+    return answer(lookup, permitted ? ErrorCode::kNone : permitted.error().code,
+                  permitted ? "" : permitted.error().detail);
+  }
+  const auto name = resolver::canonical_name(lookup.name);
+  if (!name) return answer(lookup, ErrorCode::kNameUnknown, name.error().detail);
+  if (lookups_.size() >= context_.config.limits.lookups_per_session)
+    return answer(lookup, ErrorCode::kExhausted,
+                  "too many names are being looked up (limits.lookups_per_session)");
+  auto question =
+      std::make_unique<OrdinaryLookup>(context_.dns, context_.guard, lookup.query, *name,
+                                       static_cast<OrdinaryLookup::Listener&>(*this));
+  auto* const key = question.get();
+  lookups_.emplace(key, std::move(question));
+}
+
+void ClientLink::on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) {
+  if (found.error == ErrorCode::kNotPermitted)
+    log::warning("forward", {{"event", "denied"},
+                             {"error", to_string(found.error)},
+                             {"endpoint", principal_.name},
+                             {"host", lookup.name()},
+                             {"why", found.detail}});
+  send(found);
+  lookups_.erase(&lookup);
+}
+
+void ClientLink::answer(const control::Lookup& lookup, ErrorCode error, const std::string& detail) {
+  control::Found found;
+  found.query = lookup.query;
+  found.error = error;
+  found.detail = detail;
+  send(found);
+}
+
+}  // namespace culvert::service

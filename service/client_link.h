@@ -1,0 +1,80 @@
+// service/client_link.h: one endpoint's session at the service: what it publishes, asks and has
+// forwarded. Everything it may do follows from the Principal of its login (S9, S10).
+#pragma once
+#include <memory>
+#include <unordered_map>
+
+#include "service/config.h"
+#include "service/forward.h"
+#include "service/login.h"
+#include "service/ordinary_lookup.h"
+
+namespace culvert::service {
+
+class ClientLink;
+
+// Who is online.
+class Directory {
+ public:
+  // The endpoint's session if it is here and publishes at least one port.
+  virtual ClientLink* reachable(std::string_view name) = 0;
+
+ protected:
+  ~Directory() = default;
+};
+
+class ClientLink final : private session::SessionLink::Listener,
+                         private Forward::Listener,
+                         private OrdinaryLookup::Listener {
+ public:
+  class Listener {
+   public:
+    virtual void on_client_down(ClientLink& client, const Error& why) = 0;  // may destroy it
+
+   protected:
+    ~Listener() = default;
+  };
+  struct Context {
+    loop::Loop& loop;
+    resolver::DnsClient& dns;
+    const Guard& guard;
+    const Config& config;
+    Directory& directory;
+  };
+
+  ClientLink(const Context& context, Principal principal, std::unique_ptr<loop::BytePipe> pipe,
+             session::SessionLink::Responder responder, Listener& listener);
+  ~ClientLink();
+
+  const Principal& principal() const { return principal_; }
+  bool publishes() const { return !ports_.empty(); }
+  void send(const control::Message& message) { link_.send(message); }
+  void close(const std::string& reason);  // on_client_down() follows
+
+ private:
+  void on_session_up(session::SessionLink&) override {}
+  void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
+                        const control::Target& target) override;
+  void on_control(session::SessionLink& link, const control::Message& message) override;
+  void on_session_down(session::SessionLink& link, const Error& why) override;
+  void on_forward_ended(Forward& forward) override { forwards_.erase(&forward); }
+  void on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) override;
+
+  void handle(const control::Publish& publish);
+  void handle(const control::Lookup& lookup);
+  void look_up_endpoint(const control::Lookup& lookup, const std::string& name);
+  void look_up_ordinary(const control::Lookup& lookup);
+  void answer(const control::Lookup& lookup, ErrorCode error, const std::string& detail);
+
+  Context context_;
+  Principal principal_;
+  Listener& listener_;
+  std::vector<std::uint16_t> ports_;
+  bool closing_ = false;
+  session::SessionLink link_;
+  // After link_: they use it to the end.
+  std::unordered_map<Forward*, std::unique_ptr<Forward>> forwards_;
+  std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;
+};
+
+}  // namespace culvert::service

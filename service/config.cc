@@ -1,0 +1,34 @@
+// Files and defaults; service/config_toml.cc reads the text.
+#include "service/config.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace culvert::service {
+
+Result<HostPort> Config::invitation_address() const {
+  if (public_address) return *public_address;
+  for (const auto& address : listen) {
+    const bool wildcard = address.ip == IpAddress::v4(0) || address.ip == IpAddress::v6({});
+    if (!wildcard && address.port != 0) return HostPort{address.ip.to_string(), address.port};
+  }
+  return fail(ErrorCode::kBadInput,
+              "an invitation must say where the service is, and \"listen\" names every address; "
+              "set public_address = \"host:port\" in the configuration, or give --address");
+}
+
+Result<Config> load_config(const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  if (in) text << in.rdbuf();
+  if (!in || in.bad() || !text)
+    return fail(ErrorCode::kBadInput,
+                path + ": cannot be read: " + std::strerror(errno == 0 ? EIO : errno) +
+                    "; give the service's configuration file to --config (README.md has a "
+                    "complete example)");
+  return parse_config(text.str(), path);
+}
+
+}  // namespace culvert::service

@@ -1,0 +1,59 @@
+// service/config.h: what the service is told by its configuration file (TOML), and every default.
+//
+// Reads files and nothing else: no socket is opened, no name looked up. Errors are kBadInput with
+// "file:line:column: what is wrong; what to do".
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tunnel/base/address.h"
+#include "tunnel/base/log.h"
+#include "tunnel/base/time.h"
+
+namespace culvert::service {
+
+struct TlsFiles {  // both empty: a self-signed certificate, made once in the state directory
+  std::string certificate;
+  std::string key;
+};
+
+struct Forwarding {
+  bool enabled = true;
+  std::vector<IpPrefix> allow;  // opened in addition to the public Internet (service/guard.h)
+  std::vector<IpPrefix> deny;   // closed, whatever else says otherwise
+};
+
+struct Limits {
+  std::size_t unauthenticated = 2048;            // connections before login, in all
+  std::size_t unauthenticated_per_address = 64;  // ... from one IPv4 address or IPv6 /64
+  std::chrono::seconds handshake{10};            // from accept to a complete hello
+  std::size_t sessions = 50'000;
+  std::size_t streams_per_session = 8192;   // forwarded connections
+  std::size_t lookups_per_session = 256;    // waiting for the DNS at once
+  std::size_t circuits_per_endpoint = 512;  // called and answered ones, joined or waiting
+  std::chrono::seconds circuit_answer{10};  // for the endpoint called to answer
+  std::chrono::seconds connect{60};         // for a forwarded connection to be made
+};
+
+struct Config {
+  std::string domain;  // canonical
+  std::vector<SocketAddress> listen{{IpAddress::v4(0), 443}};
+  std::optional<HostPort> public_address;
+  std::string state_directory = "/var/lib/culvert-service";
+  log::Level log_level = log::Level::kInfo;
+  std::chrono::days certificate_life{365};  // of name certificates
+  TlsFiles tls;
+  Forwarding forwarding;
+  Limits limits;
+
+  // What goes into invitations: public_address, or the first listening address that others can
+  // reach as it stands. kBadInput: neither is there.
+  Result<HostPort> invitation_address() const;
+};
+
+Result<Config> load_config(const std::string& path);
+// `file` for messages; relative paths in the text are taken from its directory.
+Result<Config> parse_config(std::string_view text, const std::string& file);
+
+}  // namespace culvert::service

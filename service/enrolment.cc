@@ -1,0 +1,131 @@
+#include "service/enrolment.h"
+
+#include <algorithm>
+
+#include "resolver/virtual_name.h"
+#include "tunnel/base/byte_codec.h"
+
+namespace culvert::service {
+namespace {
+
+constexpr std::string_view kNotGood =
+    "the invitation is not good: it was used already, has expired, or is of another service; ask "
+    "for a new one (culvert-service invite)";
+
+std::uint64_t random_serial(Random& random) {
+  std::array<std::byte, 8> bytes{};
+  random.fill(bytes);
+  return load_be<std::uint64_t>(bytes.data()) >> 1;  // fits a signed number everywhere
+}
+
+std::uint64_t revision_of(const StoreEntry* entry) {
+  return entry == nullptr ? 0 : entry->revision;
+}
+
+}  // namespace
+
+Result<std::string> full_name(std::string_view text, std::string_view domain) {
+  auto name = resolver::canonical_name(text);
+  if (!name) return fail(name.error());
+  if (!resolver::is_below(*name, domain)) {
+    name = resolver::canonical_name(*name + "." + std::string(domain));
+    if (!name) return fail(name.error());
+  }
+  if (*name == domain)
+    return fail(ErrorCode::kBadInput, "'" + *name +
+                                          "' is the service's domain itself; add a label "
+                                          "in front of it, such as web." +
+                                          *name);
+  if (name->find('_') != std::string::npos)
+    return fail(ErrorCode::kBadInput, "'" + *name + "' has an underscore; use a hyphen");
+  return name;
+}
+
+Enrolment::Enrolment(loop::Loop& loop, const Authority& authority, const crypto::PublicKey& caller,
+                     const control::Hello& hello, UnixTime now, Random& random, Listener& listener)
+    : authority_(authority),
+      listener_(listener),
+      now_(now),
+      serial_(random_serial(random)),
+      invitation_(invitation_key(hello.secret)),
+      call_(loop, *this) {
+  principal_.key = caller;
+  refusal_ = ask(hello);
+  if (!refusal_) call_.complete(StoreCall::Answer{});
+}
+
+Result<void> Enrolment::ask(const control::Hello& hello) {
+  auto name = resolver::canonical_name(hello.name);
+  if (!name || *name == authority_.domain || !resolver::is_below(*name, authority_.domain))
+    return fail(ErrorCode::kAuthentication,
+                "'" + hello.name + "' is not a name below " + authority_.domain);
+  principal_.name = std::move(*name);
+  authority_.store.get(call_,
+                       {invitation_, endpoint_key(principal_.name), owner_key(principal_.key)});
+  return {};
+}
+
+void Enrolment::on_store_answer(StoreCall&) {
+  if (refusal_ && !call_.answer())
+    refusal_ = fail(ErrorCode::kTryAgain, "the service cannot use its records at the moment");
+  if (refusal_ && !committing_) {
+    refusal_ = decide_and_commit();
+    if (refusal_) return;
+  }
+  if (!refusal_) return listener_.on_enrolled(*this, fail(refusal_.error()));
+  if (!call_.answer()->committed)
+    return listener_.on_enrolled(
+        *this, fail(ErrorCode::kAuthentication, std::string(kNotGood)));  // another was first
+  listener_.on_enrolled(*this, principal_);
+}
+
+Result<void> Enrolment::decide_and_commit() {
+  const auto& answer = *call_.answer();
+  const auto* invitation = answer.find(invitation_);
+  const auto* endpoint = answer.find(endpoint_key(principal_.name));
+  const auto* owner = answer.find(owner_key(principal_.key));
+  if (invitation == nullptr) return fail(ErrorCode::kAuthentication, std::string(kNotGood));
+  const auto invited = decode_invitation_record(invitation->value);
+  if (!invited) return fail(invited.error());
+  if (invited->expires <= now_) return fail(ErrorCode::kAuthentication, std::string(kNotGood));
+  if (invited->name != principal_.name)
+    return fail(ErrorCode::kAuthentication,
+                "the invitation is for another name than " + principal_.name);
+  if (owner != nullptr && as_text(owner->value) != principal_.name)
+    return fail(ErrorCode::kAuthentication,
+                "this endpoint's key is enrolled under another name already; use a new state "
+                "directory for the new name");
+
+  crypto::NameCertificate certificate;
+  certificate.name = principal_.name;
+  certificate.key = principal_.key;
+  certificate.not_before = now_ - std::chrono::hours{1};  // clocks differ
+  certificate.not_after = now_ + authority_.certificate_life;
+  certificate.serial = serial_;
+  auto encoded = certificate.sign(authority_.signing);
+  if (!encoded) return fail(encoded.error());
+  principal_.certificate = std::move(*encoded);
+
+  const EndpointRecord record{principal_.key, serial_, now_, certificate.not_after, false};
+  const auto name = as_bytes(principal_.name);
+  std::vector<StoreCondition> conditions{{invitation_, invitation->revision},
+                                         {endpoint_key(principal_.name), revision_of(endpoint)},
+                                         {owner_key(principal_.key), revision_of(owner)}};
+  std::vector<StoreChange> changes{
+      {invitation_, std::nullopt},
+      {endpoint_key(principal_.name), encode(record)},
+      {owner_key(principal_.key), ByteVector(name.begin(), name.end())}};
+  if (endpoint != nullptr) {  // enrolled again: its former key is nobody's any more
+    const auto former = decode_endpoint(endpoint->value);
+    if (!former) return fail(former.error());
+    if (former->key != principal_.key) {
+      changes.push_back({owner_key(former->key), std::nullopt});
+      changes.push_back({floor_key(former->key), std::nullopt});
+    }
+  }
+  committing_ = true;
+  authority_.store.transact(call_, conditions, changes);
+  return {};
+}
+
+}  // namespace culvert::service

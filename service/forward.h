@@ -1,0 +1,71 @@
+// service/forward.h: one stream that an endpoint wants connected to an ordinary host: resolves,
+// asks the guard about every address, connects to each in turn as a native client would, then lets
+// a Flow carry the bytes. The program behind the stream sees the errors it would see natively.
+#pragma once
+#include <optional>
+
+#include "resolver/dns_client.h"
+#include "service/guard.h"
+#include "tunnel/flow/flow.h"
+#include "tunnel/loop/tcp_dial.h"
+
+namespace culvert::service {
+
+class Forward final : private session::SessionLink::StreamHandler,
+                      private resolver::DnsRequest::Listener,
+                      private loop::TcpDial::Listener,
+                      private flow::Flow::Listener {
+ public:
+  static constexpr std::size_t kMaxAddresses = 16;  // tried of one name
+
+  class Listener {
+   public:
+    virtual void on_forward_ended(Forward& forward) = 0;  // destroy it
+
+   protected:
+    ~Listener() = default;
+  };
+  struct Context {
+    loop::Loop& loop;
+    resolver::DnsClient& dns;
+    const Guard& guard;
+    Duration connect_limit;  // for all addresses together
+  };
+
+  Forward(const Context& context, session::SessionLink& link, mux::StreamId stream,
+          const control::Target& target, std::string_view endpoint, Listener& listener);
+  ~Forward();
+  void start();  // may end it at once
+
+ private:
+  void on_stream_accepted() override {}
+  void on_stream_readable() override {}  // waits in the stream until the flow reads it
+  void on_stream_writable() override {}
+  void on_stream_reset(const Error& why) override;
+  void on_resolved(resolver::DnsRequest& request,
+                   Result<std::vector<IpAddress>> addresses) override;
+  void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_flow_ended(flow::Flow& flow) override;
+
+  void connect_next();
+  Result<void> check_end(const UniqueFd& fd) const;
+  void refuse(const Error& why);
+
+  Context context_;
+  session::SessionLink& link_;
+  mux::StreamId stream_;
+  control::Target target_;
+  std::string endpoint_;  // whose stream it is, for the log
+  Listener& listener_;
+  TimePoint deadline_;
+  std::vector<IpAddress> addresses_;
+  std::size_t next_ = 0;
+  std::optional<Error> failure_;  // of a connection; else the guard's refusal is told
+  std::optional<Error> denial_;
+  std::optional<resolver::DnsRequest> resolving_;
+  std::optional<loop::TcpDial> dial_;
+  std::optional<flow::Flow> flow_;
+  bool stream_gone_ = false;
+};
+
+}  // namespace culvert::service

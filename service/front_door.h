@@ -1,0 +1,68 @@
+// service/front_door.h: the listening ports, and the visitors that nobody knows yet. Counts them
+// for each source (an IPv4 address, or an IPv6 /64: what one person gets), so that one source
+// cannot take all places (S6).
+#pragma once
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "service/config.h"
+#include "service/visitor.h"
+#include "tunnel/loop/tcp_listener.h"
+
+namespace culvert::service {
+
+class FrontDoor final : private loop::TcpListener::Listener,
+                        private Visitor::Listener,
+                        private loop::Deferred {
+ public:
+  class Listener {
+   public:
+    virtual void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) = 0;
+    virtual void on_answered(Visitor& visitor) = 0;
+    virtual void on_visitor_gone(Visitor& visitor) = 0;  // only of visitors that said hello
+
+   protected:
+    ~Listener() = default;
+  };
+
+  FrontDoor(const Visitor::Context& context, const Limits& limits, Listener& listener);
+  ~FrontDoor() override;
+
+  Result<void> listen(const SocketAddress& at);
+  std::vector<SocketAddress> addresses() const;  // as bound
+  void close();                                  // no new visitors; those waiting leave
+
+  // The visitor has proven who it is: it counts no more as a stranger.
+  void admit(Visitor& visitor);
+
+  std::size_t visitor_count() const { return visitors_.size(); }
+
+ private:
+  struct Guest {
+    std::unique_ptr<Visitor> visitor;
+    IpAddress source;
+    bool counted = true;  // among the strangers
+    bool said_hello = false;
+  };
+  void on_accepted(UniqueFd fd, const SocketAddress& peer) override;
+  void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) override;
+  void on_answered(Visitor& visitor) override;
+  void on_visitor_gone(Visitor& visitor, const std::string& why) override;
+  void run_deferred() override;
+  void uncount(Guest& guest);
+  void log_refused(const SocketAddress& peer, const char* why);
+
+  Visitor::Context context_;
+  const Limits& limits_;
+  Listener& listener_;
+  std::vector<std::unique_ptr<loop::TcpListener>> listeners_;
+  std::unordered_map<Visitor*, Guest> visitors_;
+  std::vector<Guest> gone_;  // destroyed from the loop, never from inside their own calls
+  std::map<IpAddress, std::size_t> strangers_;
+  std::size_t stranger_count_ = 0;
+  TimePoint refusals_since_{};
+  std::size_t refusals_ = 0;
+};
+
+}  // namespace culvert::service

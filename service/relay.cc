@@ -1,0 +1,184 @@
+#include "service/relay.h"
+
+#include <algorithm>
+
+#include "tunnel/base/log.h"
+
+namespace culvert::service {
+
+Relay::Relay(loop::Loop& loop, const Limits& limits, Directory& directory, Random& random)
+    : loop_(loop), limits_(limits), directory_(directory), random_(random), timer_(loop, *this) {}
+
+Relay::~Relay() = default;
+
+void Relay::refuse(Visitor& visitor, ErrorCode code, const std::string& reason) {
+  control::HelloAnswer answer;
+  answer.refusal = code;
+  answer.reason = reason;
+  visitor.answer(answer);
+}
+
+bool Relay::has_room(const std::string& endpoint) const {
+  const auto found = counts_.find(endpoint);
+  return found == counts_.end() || found->second < limits_.circuits_per_endpoint;
+}
+
+void Relay::count(const std::string& endpoint, int change) {
+  const auto found = counts_.try_emplace(endpoint, 0).first;
+  found->second += static_cast<std::size_t>(change);
+  if (found->second == 0) counts_.erase(found);
+}
+
+void Relay::call(Visitor& visitor, const Principal& caller, const std::string& callee) {
+  auto* const client = directory_.reachable(callee);
+  if (client == nullptr)
+    return refuse(visitor, ErrorCode::kNameUnknown,
+                  "no endpoint " + callee + " is online with a published port");
+  for (const auto& endpoint : {caller.name, callee})
+    if (!has_room(endpoint))
+      return refuse(visitor, ErrorCode::kExhausted,
+                    endpoint + " takes part in too many circuits (limits.circuits_per_endpoint)");
+  Ticket ticket;
+  random_.fill(ticket);
+  Meeting meeting;
+  meeting.caller = caller.name;
+  meeting.callee = callee;
+  meeting.call.visitor = &visitor;
+  meeting.until = loop_.now() + limits_.circuit_answer;
+  count(meeting.caller, 1);
+  count(meeting.callee, 1);
+  meetings_.emplace(ticket, std::move(meeting));
+  waiting_.emplace(&visitor, ticket);
+  arm_timer();
+  client->send(control::Incoming{ticket, caller.name});
+}
+
+void Relay::answer(Visitor& visitor, const Principal& callee, const Ticket& ticket) {
+  const auto found = meetings_.find(ticket);
+  if (found == meetings_.end() || found->second.callee != callee.name || !found->second.until)
+    return refuse(visitor, ErrorCode::kTimedOut, "nobody waits for this circuit any more");
+  auto& meeting = found->second;
+  meeting.until.reset();
+  meeting.answer.visitor = &visitor;
+  waiting_.emplace(&visitor, ticket);
+  auto* const caller = meeting.call.visitor;
+  visitor.answer({});  // may end the visitor, and the meeting with it
+  if (meetings_.count(ticket) != 0) caller->answer({});
+}
+
+void Relay::on_answered(Visitor& visitor) {
+  const auto found = waiting_.find(&visitor);
+  if (found == waiting_.end()) return;
+  const auto ticket = found->second;
+  waiting_.erase(found);
+  auto& meeting = meetings_.at(ticket);
+  auto& leg = meeting.call.visitor == &visitor ? meeting.call : meeting.answer;
+  leg.visitor = nullptr;
+  leg.pipe = visitor.take_pipe();
+  leg.received = visitor.take_received();
+  leg.pipe->set_listener(nullptr);
+  if (meeting.call.pipe && meeting.answer.pipe) join(ticket);
+}
+
+void Relay::join(const Ticket& ticket) {
+  auto meeting = std::move(meetings_.extract(ticket).mapped());
+  log::info("circuit",
+            {{"event", "joined"}, {"caller", meeting.caller}, {"callee", meeting.callee}});
+  auto circuit = std::make_unique<Circuit>(
+      Circuit::Leg{std::move(meeting.call.pipe), std::move(meeting.call.received)},
+      Circuit::Leg{std::move(meeting.answer.pipe), std::move(meeting.answer.received)},
+      static_cast<Circuit::Listener&>(*this));
+  auto* const key = circuit.get();
+  circuits_.emplace(
+      key, Joined{std::move(circuit), std::move(meeting.caller), std::move(meeting.callee)});
+}
+
+void Relay::on_circuit_ended(Circuit& circuit) {
+  const auto ended = std::move(circuits_.extract(&circuit).mapped());
+  count(ended.caller, -1);
+  count(ended.callee, -1);
+  log::info("circuit", {{"event", "ended"},
+                        {"caller", ended.caller},
+                        {"callee", ended.callee},
+                        {"octets", circuit.octets()}});
+}
+
+// Out of the tables first: answering can end a visitor, which comes back here.
+void Relay::give_up(const Ticket& ticket, ErrorCode code, const std::string& reason) {
+  auto meeting = std::move(meetings_.extract(ticket).mapped());
+  count(meeting.caller, -1);
+  count(meeting.callee, -1);
+  log::info("circuit", {{"event", "failed"},
+                        {"caller", meeting.caller},
+                        {"callee", meeting.callee},
+                        {"why", reason}});
+  for (auto* leg : {&meeting.call, &meeting.answer}) {
+    if (leg->pipe) leg->pipe->abort();
+    if (leg->visitor == nullptr) continue;
+    waiting_.erase(leg->visitor);
+    // With `until` gone, both have been answered already: then only the end can tell.
+    if (meeting.until)
+      refuse(*leg->visitor, code, reason);
+    else
+      leg->visitor->leave(reason);
+  }
+}
+
+void Relay::on_visitor_gone(Visitor& visitor) {
+  const auto found = waiting_.find(&visitor);
+  if (found == waiting_.end()) return;
+  const auto ticket = found->second;
+  waiting_.erase(found);
+  auto& meeting = meetings_.at(ticket);
+  (meeting.call.visitor == &visitor ? meeting.call : meeting.answer).visitor = nullptr;
+  give_up(ticket, ErrorCode::kHostUnreachable, "the other side of the circuit went away");
+}
+
+void Relay::arm_timer() {
+  if (!timer_.running()) timer_.start(limits_.circuit_answer);
+}
+
+void Relay::on_timer(loop::Timer&) {
+  const auto now = loop_.now();
+  std::optional<TimePoint> next;
+  std::vector<Ticket> late;
+  for (const auto& [ticket, meeting] : meetings_) {
+    if (!meeting.until) continue;
+    if (*meeting.until <= now) {
+      late.push_back(ticket);
+    } else {
+      next = next ? std::min(*next, *meeting.until) : *meeting.until;
+    }
+  }
+  if (next) timer_.start(*next - now);
+  for (const auto& ticket : late)
+    if (const auto found = meetings_.find(ticket); found != meetings_.end())
+      give_up(ticket, ErrorCode::kTimedOut,
+              found->second.callee + " did not answer the call in time");
+}
+
+void Relay::drop(const std::string& endpoint) {
+  std::vector<Ticket> meetings;
+  for (const auto& [ticket, meeting] : meetings_)
+    if (meeting.caller == endpoint || meeting.callee == endpoint) meetings.push_back(ticket);
+  for (const auto& ticket : meetings)
+    if (meetings_.count(ticket) != 0)
+      give_up(ticket, ErrorCode::kHostUnreachable, endpoint + " is no longer admitted");
+  std::vector<Circuit*> joined;
+  for (const auto& [circuit, names] : circuits_)
+    if (names.caller == endpoint || names.callee == endpoint) joined.push_back(circuit);
+  for (auto* circuit : joined) {
+    circuit->abort();
+    on_circuit_ended(*circuit);
+  }
+}
+
+void Relay::drop_all() {
+  timer_.stop();
+  waiting_.clear();
+  meetings_.clear();
+  circuits_.clear();
+  counts_.clear();
+}
+
+}  // namespace culvert::service

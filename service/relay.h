@@ -1,0 +1,66 @@
+// service/relay.h: brings the two legs of a circuit together: rings at the endpoint called, waits
+// for its leg, answers both, joins them. The caller's greeting is answered only when the other leg
+// is there, so a caller learns the truth: refused, unreachable, timed out.
+#pragma once
+#include <map>
+#include <unordered_map>
+
+#include "service/circuit.h"
+#include "service/client_link.h"
+#include "service/visitor.h"
+
+namespace culvert::service {
+
+class Relay final : private Circuit::Listener, private loop::Timer::Listener {
+ public:
+  Relay(loop::Loop& loop, const Limits& limits, Directory& directory, Random& random);
+  ~Relay();
+
+  // Both answer the visitor, now or later. The visitor has logged in.
+  void call(Visitor& visitor, const Principal& caller, const std::string& callee);
+  void answer(Visitor& visitor, const Principal& callee, const control::CircuitTicket& ticket);
+
+  void on_answered(Visitor& visitor);  // visitors of others are ignored, here and below
+  void on_visitor_gone(Visitor& visitor);
+  void drop(const std::string& endpoint);  // all circuits that it takes part in
+  void drop_all();
+
+  std::size_t circuit_count() const { return circuits_.size(); }
+
+ private:
+  using Ticket = control::CircuitTicket;
+  struct Leg {
+    Visitor* visitor = nullptr;            // until its greeting is answered
+    std::unique_ptr<loop::BytePipe> pipe;  // from then on
+    ByteVector received;
+  };
+  struct Meeting {
+    std::string caller, callee;
+    Leg call, answer;
+    std::optional<TimePoint> until;  // for the endpoint called; none: it has come
+  };
+  struct Joined {
+    std::unique_ptr<Circuit> circuit;
+    std::string caller, callee;
+  };
+  void on_circuit_ended(Circuit& circuit) override;
+  void on_timer(loop::Timer& timer) override;
+  void arm_timer();
+  void give_up(const Ticket& ticket, ErrorCode code, const std::string& reason);
+  void join(const Ticket& ticket);
+  bool has_room(const std::string& endpoint) const;
+  void count(const std::string& endpoint, int change);
+  static void refuse(Visitor& visitor, ErrorCode code, const std::string& reason);
+
+  loop::Loop& loop_;
+  const Limits& limits_;
+  Directory& directory_;
+  Random& random_;
+  std::map<Ticket, Meeting> meetings_;
+  std::unordered_map<Visitor*, Ticket> waiting_;
+  std::unordered_map<Circuit*, Joined> circuits_;
+  std::unordered_map<std::string, std::size_t> counts_;  // meetings and circuits of an endpoint
+  loop::Timer timer_;
+};
+
+}  // namespace culvert::service

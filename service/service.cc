@@ -1,0 +1,78 @@
+#include "service/service.h"
+
+#include "service/own_addresses.h"
+#include "service/readiness.h"
+
+namespace culvert::service {
+
+Result<State> State::open(loop::Loop& loop, Config config, Random& random) {
+  const std::filesystem::path directory(config.state_directory);
+  CULVERT_RETURN_IF_ERROR(make_state_directory(directory));
+  auto key = load_or_create_key(directory / "service.key", random);
+  if (!key) return fail(key.error());
+  auto store = SqliteStore::open(loop, directory / "service.db");
+  if (!store) return fail(store.error());
+  return State{std::move(config), std::move(*key), std::move(*store)};
+}
+
+Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, Random& random,
+                 Listener& listener, resolver::DnsClient::Options dns)
+    : listener_(listener),
+      state_(std::move(state)),
+      tls_(std::move(tls)),
+      guard_(state_.config.forwarding.allow, state_.config.forwarding.deny),
+      dns_(loop, std::move(dns)),
+      floors_(loop, *state_.store, *this),
+      sessions_({loop, dns_, guard_, state_.config, *state_.store}, *this),
+      relay_(loop, state_.config.limits, sessions_, random),
+      reception_({loop, state_.config, state_.key.signing, random, *state_.store, floors_,
+                  sessions_, relay_}),
+      front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
+                  state_.config.limits, reception_),
+      timer_(loop, *this) {
+  reception_.set_front_door(&front_door_);
+}
+
+Service::~Service() = default;
+
+void Service::start() { floors_.load(); }
+
+void Service::on_floors_loaded(Result<void> outcome) {
+  for (const auto& address : state_.config.listen) {
+    if (!outcome) break;
+    if (const auto listening = front_door_.listen(address); !listening)
+      outcome = fail(listening.error().code,
+                     listening.error().detail +
+                         "; stop what uses it, or change \"listen\" (ports below 1024 need "
+                         "CAP_NET_BIND_SERVICE)");
+  }
+  if (!outcome) return listener_.on_stopped(outcome);
+  refresh();
+  timer_.start(kRefresh);
+  listener_.on_ready(front_door_.addresses());
+}
+
+void Service::refresh() {
+  std::set<std::uint16_t> ports;
+  for (const auto& address : front_door_.addresses()) ports.insert(address.port);
+  guard_.set_own(own_addresses(), std::move(ports));
+}
+
+void Service::on_timer(loop::Timer&) {
+  refresh();
+  timer_.start(kRefresh);
+  tell_status(std::to_string(sessions_.count()) + " endpoints online, " +
+              std::to_string(relay_.circuit_count()) + " circuits");
+}
+
+void Service::stop(const std::string& reason) {
+  timer_.stop();
+  front_door_.close();
+  relay_.drop_all();
+  floors_.flush();
+  sessions_.close_all(reason);
+}
+
+void Service::on_all_sessions_ended() { listener_.on_stopped({}); }
+
+}  // namespace culvert::service

@@ -1,0 +1,65 @@
+// service/service.h: puts the parts together; nothing is decided here.
+#pragma once
+#include "service/reception.h"
+#include "service/service_key.h"
+#include "service/store_sqlite.h"
+#include "tunnel/loop/signals.h"
+
+namespace culvert::service {
+
+// What is on the disk; `invite` and its like need no more.
+struct State {
+  Config config;
+  ServiceKey key;
+  std::unique_ptr<SqliteStore> store;
+
+  static Result<State> open(loop::Loop& loop, Config config, Random& random);
+};
+
+class Service final : private ReplayFloors::Listener,
+                      private Sessions::Listener,
+                      private loop::Timer::Listener {
+ public:
+  static constexpr Duration kRefresh = std::chrono::seconds{10};  // own addresses, status line
+
+  class Listener {
+   public:
+    virtual void on_ready(const std::vector<SocketAddress>& addresses) = 0;
+    // After stop(), or because it could not start; may destroy it.
+    virtual void on_stopped(const Result<void>& why) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  // `dns`: tests name their own servers.
+  Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, Random& random,
+          Listener& listener, resolver::DnsClient::Options dns = {});
+  ~Service();
+  void start();
+  void stop(const std::string& reason);  // says goodbye to all sessions first
+
+  std::size_t session_count() const { return sessions_.count(); }
+  std::size_t circuit_count() const { return relay_.circuit_count(); }
+
+ private:
+  void on_floors_loaded(Result<void> outcome) override;
+  void on_access_lost(const std::string& name) override { relay_.drop(name); }
+  void on_all_sessions_ended() override;
+  void on_timer(loop::Timer& timer) override;
+  void refresh();
+
+  Listener& listener_;
+  State state_;
+  carrier::TlsServerContext tls_;
+  Guard guard_;
+  resolver::DnsClient dns_;
+  ReplayFloors floors_;
+  Sessions sessions_;
+  Relay relay_;
+  Reception reception_;
+  FrontDoor front_door_;
+  loop::Timer timer_;
+};
+
+}  // namespace culvert::service

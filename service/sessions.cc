@@ -1,0 +1,94 @@
+#include "service/sessions.h"
+
+#include <algorithm>
+
+#include "tunnel/base/log.h"
+
+namespace culvert::service {
+
+Sessions::Sessions(const Context& context, Listener& listener)
+    : context_(context), listener_(listener), timer_(context.loop, *this) {
+  context_.store.watch(std::string(kEndpointPrefix), *this);
+}
+
+Sessions::~Sessions() { context_.store.unwatch(*this); }
+
+void Sessions::adopt(Principal principal, const std::string& from,
+                     std::unique_ptr<loop::BytePipe> pipe,
+                     session::SessionLink::Responder responder) {
+  const auto name = principal.name;
+  end(name,
+      "a newer session of this endpoint has taken over; if that was not you, another "
+      "machine holds a copy of its key");
+  log::info("endpoint", {{"event", "online"}, {"name", name}, {"from", from}});
+  const ClientLink::Context context{context_.loop, context_.dns, context_.guard, context_.config,
+                                    *this};
+  current_.emplace(name, std::make_unique<ClientLink>(context, std::move(principal),
+                                                      std::move(pipe), std::move(responder),
+                                                      static_cast<ClientLink::Listener&>(*this)));
+}
+
+ClientLink* Sessions::reachable(std::string_view name) {
+  const auto found = current_.find(name);
+  return found != current_.end() && found->second->publishes() ? found->second.get() : nullptr;
+}
+
+void Sessions::end(const std::string& name, const std::string& reason) {
+  const auto found = current_.find(name);
+  if (found == current_.end()) return;
+  log::info("endpoint", {{"event", "closing"}, {"name", name}, {"why", reason}});
+  auto client = std::move(found->second);
+  current_.erase(found);
+  client->close(reason);
+  leaving_.push_back({std::move(client), context_.loop.now() + kLeaveLimit});
+  if (!timer_.running()) timer_.start(kLeaveLimit);
+}
+
+void Sessions::close_all(const std::string& reason) {
+  ending_ = true;
+  while (!current_.empty()) end(std::string(current_.begin()->first), reason);
+  if (leaving_.empty()) timer_.start(Duration::zero());  // told from the loop, as always
+}
+
+void Sessions::on_client_down(ClientLink& client, const Error& why) {
+  const auto left = std::find_if(leaving_.begin(), leaving_.end(),
+                                 [&](const Leaving& one) { return one.client.get() == &client; });
+  if (left != leaving_.end()) {
+    leaving_.erase(left);
+    return maybe_ended();
+  }
+  const auto found = current_.find(client.principal().name);
+  log::info("endpoint", {{"event", "offline"}, {"name", found->first}, {"why", why.detail}});
+  current_.erase(found);
+}
+
+// Peers that no longer listen do not get to keep their session.
+void Sessions::on_timer(loop::Timer&) {
+  const auto now = context_.loop.now();
+  std::erase_if(leaving_, [now](const Leaving& one) { return one.until <= now; });
+  if (!leaving_.empty()) timer_.start(leaving_.front().until - now);
+  maybe_ended();
+}
+
+void Sessions::maybe_ended() {
+  if (!ending_ || !leaving_.empty()) return;
+  ending_ = false;
+  listener_.on_all_sessions_ended();
+}
+
+void Sessions::on_entry_changed(const StoreEntry& entry, bool removed) {
+  const auto name = entry.key.substr(kEndpointPrefix.size());
+  const auto found = current_.find(name);
+  const auto record = decode_endpoint(entry.value);
+  if (found != current_.end()) {
+    const auto valid = removed || !record ? judge_record(found->second->principal(), nullptr)
+                                          : judge_record(found->second->principal(), &*record);
+    if (valid) return;
+    end(name, valid.error().detail);
+  } else if (!removed && record && !record->revoked) {
+    return;
+  }
+  listener_.on_access_lost(name);
+}
+
+}  // namespace culvert::service

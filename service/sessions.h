@@ -1,0 +1,65 @@
+// service/sessions.h: the sessions of all endpoints that are online here: one for each name, the
+// newest (S24). Ends those whose endpoint was revoked or enrolled anew meanwhile (S10).
+#pragma once
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "service/client_link.h"
+#include "tunnel/loop/timer.h"
+
+namespace culvert::service {
+
+class Sessions final : public Directory,
+                       private ClientLink::Listener,
+                       private Store::Watcher,
+                       private loop::Timer::Listener {
+ public:
+  static constexpr Duration kLeaveLimit = std::chrono::seconds{3};  // for a goodbye to get out
+
+  class Listener {
+   public:
+    virtual void on_access_lost(const std::string& name) = 0;  // revoked, or its key replaced
+    virtual void on_all_sessions_ended() = 0;                  // after close_all()
+
+   protected:
+    ~Listener() = default;
+  };
+  struct Context {
+    loop::Loop& loop;
+    resolver::DnsClient& dns;
+    const Guard& guard;
+    const Config& config;
+    Store& store;
+  };
+
+  Sessions(const Context& context, Listener& listener);
+  ~Sessions();
+
+  void adopt(Principal principal, const std::string& from, std::unique_ptr<loop::BytePipe> pipe,
+             session::SessionLink::Responder responder);
+  void close_all(const std::string& reason);
+
+  ClientLink* reachable(std::string_view name) override;
+  std::size_t count() const { return current_.size(); }
+
+ private:
+  void on_client_down(ClientLink& client, const Error& why) override;
+  void on_entry_changed(const StoreEntry& entry, bool removed) override;
+  void on_timer(loop::Timer& timer) override;
+  void end(const std::string& name, const std::string& reason);
+  void maybe_ended();
+
+  Context context_;
+  Listener& listener_;
+  std::map<std::string, std::unique_ptr<ClientLink>, std::less<>> current_;
+  struct Leaving {
+    std::unique_ptr<ClientLink> client;
+    TimePoint until;
+  };
+  std::vector<Leaving> leaving_;  // said goodbye to
+  loop::Timer timer_;
+  bool ending_ = false;
+};
+
+}  // namespace culvert::service

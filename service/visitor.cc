@@ -1,0 +1,124 @@
+#include "service/visitor.h"
+
+#include <cassert>
+#include <cstring>
+
+#include "service/first_bytes.h"
+#include "service/web_page.h"
+#include "tunnel/carrier/stack.h"
+#include "tunnel/carrier/tls_layer.h"
+
+namespace culvert::service {
+
+Visitor::Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe,
+                 const SocketAddress& from, Listener& listener)
+    : context_(context),
+      listener_(listener),
+      from_(from),
+      pipe_(std::move(pipe)),
+      timer_(context.loop, *this) {
+  pipe_->set_listener(this);
+  pipe_->set_interest(/*readable=*/true, /*writable=*/false);
+  timer_.start(context.limit);
+}
+
+void Visitor::leave(const std::string& why) {
+  if (state_ == State::kGone) return;
+  state_ = State::kGone;
+  timer_.stop();
+  if (pipe_) {
+    pipe_->set_listener(nullptr);
+    pipe_->set_interest(false, false);
+  }
+  listener_.on_visitor_gone(*this, why);
+}
+
+void Visitor::on_timer(loop::Timer&) { leave("it took too long"); }
+void Visitor::on_broken(int error) { leave(std::strerror(error)); }
+
+void Visitor::on_readable() {
+  std::byte buffer[4096];
+  const auto got = pipe_->read(buffer);
+  using IoState = loop::IoResult::State;
+  if (got.state == IoState::kBlocked) return;
+  if (got.state == IoState::kEnd) return leave("it ended the connection");
+  if (got.state == IoState::kFailed) return leave(std::strerror(got.error));
+  if (state_ == State::kEndingWeb) return;  // what a browser still says is not of interest
+  append(received_, Bytes{buffer}.first(got.count));
+  if (state_ == State::kSorting) return sort();
+  if (state_ == State::kReadingWeb) return read_web();
+}
+
+void Visitor::sort() {
+  switch (recognise(received_)) {
+    case Spoken::kUndecided: return;
+    case Spoken::kCulvert: return greet();
+    case Spoken::kTls: return in_tls_ ? leave("it spoke TLS within TLS") : unwrap_tls();
+    case Spoken::kHttp: state_ = State::kReadingWeb; return read_web();
+    case Spoken::kUnknown: return leave("it spoke nothing that is known here");
+  }
+}
+
+void Visitor::unwrap_tls() {
+  in_tls_ = true;
+  auto layer = carrier::TlsLayer::server(context_.tls);
+  pipe_ = std::make_unique<carrier::Stack>(context_.loop, std::move(pipe_), std::move(layer),
+                                           received_);
+  received_.clear();
+  pipe_->set_listener(this);
+  pipe_->set_interest(/*readable=*/true, /*writable=*/false);
+}
+
+void Visitor::greet() {
+  state_ = State::kGreeting;
+  greeter_.emplace(context_.loop, std::move(pipe_), std::move(received_), context_.identity,
+                   context_.random, context_.limit,
+                   static_cast<session::Greeter::Listener&>(*this));
+}
+
+void Visitor::on_greeted(session::Greeter&, session::ResponderHandshake::Greeting& greeting) {
+  if (state_ != State::kGreeting) return;
+  state_ = State::kJudged;
+  timer_.stop();  // now it is the listener that limits the time
+  listener_.on_hello(*this, greeting);
+}
+
+void Visitor::answer(const control::HelloAnswer& answer) {
+  if (state_ == State::kGone) return;
+  assert(state_ == State::kJudged);
+  state_ = State::kAnswering;
+  greeter_->answer(answer);
+}
+
+void Visitor::on_answered(session::Greeter&) {
+  if (state_ != State::kAnswering) return;
+  listener_.on_answered(*this);
+  leave("answered");
+}
+
+void Visitor::on_greeting_failed(session::Greeter&, const Error& why) { leave(why.detail); }
+
+void Visitor::read_web() {
+  const auto request = parse_http_request(received_);
+  if (!request) return;
+  state_ = State::kAnsweringWeb;
+  page_ = web_answer(*request);
+  received_.clear();
+  pipe_->set_interest(/*readable=*/false, /*writable=*/true);
+}
+
+void Visitor::on_writable() {
+  if (state_ != State::kAnsweringWeb) return;
+  const auto put = pipe_->write(as_bytes(page_));
+  using IoState = loop::IoResult::State;
+  if (put.state == IoState::kFailed) return leave(std::strerror(put.error));
+  if (put.state == IoState::kMoved) page_.erase(0, put.count);
+  if (!page_.empty()) return;
+  // Closing at once would reset the connection if there is unread input, and the reset can
+  // overtake the page (RFC 9112 section 9.6).
+  state_ = State::kEndingWeb;
+  pipe_->end_writing();
+  pipe_->set_interest(/*readable=*/true, /*writable=*/false);
+}
+
+}  // namespace culvert::service

@@ -1,0 +1,94 @@
+// service/visitor.h: one connection from accept until it is known who it is: finds out the
+// protocol, unwraps TLS, greets. Knows nothing of who may enter: that is its listener's decision.
+//
+//   accepted -> kSorting -+-> (TLS: sort again, inside) -> kGreeting -> kJudged -> kAnswering ->
+//   gone
+//                         +-> kReadingWeb -> kAnsweringWeb -> kEndingWeb -> gone
+//
+// Bounds before login (S6): one time limit for everything up to the complete hello, 8 KiB of input
+// (64 KiB in a hello), one TLS layer. A visitor that speaks nothing known is closed without a word.
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "tunnel/base/address.h"
+#include "tunnel/carrier/tls_context.h"
+#include "tunnel/loop/timer.h"
+#include "tunnel/session/greeter.h"
+
+namespace culvert::service {
+
+class Visitor final : private loop::BytePipe::Listener,
+                      private loop::Timer::Listener,
+                      private session::Greeter::Listener {
+ public:
+  // None of these may destroy the visitor: the front door does, in a later turn of the loop.
+  class Listener {
+   public:
+    virtual void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) = 0;
+    virtual void on_answered(Visitor& visitor) = 0;  // take_*(), or leave it
+    // Once, last: it is gone, in whatever state. Nobody is told before a hello but the front door.
+    virtual void on_visitor_gone(Visitor& visitor, const std::string& why) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  struct Context {
+    loop::Loop& loop;
+    carrier::TlsServerContext& tls;
+    const crypto::KeyPair& identity;
+    Random& random;
+    Duration limit;
+  };
+  Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from,
+          Listener& listener);
+
+  // For on_hello(), now or later.
+  void answer(const control::HelloAnswer& answer);
+  // For on_answered().
+  std::unique_ptr<loop::BytePipe> take_pipe() { return greeter_->take_pipe(); }
+  ByteVector take_received() { return greeter_->take_received(); }
+  session::DirectionKeys keys() { return greeter_->keys(); }
+
+  void leave(const std::string& why);  // ends it; on_visitor_gone() is told at once
+  const SocketAddress& from() const { return from_; }
+  std::string_view carrier() const { return in_tls_ ? "tls" : "tcp"; }
+
+ private:
+  enum class State : std::uint8_t {
+    kSorting,
+    kGreeting,  // until the hello is complete
+    kJudged,    // the listener has it
+    kAnswering,
+    kReadingWeb,
+    kAnsweringWeb,
+    kEndingWeb,  // until the browser has read the answer
+    kGone,
+  };
+  void on_readable() override;
+  void on_writable() override;
+  void on_broken(int error) override;
+  void on_timer(loop::Timer& timer) override;
+  void on_greeted(session::Greeter& greeter,
+                  session::ResponderHandshake::Greeting& greeting) override;
+  void on_answered(session::Greeter& greeter) override;
+  void on_greeting_failed(session::Greeter& greeter, const Error& why) override;
+  void sort();
+  void unwrap_tls();
+  void greet();
+  void read_web();
+
+  Context context_;
+  Listener& listener_;
+  SocketAddress from_;
+  State state_ = State::kSorting;
+  bool in_tls_ = false;
+  std::unique_ptr<loop::BytePipe> pipe_;
+  ByteVector received_;
+  std::string page_;  // still to be written
+  std::optional<session::Greeter> greeter_;
+  loop::Timer timer_;
+};
+
+}  // namespace culvert::service

@@ -1,0 +1,128 @@
+#include "service/config.h"
+
+#include <gtest/gtest.h>
+
+namespace culvert::service {
+namespace {
+
+std::string error_of(const std::string& text) {
+  const auto config = parse_config(text, "/etc/culvert/service.toml");
+  return config ? "no error" : config.error().detail;
+}
+
+TEST(Config, NeedsNothingButADomain) {
+  const auto config = parse_config("domain = \"Example.NET.\"", "/etc/culvert/service.toml");
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->domain, "example.net");
+  EXPECT_EQ(config->listen.at(0).to_string(), "0.0.0.0:443");
+  EXPECT_EQ(config->state_directory, "/var/lib/culvert-service");
+  EXPECT_TRUE(config->forwarding.enabled);
+  EXPECT_EQ(config->limits.handshake, std::chrono::seconds{10});
+}
+
+TEST(Config, ReadsEveryKey) {
+  const auto config = parse_config(R"(
+    domain = "example.net"
+    listen = ["0.0.0.0:443", "[::]:8443"]
+    public_address = "tunnel.example.net"
+    state_directory = "state"
+    log_level = "debug"
+    certificate_days = 30
+    [tls]
+    certificate = "tls/cert.pem"
+    key = "/etc/ssl/key.pem"
+    [forwarding]
+    enabled = false
+    allow = ["203.0.113.0/24", "10.0.0.1"]
+    deny = ["2001:db8::/32"]
+    [limits]
+    unauthenticated = 100
+    unauthenticated_per_address = 5
+    handshake_seconds = 3
+    sessions = 7
+    streams_per_session = 8
+    lookups_per_session = 9
+    circuits_per_endpoint = 10
+    circuit_answer_seconds = 11
+    connect_seconds = 12
+  )",
+                                   "/etc/culvert/service.toml");
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->listen.at(1).to_string(), "[::]:8443");
+  EXPECT_EQ(config->public_address->to_string(), "tunnel.example.net:443");
+  EXPECT_EQ(config->state_directory, "/etc/culvert/state");
+  EXPECT_EQ(config->log_level, log::Level::kDebug);
+  EXPECT_EQ(config->certificate_life, std::chrono::days{30});
+  EXPECT_EQ(config->tls.certificate, "/etc/culvert/tls/cert.pem");
+  EXPECT_EQ(config->tls.key, "/etc/ssl/key.pem");
+  EXPECT_FALSE(config->forwarding.enabled);
+  EXPECT_EQ(config->forwarding.allow.at(1).to_string(), "10.0.0.1/32");
+  EXPECT_EQ(config->forwarding.deny.at(0).to_string(), "2001:db8::/32");
+  EXPECT_EQ(config->limits.unauthenticated, 100u);
+  EXPECT_EQ(config->limits.unauthenticated_per_address, 5u);
+  EXPECT_EQ(config->limits.handshake, std::chrono::seconds{3});
+  EXPECT_EQ(config->limits.sessions, 7u);
+  EXPECT_EQ(config->limits.streams_per_session, 8u);
+  EXPECT_EQ(config->limits.lookups_per_session, 9u);
+  EXPECT_EQ(config->limits.circuits_per_endpoint, 10u);
+  EXPECT_EQ(config->limits.circuit_answer, std::chrono::seconds{11});
+  EXPECT_EQ(config->limits.connect, std::chrono::seconds{12});
+}
+
+TEST(Config, TellsTheNearestKnownKey) {
+  EXPECT_EQ(error_of("domain = \"a.example\"\nlissten = \"0.0.0.0:443\""),
+            "/etc/culvert/service.toml:2:1: unknown key \"lissten\"; did you mean \"listen\"?");
+  EXPECT_EQ(error_of("domain = \"a.example\"\n[forwarding]\nalow = []"),
+            "/etc/culvert/service.toml:3:1: unknown key \"alow\" in [forwarding]; did you mean "
+            "\"allow\"?");
+  EXPECT_EQ(error_of("domain = \"a.example\"\n[tls]\nzebra = 1"),
+            "/etc/culvert/service.toml:3:1: unknown key \"zebra\" in [tls]; known are certificate, "
+            "key");
+}
+
+TEST(Config, SaysWhereAValueIsWrongAndWhatItShouldBe) {
+  EXPECT_EQ(error_of("domain = \"a.example\"\nlisten = \"443\""),
+            "/etc/culvert/service.toml:2:10: listen: '443' needs a port, as in host:443; write an "
+            "address of this machine and a port, such as \"0.0.0.0:443\" or \"[::]:443\"");
+  EXPECT_EQ(error_of("domain = \"a.example\"\n[forwarding]\nallow = [\"10.0.0.0/33\"]"),
+            "/etc/culvert/service.toml:3:10: forwarding.allow: '10.0.0.0/33' has no valid prefix "
+            "length; write for example \"192.0.2.0/24\"");
+  EXPECT_EQ(error_of("domain = \"a.example\"\n[limits]\nsessions = 0"),
+            "/etc/culvert/service.toml:3:12: limits.sessions: must be a whole number from 1 to "
+            "1000000");
+  EXPECT_EQ(error_of("domain = 7"),
+            "/etc/culvert/service.toml:1:10: domain: must be a text in quotes");
+  EXPECT_EQ(error_of("domain = \"a.example\"\nforwarding = true"),
+            "/etc/culvert/service.toml:2:14: write [forwarding] as a table of its own");
+  EXPECT_NE(error_of("domain = \"a.example\"\nlog_level = \"loud\"").find("debug, info, warning"),
+            std::string::npos);
+}
+
+TEST(Config, WantsADomainAndWholeTlsPairs) {
+  EXPECT_NE(error_of("").find("\"domain\" is missing; add"), std::string::npos);
+  EXPECT_NE(error_of("domain = \"a.example\"\n[tls]\nkey = \"k\"").find("needs both"),
+            std::string::npos);
+}
+
+TEST(Config, ReportsWhatIsNotToml) {
+  for (const auto* text : {"domain = ", "[!;", "[", "= 1", "a"})
+    EXPECT_EQ(error_of(text).rfind("/etc/culvert/service.toml:1:", 0), 0u) << text;
+}
+
+TEST(Config, ReportsAFileThatIsNotThere) {
+  const auto config = load_config("/nonexistent/service.toml");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().detail.find("No such file"), std::string::npos);
+}
+
+TEST(Config, InvitesToTheListeningAddressOnlyIfItIsOne) {
+  Config config;
+  EXPECT_FALSE(config.invitation_address());
+  config.listen = {*SocketAddress::parse("0.0.0.0:443"), *SocketAddress::parse("198.41.0.4:8443")};
+  EXPECT_EQ(config.invitation_address()->to_string(), "198.41.0.4:8443");
+  config.public_address = HostPort{"tunnel.example.net", 443};
+  EXPECT_EQ(config.invitation_address()->to_string(), "tunnel.example.net:443");
+}
+
+}  // namespace
+}  // namespace culvert::service
