@@ -1,0 +1,238 @@
+#include "agent/agent.h"
+
+#include <algorithm>
+
+#include "agent/readiness.h"
+#include "agent/state_file.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr const char* kVersion = CULVERT_VERSION;
+
+std::string peers_file(const AgentConfig& config) { return config.state_directory + "/peers"; }
+
+Uplink::Options uplink_options(const AgentConfig& config, const Identity& identity) {
+  Uplink::Options options;
+  options.service = config.service.value_or(identity.service);
+  options.via = config.via;
+  options.tls_port = config.tls_port;
+  options.remembered_file = config.state_directory + "/route";
+  return options;
+}
+
+ShimGate::Options gate_options(const AgentConfig& config, const Identity& identity) {
+  ShimGate::Options options;
+  options.socket_path = config.control_socket;
+  options.any_user = config.access.all || !config.access.users.empty();
+  options.pool = config.pool;
+  options.domains = identity.domain;
+  return options;
+}
+
+std::int64_t seconds(UnixTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+std::string_view name_of(Uplink::State state) {
+  switch (state) {
+    case Uplink::State::kResolving: return "resolving";
+    case Uplink::State::kRacing: return "connecting";
+    case Uplink::State::kUp: return "up";
+    case Uplink::State::kWaiting: return "down";
+  }
+  return "down";
+}
+
+template <class Counters>
+void count(const session::SessionLink& link, Counters& out) {
+  const auto& session = link.session();
+  out.round_trip_ms = std::chrono::duration<double, std::milli>(session.round_trip()).count();
+  out.octets_sent = session.octets_sent();
+  out.octets_received = session.octets_received();
+}
+
+PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since,
+                       const session::SessionLink* link) {
+  PeerStatus out;
+  out.name = name;
+  out.incoming = incoming;
+  out.via = "relay";
+  out.since = seconds(since);
+  out.state = link != nullptr && link->up() ? "up" : "connecting";
+  if (link == nullptr) return out;
+  out.streams = link->session().streams().stream_count() - 1;  // without the control stream
+  count(*link, out);
+  return out;
+}
+
+}  // namespace
+
+Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
+    : config_(std::move(config)),
+      self_(std::move(self)),
+      listener_(listener),
+      keys_(self_.identity.signing_key),
+      replays_(config_.state_directory + "/replay-floors"),
+      pool_(config_.pool),
+      pool_file_(self_.loop, config_.state_directory + "/addresses", pool_),
+      publisher_(config_.publish, config_.listen),
+      uplink_(self_, uplink_options(config_, self_.identity),
+              static_cast<Uplink::Listener&>(*this)),
+      peers_(self_, uplink_, keys_),
+      names_(config_, self_.identity, uplink_, keys_, pool_, pool_file_),
+      gate_(self_.loop, gate_options(config_, self_.identity),
+            static_cast<ShimGate::Handler&>(*this)),
+      timer_(self_.loop, *this) {}
+
+Agent::~Agent() { save_peer_keys(); }
+
+Result<void> Agent::start() {
+  CULVERT_RETURN_IF_ERROR(load_peer_keys());
+  CULVERT_RETURN_IF_ERROR(replays_.load());
+  CULVERT_RETURN_IF_ERROR(pool_file_.load());
+  CULVERT_RETURN_IF_ERROR(gate_.start());
+  uplink_.publish(publisher_.ports());
+  uplink_.start();
+  log::info("agent", {{"event", "started"},
+                      {"name", self_.identity.name},
+                      {"socket", config_.control_socket},
+                      {"pool", config_.pool.to_string()},
+                      {"low-ports", gate_.low_ports_mapped() ? "mapped" : "native"},
+                      {"refusals", gate_.refusals_exact() ? "exact" : "by-shim"}});
+  tell_ready(status_line());
+  return {};
+}
+
+void Agent::stop() {
+  if (std::exchange(stopping_, true)) return;
+  tell_stopping("saying goodbye");
+  peers_.close_all("the agent stops");
+  for (const auto& session : incoming_) session->close("the agent stops");
+  uplink_.stop();
+  timer_.start(uplink_.stopped() ? std::chrono::milliseconds{50} : kGoodbye);
+}
+
+void Agent::on_timer(loop::Timer&) { listener_.on_agent_stopped(); }
+
+Result<void> Agent::load_peer_keys() {
+  const auto text = read_state_file(peers_file(config_), Privacy::kOrdinary);
+  if (!text && text.error().code == ErrorCode::kNameUnknown) return {};
+  if (!text) return fail(text.error());
+  const auto loaded = keys_.load(*text);
+  if (loaded) return {};
+  return fail(loaded.error().code,
+              peers_file(config_) + ": " + loaded.error().detail +
+                  "; restore it, or remove it: other endpoints' keys are then learnt anew");
+}
+
+void Agent::save_peer_keys() {
+  if (!keys_.take_changed()) return;
+  const auto saved = write_state_file(peers_file(config_), keys_.snapshot());
+  if (!saved) log::warning("agent", {{"event", "peers-not-saved"}, {"why", saved.error().detail}});
+}
+
+bool Agent::allowed(const Asker& asker) const {
+  return config_.access.allows(asker.uid, ::geteuid());
+}
+
+void Agent::on_name_asked(std::unique_ptr<NameQuestion> question) {
+  names_.ask(std::move(question));
+  save_peer_keys();
+}
+
+void Agent::on_address_asked(std::unique_ptr<AddressQuestion> question) {
+  names_.ask(std::move(question));
+}
+
+void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
+  if (!allowed(held->asker())) return held->fail(ErrorCode::kNotPermitted);
+  const auto now = loop::Loop::wall_clock();
+  const std::string name{pool_.name_of(held->to().ip, now)};
+  if (name.empty() || stopping_) return held->fail(ErrorCode::kHostUnreachable);
+  pool_.touch(held->to().ip, now);
+  pool_file_.changed();
+  const bool is_virtual = names_.is_virtual(name);
+  if (!is_virtual && !config_.forwards(name)) return held->fail(ErrorCode::kNotPermitted);
+  auto made = std::make_unique<ProgramConnect>(self_.loop, std::move(held), name,
+                                               static_cast<ProgramConnect::Listener&>(*this));
+  auto& connect = *made;
+  connects_.emplace(&connect, std::move(made));
+  if (is_virtual)
+    connect.call_endpoint(peers_);
+  else
+    connect.call_ordinary(uplink_);
+}
+
+void Agent::on_program_connect_ended(ProgramConnect& connect) { connects_.erase(&connect); }
+
+void Agent::on_listening(const ProgramListener& listener) {
+  if (allowed(listener.asker) && publisher_.add(listener)) uplink_.publish(publisher_.ports());
+}
+
+void Agent::on_listener_gone(const ProgramListener& listener) {
+  if (publisher_.remove(listener)) uplink_.publish(publisher_.ports());
+}
+
+void Agent::on_uplink_changed() { tell_status(status_line()); }
+
+void Agent::on_incoming(const control::Incoming& incoming) {
+  const auto* route = uplink_.route();
+  if (route == nullptr || stopping_) return;
+  if (incoming_.size() >= kMostIncoming)
+    return log::warning(
+        "peer",
+        {{"event", "call-ignored"}, {"caller", incoming.caller}, {"why", "too many sessions"}});
+  const IncomingPolicy policy{self_, keys_, replays_, publisher_, pool_, pool_file_};
+  incoming_.push_back(std::make_unique<IncomingSession>(
+      policy, *route, incoming, static_cast<IncomingSession::Listener&>(*this)));
+}
+
+void Agent::on_incoming_session_ended(IncomingSession& ended) {
+  std::erase_if(incoming_, [&](const auto& session) { return session.get() == &ended; });
+  save_peer_keys();
+}
+
+void Agent::on_status_asked(std::unique_ptr<StatusQuestion> question) {
+  if (!allowed(question->asker())) return;
+  question->answer(to_json(status()));
+}
+
+std::string Agent::status_line() const {
+  if (!uplink_.up()) return "connecting to the service: " + uplink_.why();
+  return self_.identity.name + " up via " + std::string(uplink_.route()->recipe->name) + " to " +
+         uplink_.route()->to.to_string();
+}
+
+StatusReport Agent::status() const {
+  StatusReport out;
+  out.version = kVersion;
+  out.name = self_.identity.name;
+  out.domain = self_.identity.domain;
+  out.service = config_.service.value_or(self_.identity.service).to_string();
+  out.session.state = name_of(uplink_.state());
+  out.session.why = uplink_.why();
+  out.session.since = seconds(uplink_.since());
+  if (const auto* route = uplink_.route()) {
+    out.session.via = route->recipe->name;
+    out.session.address = route->to.to_string();
+    count(*uplink_.link(), out.session);
+  }
+  for (const auto& peer : peers_.all())
+    out.peers.push_back(peer_status(peer->name(), false, peer->since(), peer->link()));
+  for (const auto& peer : incoming_)
+    out.peers.push_back(peer_status(peer->caller(), true, peer->since(), peer->link()));
+  out.streams = static_cast<std::uint64_t>(
+      std::count_if(connects_.begin(), connects_.end(),
+                    [](const auto& entry) { return entry.second->flowing(); }));
+  for (const auto& peer : incoming_) out.streams += peer->stream_count();
+  out.held_connects = gate_.pending_connects();
+  out.published = publisher_.ports();
+  out.names = pool_.size();
+  out.pool = config_.pool.to_string();
+  out.low_ports_mapped = gate_.low_ports_mapped();
+  out.exact_refusals = gate_.refusals_exact();
+  return out;
+}
+
+}  // namespace culvert::agent

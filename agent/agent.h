@@ -1,0 +1,80 @@
+// agent/agent.h: puts the parts of the agent together. Composition only: what happens is decided
+// in the parts.
+#pragma once
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+#include "agent/config.h"
+#include "agent/incoming_session.h"
+#include "agent/name_desk.h"
+#include "agent/peer_sessions.h"
+#include "agent/program_connect.h"
+#include "agent/replay_floors.h"
+#include "agent/shim_gate.h"
+#include "agent/status.h"
+
+namespace culvert::agent {
+
+class Agent final : private ShimGate::Handler,
+                    private Uplink::Listener,
+                    private IncomingSession::Listener,
+                    private ProgramConnect::Listener,
+                    private loop::Timer::Listener {
+ public:
+  static constexpr std::size_t kMostIncoming = 1024;  // calls and their sessions, at once
+
+  class Listener {
+   public:
+    virtual void on_agent_stopped() = 0;  // after stop(): destroy it
+
+   protected:
+    ~Listener() = default;
+  };
+
+  Agent(AgentConfig config, OwnEndpoint self, Listener& listener);
+  ~Agent();
+  Result<void> start();
+  void stop();  // tells the service and the peers; at most kGoodbye later it has stopped
+  StatusReport status() const;
+
+ private:
+  static constexpr std::chrono::milliseconds kGoodbye{500};
+
+  void on_name_asked(std::unique_ptr<NameQuestion> question) override;
+  void on_address_asked(std::unique_ptr<AddressQuestion> question) override;
+  void on_connect(std::unique_ptr<HeldConnect> held) override;
+  void on_listening(const ProgramListener& listener) override;
+  void on_listener_gone(const ProgramListener& listener) override;
+  void on_status_asked(std::unique_ptr<StatusQuestion> question) override;
+  void on_uplink_changed() override;
+  void on_incoming(const control::Incoming& incoming) override;
+  void on_incoming_session_ended(IncomingSession& session) override;
+  void on_program_connect_ended(ProgramConnect& connect) override;
+  void on_timer(loop::Timer& timer) override;
+
+  bool allowed(const Asker& asker) const;
+  Result<void> load_peer_keys();
+  void save_peer_keys();
+  std::string status_line() const;
+
+  AgentConfig config_;
+  OwnEndpoint self_;
+  Listener& listener_;
+  PeerKeys keys_;
+  ReplayFloors replays_;
+  resolver::AddressPool pool_;
+  PoolFile pool_file_;
+  Publisher publisher_;
+  // Below: each may borrow those above it, streams before the sessions that carry them.
+  Uplink uplink_;
+  PeerSessions peers_;
+  NameDesk names_;
+  std::list<std::unique_ptr<IncomingSession>> incoming_;
+  std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
+  ShimGate gate_;
+  loop::Timer timer_;
+  bool stopping_ = false;
+};
+
+}  // namespace culvert::agent

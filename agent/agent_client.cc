@@ -1,0 +1,109 @@
+#include "agent/agent_client.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "tunnel/base/bytes.h"
+#include "tunnel/base/unique_fd.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::size_t kMostStatus = 64u << 20;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+Result<UniqueFd> ask(const std::string& path, culvert_question kind) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return fail(ErrorCode::kBadInput, "the control socket's path '" + path + "' is too long");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  culvert_question_packet question{};
+  question.magic = CULVERT_WIRE_MAGIC;
+  question.version = CULVERT_WIRE_VERSION;
+  question.kind = static_cast<std::uint16_t>(kind);
+  if (!fd || connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      send(fd.get(), &question, sizeof question, MSG_NOSIGNAL) != sizeof question) {
+    const int error = errno;
+    return fail(from_errno(error), "no agent answers on '" + path + "' (" + std::strerror(error) +
+                                       "): start culvert-agent, or name its socket with --agent");
+  }
+  return fd;
+}
+
+// One packet, within `limit`. 0 at end of file.
+Result<std::size_t> receive(int fd, MutableBytes into, Duration limit, const std::string& path) {
+  pollfd one{fd, POLLIN, 0};
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
+  const int ready = ::poll(&one, 1, static_cast<int>(milliseconds));
+  const auto size = ready == 1 ? recv(fd, into.data(), into.size(), 0) : -1;
+  if (size < 0)
+    return fail(ErrorCode::kTimedOut, "the agent on '" + path + "' does not answer: see its log");
+  return static_cast<std::size_t>(size);
+}
+
+}  // namespace
+
+std::vector<std::string> agent_sockets(const std::string& given) {
+  if (!given.empty()) return {given};
+  if (auto path = environment("CULVERT_AGENT"); !path.empty()) return {path};
+  std::vector<std::string> paths;
+  if (const auto directory = environment("XDG_RUNTIME_DIR"); !directory.empty())
+    paths.push_back(directory + "/culvert/agent.sock");
+  paths.emplace_back("/run/culvert/agent.sock");
+  return paths;
+}
+
+Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
+  const auto fd = ask(socket, CULVERT_ASK_AGENT);
+  if (!fd) return fail(fd.error());
+  culvert_answer_packet answer;
+  const auto size =
+      receive(fd->get(), std::as_writable_bytes(std::span{&answer, 1}), limit, socket);
+  if (!size) return fail(size.error());
+  if (*size == 0)
+    return fail(ErrorCode::kNotPermitted,
+                "the agent on '" + socket + "' turned us away: it belongs to another user");
+  if (*size != sizeof answer || answer.magic != CULVERT_WIRE_MAGIC ||
+      answer.version != CULVERT_WIRE_VERSION || answer.verdict != CULVERT_FOUND ||
+      answer.family != AF_INET || answer.port > 32)
+    return fail(ErrorCode::kProtocol, "what answers on '" + socket +
+                                          "' is not an agent of this "
+                                          "version: install agent and culvert of one release");
+  std::uint32_t pool = 0;
+  for (int i = 0; i < 4; ++i) pool = pool << 8 | answer.address[i];
+  answer.name[sizeof answer.name - 1] = '\0';
+  return AgentFacts{socket,
+                    {IpAddress::v4(pool), answer.port},
+                    (answer.flags & CULVERT_LOW_PORTS_MAPPED) != 0,
+                    &answer.name[0]};
+}
+
+Result<std::string> ask_status(const std::string& socket, Duration limit) {
+  const auto fd = ask(socket, CULVERT_ASK_STATUS);
+  if (!fd) return fail(fd.error());
+  std::string text;
+  std::array<std::byte, 16'384> packet;
+  while (text.size() < kMostStatus) {
+    const auto size = receive(fd->get(), packet, limit, socket);
+    if (!size) return fail(size.error());
+    if (*size == 0) break;
+    text += as_text(Bytes{packet}.first(*size));
+  }
+  if (text.empty())
+    return fail(ErrorCode::kProtocol, "the agent on '" + socket + "' gave no status: see its log");
+  return text;
+}
+
+}  // namespace culvert::agent

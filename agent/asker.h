@@ -1,0 +1,12 @@
+// agent/asker.h: who is at the other end of the control socket, as the kernel says (SO_PEERCRED).
+#pragma once
+#include <sys/types.h>
+
+namespace culvert::agent {
+
+struct Asker {
+  pid_t pid = 0;  // of the process that connected; only for messages: pids are reused
+  uid_t uid = 0;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,11 @@
+// agent/commands.h: the verbs of `culvert` besides run (run_command.h). Each takes the arguments
+// behind its verb and returns the exit status: 0, 1 when it failed, 2 when it was called wrongly.
+#pragma once
+#include <span>
+
+namespace culvert::agent {
+
+int enroll_command(std::span<char* const> arguments);
+int status_command(std::span<char* const> arguments);
+
+}  // namespace culvert::agent

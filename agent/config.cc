@@ -1,0 +1,109 @@
+// Defaults, places and policies; agent/config_toml.cc reads the text.
+#include "agent/config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "resolver/address_pool.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::string_view kSystemFile = "/etc/culvert/agent.toml";
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string{} : std::string(value);
+}
+
+std::string or_else(const std::string& first, const std::string& second) {
+  return first.empty() ? second : first;
+}
+
+bool matches_any(const std::vector<resolver::NamePattern>& patterns, std::string_view name) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [name](const auto& pattern) { return pattern.matches(name); });
+}
+
+bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
+  return std::find(ports.begin(), ports.end(), port) != ports.end();
+}
+
+}  // namespace
+
+Environment Environment::current() {
+  return {variable("HOME"),
+          variable("XDG_CONFIG_HOME"),
+          variable("XDG_STATE_HOME"),
+          variable("XDG_RUNTIME_DIR"),
+          variable("STATE_DIRECTORY"),
+          variable("RUNTIME_DIRECTORY"),
+          ::geteuid()};
+}
+
+bool AccessPolicy::allows(uid_t uid, uid_t own) const {
+  return all || uid == own || uid == 0 || std::find(users.begin(), users.end(), uid) != users.end();
+}
+
+bool PublishPolicy::allows(std::uint16_t port) const {
+  return always && (ports.empty() || contains(ports, port)) && !contains(deny_ports, port);
+}
+
+bool ForwardRule::matches(std::string_view canonical) const {
+  return matches_any(domains, canonical) && !matches_any(exclude, canonical);
+}
+
+bool AgentConfig::forwards(std::string_view canonical) const {
+  return std::any_of(forward.begin(), forward.end(),
+                     [canonical](const auto& rule) { return rule.matches(canonical); });
+}
+
+AgentConfig default_config(const Environment& environment) {
+  AgentConfig config;
+  config.pool = resolver::AddressPool::default_prefix();
+  const bool is_service =
+      !environment.service_state.empty() && !environment.service_runtime.empty();
+  if (environment.uid == 0 || is_service) {
+    config.state_directory = or_else(environment.service_state, "/var/lib/culvert");
+    config.control_socket = or_else(environment.service_runtime, "/run/culvert") + "/agent.sock";
+    return config;
+  }
+  config.state_directory =
+      or_else(environment.state_home, environment.home + "/.local/state") + "/culvert";
+  // Without a session manager there is no runtime directory; the state directory is the user's own.
+  config.control_socket = environment.runtime.empty() ? config.state_directory + "/agent.sock"
+                                                      : environment.runtime + "/culvert/agent.sock";
+  return config;
+}
+
+std::string find_config(const Environment& environment) {
+  if (environment.uid != 0 || !environment.config_home.empty()) {
+    auto own =
+        or_else(environment.config_home, environment.home + "/.config") + "/culvert/agent.toml";
+    if (::access(own.c_str(), F_OK) == 0) return own;
+  }
+  return ::access(kSystemFile.data(), F_OK) == 0 ? std::string(kSystemFile) : std::string{};
+}
+
+Result<AgentConfig> load_config(const std::string& path, const Environment& environment) {
+  const auto file = path.empty() ? find_config(environment) : path;
+  if (file.empty()) return default_config(environment);
+  std::ifstream in(file);
+  if (!in)
+    return fail(ErrorCode::kBadInput,
+                file + ": cannot be read: " + std::strerror(errno) +
+                    (path.empty() ? "; correct its permissions"
+                                  : "; give an existing file to --config, or leave the option out "
+                                    "to use the defaults"));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return parse_config(text.str(), file, environment);
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,83 @@
+// agent/config.h: what the agent is told by its configuration file (TOML), and every default.
+//
+// Reads the file and nothing else: no socket is opened, no name is looked up but those of local
+// users. Errors are kBadInput with "file:line:column: what is wrong; what to do".
+#pragma once
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "resolver/virtual_name.h"
+#include "tunnel/base/address.h"
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+
+// Where files belong for this user; the only place that reads these variables.
+struct Environment {
+  std::string home;                            // $HOME
+  std::string config_home;                     // $XDG_CONFIG_HOME
+  std::string state_home;                      // $XDG_STATE_HOME
+  std::string runtime;                         // $XDG_RUNTIME_DIR
+  std::string service_state, service_runtime;  // $STATE_DIRECTORY, $RUNTIME_DIRECTORY (systemd)
+  uid_t uid = 0;
+  static Environment current();
+};
+
+struct AccessPolicy {
+  bool all = false;          // any user of this machine
+  std::vector<uid_t> users;  // besides the agent's own user and root
+  bool allows(uid_t uid, uid_t own) const;
+};
+
+struct PublishPolicy {
+  bool always = false;               // listeners of programs under `culvert run` are published ...
+  std::vector<std::uint16_t> ports;  // ... only on these ports; none: on every port
+  std::vector<std::uint16_t> deny_ports;
+  bool allows(std::uint16_t port) const;
+};
+
+struct ListenEntry {  // a program that runs without the shim
+  std::uint16_t port = 0;
+  SocketAddress to;
+};
+
+struct ForwardRule {  // ordinary names that go through the service
+  std::vector<resolver::NamePattern> domains;
+  std::vector<resolver::NamePattern> exclude;
+  bool matches(std::string_view canonical) const;
+};
+
+struct AgentConfig {
+  std::string file;  // empty: there was none, all defaults
+  std::string state_directory;
+  std::string control_socket;
+  IpPrefix pool;
+  log::Level log_level = log::Level::kInfo;
+  std::string via = "auto";         // or the name of a recipe
+  std::optional<HostPort> service;  // instead of the address learnt at enrolment
+  std::uint16_t tls_port = 0;       // of recipes with TLS; 0: the service's port
+  AccessPolicy access;
+  PublishPolicy publish;
+  std::vector<ListenEntry> listen;
+  std::vector<ForwardRule> forward;
+
+  bool forwards(std::string_view canonical) const;
+};
+
+AgentConfig default_config(const Environment& environment);
+
+// The file to use when none is given: $XDG_CONFIG_HOME/culvert/agent.toml or
+// ~/.config/culvert/agent.toml (not for root), else /etc/culvert/agent.toml; empty if neither is
+// there, which is no error.
+std::string find_config(const Environment& environment);
+
+// `path` empty: find_config(), and the defaults if there is none.
+Result<AgentConfig> load_config(const std::string& path, const Environment& environment);
+// `file` for messages; relative paths in the text are taken from its directory.
+Result<AgentConfig> parse_config(std::string_view text, const std::string& file,
+                                 const Environment& environment);
+
+}  // namespace culvert::agent

@@ -1,0 +1,152 @@
+// The one file of the agent that knows toml++ (0.9 s of parsing wherever it is included).
+#include <pwd.h>
+
+#include "agent/config.h"
+#include "resolver/address_pool.h"
+#include "tunnel/carrier/recipes.h"
+#include "tunnel/settings/section.h"
+
+namespace culvert::agent {
+namespace {
+
+using settings::Section;
+
+void read_patterns(Section& section, std::string_view key,
+                   std::vector<resolver::NamePattern>& out) {
+  section.list(key, "names, such as [\"*.example.org\"]", [&](const toml::node& node) {
+    const auto value = node.value_exact<std::string>();
+    if (!value) return section.reject(node, key, "must be a list of names in quotes");
+    const auto pattern = resolver::NamePattern::parse(*value);
+    if (!pattern) return section.fail(node, section.title(key) + ": " + pattern.error().detail);
+    out.push_back(*pattern);
+  });
+}
+
+void read_ports(Section& section, std::string_view key, std::vector<std::uint16_t>& out) {
+  section.list(key, "port numbers, such as [22, 80]", [&](const toml::node& node) {
+    if (const auto port = section.port(node, key)) out.push_back(*port);
+  });
+}
+
+Result<void> take_pool(const std::string& text, IpPrefix& out) {
+  const auto prefix = IpPrefix::parse(text);
+  if (!prefix) return fail(prefix.error());
+  CULVERT_RETURN_IF_ERROR(resolver::AddressPool::check_prefix(*prefix));
+  if (prefix->address.v4_value() >> 24 != 127)
+    return fail(ErrorCode::kBadInput,
+                "must lie in 127.0.0.0/8, which the kernel routes to this machine without any "
+                "privilege; the default is 127.64.0.0/10");
+  out = *prefix;
+  return {};
+}
+
+Result<void> take_recipe(const std::string& via, std::string& out) {
+  if (via != "auto" && carrier::find_recipe(via) == nullptr) {
+    std::string known = "\"auto\"";
+    for (const auto& recipe : carrier::all_recipes())
+      known += ", \"" + std::string(recipe.name) + "\"";
+    return fail(ErrorCode::kBadInput, "there is no recipe \"" + via + "\"; known are " + known);
+  }
+  out = via;
+  return {};
+}
+
+void read_access(Section& section, AccessPolicy& access) {
+  const auto* node = section.find("users");
+  if (node == nullptr) return;
+  if (node->value_exact<std::string>() == "all") {
+    access.all = true;
+    return;
+  }
+  if (!node->is_array())
+    return section.fail(*node, "access.users must be \"all\" or a list of user names and uids");
+  section.list("users", "user names and uids", [&](const toml::node& user) {
+    if (const auto uid = user.value_exact<std::int64_t>()) {
+      if (*uid < 0 || *uid > 0xfffffffe) return section.fail(user, "access.users: no such uid");
+      return access.users.push_back(static_cast<uid_t>(*uid));
+    }
+    const auto name = user.value_exact<std::string>().value_or("");
+    const auto* entry = name.empty() ? nullptr : ::getpwnam(name.c_str());
+    if (entry == nullptr)
+      return section.fail(user, "access.users: there is no user \"" + name +
+                                    "\" on this machine; write a name of /etc/passwd or a uid");
+    access.users.push_back(entry->pw_uid);
+  });
+}
+
+void read_publish(Section& section, PublishPolicy& publish) {
+  if (const auto* node = section.find("policy")) {
+    const auto policy = section.text(*node, "policy");
+    if (!policy) return;
+    if (policy != "never" && policy != "always")
+      return section.reject(*node, "policy",
+                            "must be \"never\" or \"always\", not \"" + *policy + "\"");
+    publish.always = policy == "always";
+  }
+  read_ports(section, "ports", publish.ports);
+  read_ports(section, "deny_ports", publish.deny_ports);
+}
+
+void read_listen(Section& section, std::vector<ListenEntry>& listen) {
+  ListenEntry entry;
+  if (!section.port("port", entry.port))
+    return section.fail(section.here(), "[[listen]] needs port = the port to publish");
+  entry.to = {IpAddress::v4(0x7f000001), entry.port};
+  section.text("to", [&](const std::string& text) -> Result<void> {
+    const auto address = SocketAddress::parse(text);
+    if (!address)
+      return fail(ErrorCode::kBadInput,
+                  address.error().detail + "; write for example \"127.0.0.1:22\"");
+    entry.to = *address;
+    return {};
+  });
+  for (const auto& other : listen)
+    if (other.port == entry.port)
+      return section.fail(section.here(), "[[listen]] port " + std::to_string(entry.port) +
+                                              " is there twice; remove one");
+  listen.push_back(entry);
+}
+
+void read_forward(Section& section, std::vector<ForwardRule>& forward) {
+  ForwardRule rule;
+  read_patterns(section, "domains", rule.domains);
+  read_patterns(section, "exclude", rule.exclude);
+  if (rule.domains.empty())
+    section.fail(section.here(),
+                 "[[forward]] needs domains = [\"*.example.org\"], or [\"*\"] for "
+                 "every ordinary name");
+  forward.push_back(std::move(rule));
+}
+
+void read_all(Section& root, AgentConfig& config, const std::string& home) {
+  root.path("state_directory", config.state_directory, home);
+  root.path("control_socket", config.control_socket, home);
+  root.text("pool", [&](const std::string& text) { return take_pool(text, config.pool); });
+  root.text("service", [&](const std::string& text) -> Result<void> {
+    const auto service = HostPort::parse(text, 443);
+    if (!service) return fail(service.error());
+    config.service = *service;
+    return {};
+  });
+  root.log_level("log_level", config.log_level);
+  root.text("via", [&](const std::string& text) { return take_recipe(text, config.via); });
+  root.port("tls_port", config.tls_port);
+  root.table("access", [&](Section& section) { read_access(section, config.access); });
+  root.table("publish", [&](Section& section) { read_publish(section, config.publish); });
+  root.tables("listen", [&](Section& section) { read_listen(section, config.listen); });
+  root.tables("forward", [&](Section& section) { read_forward(section, config.forward); });
+}
+
+}  // namespace
+
+Result<AgentConfig> parse_config(std::string_view text, const std::string& file,
+                                 const Environment& environment) {
+  auto config = default_config(environment);
+  config.file = file;
+  CULVERT_RETURN_IF_ERROR(
+      settings::read_document(text, file, settings::Wording::kSentence,
+                              [&](Section& root) { read_all(root, config, environment.home); }));
+  return config;
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,51 @@
+// agent/control_socket.h: the unix SOCK_SEQPACKET socket that shims and `culvert` connect to.
+//
+// The kernel says who connects (SO_PEERCRED): other users are turned away here, before a byte of
+// theirs is read. A socket file that a dead agent left behind is replaced; one that answers is not.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "agent/asker.h"
+#include "tunnel/base/result.h"
+#include "tunnel/base/unique_fd.h"
+#include "tunnel/loop/fd_watch.h"
+#include "tunnel/loop/timer.h"
+
+namespace culvert::agent {
+
+class ControlSocket final : private loop::FdWatch::Listener, private loop::Timer::Listener {
+ public:
+  class Listener {
+   public:
+    virtual void on_asker(UniqueFd socket, const Asker& asker) = 0;  // non-blocking
+
+   protected:
+    ~Listener() = default;
+  };
+
+  ControlSocket(loop::Loop& loop, Listener& listener);
+  ~ControlSocket();  // removes the socket file if it is still ours
+
+  // Mode 0600, or 0666 with `any_user`. The directory must exist.
+  Result<void> listen(const std::string& path, bool any_user);
+  void pause();  // until resume(): askers wait in the kernel's queue
+  void resume();
+
+ private:
+  void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
+  void on_timer(loop::Timer& timer) override;
+  bool may_ask(const Asker& asker) const;
+
+  loop::Loop& loop_;
+  Listener& listener_;
+  std::string path_;
+  std::uint64_t inode_ = 0;  // of the socket file as we made it
+  bool any_user_ = false;
+  bool paused_ = false;
+  UniqueFd fd_;
+  std::optional<loop::FdWatch> watch_;
+  loop::Timer retry_;  // after descriptors ran out: a readable listener would otherwise spin
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,53 @@
+// The `culvert` command: picks the verb; each verb parses its own arguments.
+#include <cstdio>
+#include <string_view>
+
+#include "agent/commands.h"
+#include "agent/run_command.h"
+
+namespace {
+
+constexpr const char* kUsage =
+    "usage: culvert COMMAND [ARGUMENT...]\n"
+    "\n"
+    "  run [--] CMD [ARG...]  run CMD so that it reaches virtual host names\n"
+    "  status                 what the agent is doing\n"
+    "  enroll < TOKEN         make this machine an endpoint, with a token of the service\n"
+    "  help [COMMAND]         show this text, or that of a command\n"
+    "  version                show the version\n"
+    "\n"
+    "Each command explains itself: culvert COMMAND --help.\n";
+
+int dispatch(std::string_view verb, std::span<char* const> arguments) {
+  if (verb == "run") return culvert::agent::run_command(arguments);
+  if (verb == "status") return culvert::agent::status_command(arguments);
+  if (verb == "enroll") return culvert::agent::enroll_command(arguments);
+  if (verb == "version" || verb == "--version") {
+    std::puts("culvert " CULVERT_VERSION);
+    return 0;
+  }
+  if (verb == "help" || verb == "--help" || verb == "-h") {
+    if (arguments.empty()) {
+      std::fputs(kUsage, stdout);
+      return 0;
+    }
+    const std::string_view topic = arguments.front();
+    char option[] = "--help";
+    char* const words[] = {option};
+    if (topic == "run" || topic == "status" || topic == "enroll") return dispatch(topic, words);
+  }
+  std::fprintf(stderr, "culvert: there is no command \"%.*s\"; see culvert help\n",
+               static_cast<int>(verb.size()), verb.data());
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fputs(kUsage, stderr);
+    return 2;
+  }
+  const std::span<char* const> words{argv, static_cast<std::size_t>(argc)};
+  return dispatch(words[1], words.subspan(2));
+}

@@ -1,0 +1,139 @@
+#include <sodium.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cxxopts.hpp>
+
+#include "agent/commands.h"
+#include "agent/config.h"
+#include "agent/enrolment.h"
+#include "agent/state_file.h"
+#include "agent/token_input.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr const char* kAbout =
+    "Makes this machine (or this user) an endpoint: turns a one-time invitation token, printed by\n"
+    "`culvert-service invite NAME`, into a key pair and a name certificate. The token is read\n"
+    "from standard input, never from the command line, which other users can see.\n";
+
+struct Options {
+  std::string config, token_file;
+  bool replace = false, help = false;
+};
+
+Result<Options> parse(std::span<char* const> arguments, std::string& help) {
+  cxxopts::Options options("culvert enroll", kAbout);
+  options.custom_help("[OPTION...] < TOKEN");
+  options.add_options()(
+      "agent-config",
+      "the agent's configuration, for its state directory (default: "
+      "~/.config/culvert/agent.toml, else /etc/culvert/agent.toml, else built-in values)",
+      cxxopts::value<std::string>()->default_value(""),
+      "FILE")("token-file", "read the token from FILE instead of standard input",
+              cxxopts::value<std::string>()->default_value(""),
+              "FILE")("replace", "give up an identity of another name that is there already")(
+      "h,help", "show this text");
+  help = options.help();
+  std::vector<const char*> words{"culvert enroll"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  try {
+    const auto given = options.parse(static_cast<int>(words.size()), words.data());
+    if (!given.unmatched().empty())
+      return fail(ErrorCode::kBadInput,
+                  "unexpected argument; a token is never given as an "
+                  "argument: culvert enroll < TOKEN_FILE");
+    return Options{given["agent-config"].as<std::string>(), given["token-file"].as<std::string>(),
+                   given.count("replace") != 0, given.count("help") != 0};
+  } catch (const cxxopts::exceptions::exception& error) {
+    return fail(ErrorCode::kBadInput, std::string(error.what()) + "; see culvert enroll --help");
+  }
+}
+
+// Runs the loop until the enrolment has told its outcome.
+class Wait final : public Enrolment::Listener {
+ public:
+  explicit Wait(loop::Loop& loop) : loop_(loop) {}
+  void on_enrolled(Enrolment&, Result<Identity> identity) override {
+    outcome = std::move(identity);
+    loop_.stop();
+  }
+  Result<Identity> outcome = fail(ErrorCode::kIo, "interrupted");
+
+ private:
+  loop::Loop& loop_;
+};
+
+Result<void> check_replacing(const AgentConfig& config, const control::Invitation& invitation,
+                             bool replace) {
+  const auto old = load_identity(config.state_directory);
+  if (replace || (!old && old.error().code == ErrorCode::kNameUnknown)) return {};
+  if (!old) return fail(old.error());
+  if (old->name == invitation.name) return {};
+  return fail(ErrorCode::kBadInput, "this endpoint is enrolled as " + old->name + "; to become " +
+                                        invitation.name + " instead, add --replace");
+}
+
+Result<Identity> enroll(const AgentConfig& config, const control::Invitation& invitation) {
+  const auto service = HostPort::parse(invitation.service, 443);
+  if (!service)
+    return fail(ErrorCode::kBadInput, "the token names no usable address: " + invitation.service);
+  SystemRandom random;
+  auto tls = carrier::TlsClientContext::make({{"h2", "http/1.1"}, ""}, random);
+  if (!tls) return fail(tls.error());
+  loop::Loop loop;
+  Wait wait(loop);
+  Enrolment enrolment(loop, random, *tls, invitation,
+                      {config.service.value_or(*service), config.via, config.tls_port}, wait);
+  enrolment.start();
+  loop.run();
+  return std::move(wait.outcome);
+}
+
+Result<Identity> run(const Options& options) {
+  auto config = load_config(options.config, Environment::current());
+  if (!config) return fail(config.error());
+  CULVERT_RETURN_IF_ERROR(make_state_directory(config->state_directory));
+  auto token = read_token(options.token_file);
+  if (!token) return fail(token.error());
+  const auto invitation = control::decode_invitation(*token);
+  sodium_memzero(token->data(), token->size());
+  if (!invitation) return fail(invitation.error());
+  CULVERT_RETURN_IF_ERROR(check_replacing(*config, *invitation, options.replace));
+  auto identity = enroll(*config, *invitation);
+  if (!identity) return fail(identity.error());
+  CULVERT_RETURN_IF_ERROR(save_identity(config->state_directory, *identity));
+  std::printf("This endpoint is now %s (identity in %s).\n", identity->name.c_str(),
+              identity_file(config->state_directory).c_str());
+  return identity;
+}
+
+}  // namespace
+
+int enroll_command(std::span<char* const> arguments) {
+  std::string help;
+  const auto options = parse(arguments, help);
+  if (!options) {
+    std::fprintf(stderr, "culvert enroll: %s\n", options.error().detail.c_str());
+    return 2;
+  }
+  if (options->help) {
+    std::fputs(help.c_str(), stdout);
+    return 0;
+  }
+  if (::sodium_init() < 0) return 1;
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto identity = run(*options);
+  if (!identity) {
+    std::fprintf(stderr, "culvert enroll: %s\n", identity.error().detail.c_str());
+    return 1;
+  }
+  std::printf(
+      "Next: start culvert-agent (or restart it if it runs), or simply try:\n"
+      "  culvert run -- curl http://NAME.%s/\n",
+      identity->domain.c_str());
+  return 0;
+}
+
+}  // namespace culvert::agent

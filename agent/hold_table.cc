@@ -1,0 +1,89 @@
+#include "agent/hold_table.h"
+
+#include <cassert>
+
+#include "shim/wire.h"
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::uint16_t kFirstOrdinaryPort = 1024;
+
+SocketAddress mapped(const SocketAddress& low) {
+  return {low.ip, static_cast<std::uint16_t>(CULVERT_LOW_PORT_BASE + low.port)};
+}
+
+// Where another program's listener occupies the port, any free port of the virtual address serves;
+// only getpeername() then shows it.
+Result<HoldListener> open_somewhere(const SocketAddress& wanted, bool low_ports_mapped) {
+  const bool low = wanted.port < kFirstOrdinaryPort;
+  if (!low || !low_ports_mapped) {
+    auto hold = HoldListener::open(wanted);
+    if (hold || hold.error().code == ErrorCode::kExhausted) return hold;
+  }
+  if (low) {
+    auto hold = HoldListener::open(mapped(wanted));
+    if (hold || hold.error().code == ErrorCode::kExhausted) return hold;
+  }
+  auto hold = HoldListener::open({wanted.ip, 0});
+  if (hold)
+    log::info("hold", {{"event", "elsewhere"},
+                       {"for", wanted.to_string()},
+                       {"at", hold->address().to_string()},
+                       {"why", "a program on this machine listens on that port"}});
+  return hold;
+}
+
+}  // namespace
+
+HoldTable::Lease& HoldTable::Lease::operator=(Lease&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  table_ = std::exchange(other.table_, nullptr);
+  key_ = other.key_;
+  return *this;
+}
+
+void HoldTable::Lease::release() {
+  if (auto* table = std::exchange(table_, nullptr)) table->release(key_);
+}
+
+Result<HoldTable::Held> HoldTable::acquire(const SocketAddress& virtual_address, TimePoint now) {
+  now_ = now;
+  auto found = holds_.find(virtual_address);
+  if (found == holds_.end()) {
+    if (holds_.size() >= kMost)
+      return fail(ErrorCode::kExhausted,
+                  "programs wait for " + std::to_string(kMost) + " different addresses already");
+    auto listener = open_somewhere(virtual_address, low_ports_mapped_);
+    if (!listener) return fail(std::move(listener.error()));
+    found = holds_.emplace(virtual_address, Hold{std::move(*listener), 0, {}, idle_.end()}).first;
+  } else if (found->second.leases == 0) {
+    idle_.erase(found->second.idle);
+  }
+  ++found->second.leases;
+  return Held{Lease(*this, virtual_address), found->second.listener.address()};
+}
+
+void HoldTable::release(const SocketAddress& key) {
+  auto& hold = holds_.at(key);
+  assert(hold.leases > 0);
+  if (--hold.leases > 0) return;
+  hold.idle_since = now_;
+  hold.idle = idle_.insert(idle_.end(), key);
+  if (idle_.size() > kMostIdle) {
+    holds_.erase(idle_.front());
+    idle_.pop_front();
+  }
+}
+
+void HoldTable::close_idle(TimePoint now) {
+  now_ = now;
+  while (!idle_.empty() && holds_.at(idle_.front()).idle_since + linger_ <= now) {
+    holds_.erase(idle_.front());
+    idle_.pop_front();
+  }
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,63 @@
+// agent/hold_table.h: one hold listener for each virtual address and port with connects pending.
+// Reads no clock.
+#pragma once
+#include <list>
+#include <map>
+#include <utility>
+
+#include "agent/hold_listener.h"
+#include "tunnel/base/time.h"
+
+namespace culvert::agent {
+
+class HoldTable {
+ public:
+  // Keeps a hold alive. The table must outlive it.
+  class Lease {
+   public:
+    Lease() = default;
+    Lease(Lease&& other) noexcept
+        : table_(std::exchange(other.table_, nullptr)), key_(other.key_) {}
+    Lease& operator=(Lease&& other) noexcept;
+    ~Lease() { release(); }
+    void release();
+
+   private:
+    friend class HoldTable;
+    Lease(HoldTable& table, const SocketAddress& key) : table_(&table), key_(key) {}
+    HoldTable* table_ = nullptr;
+    SocketAddress key_;
+  };
+
+  static constexpr std::size_t kMostIdle = 256;  // lingering; least recently used goes first
+  static constexpr std::size_t kMost = 4096;
+
+  HoldTable(bool low_ports_mapped, Duration linger)
+      : low_ports_mapped_(low_ports_mapped), linger_(linger) {}
+
+  struct Held {
+    Lease lease;
+    SocketAddress address;  // where the program must connect to really
+  };
+  // `virtual_address` as the program wants it. kExhausted: holds or descriptors ran out.
+  Result<Held> acquire(const SocketAddress& virtual_address, TimePoint now);
+  void close_idle(TimePoint now);  // call now and then
+  std::size_t size() const { return holds_.size(); }
+
+ private:
+  struct Hold {
+    HoldListener listener;
+    std::size_t leases = 0;
+    TimePoint idle_since{};
+    std::list<SocketAddress>::iterator idle;  // valid while leases == 0
+  };
+  void release(const SocketAddress& key);
+
+  bool low_ports_mapped_;
+  Duration linger_;
+  TimePoint now_{};
+  std::map<SocketAddress, Hold> holds_;
+  std::list<SocketAddress> idle_;  // least recently used first
+};
+
+}  // namespace culvert::agent

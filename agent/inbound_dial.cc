@@ -1,0 +1,41 @@
+#include "agent/inbound_dial.h"
+
+#include <cassert>
+#include <cerrno>
+
+#include "tunnel/loop/tcp_socket.h"
+
+namespace culvert::agent {
+
+std::optional<SocketAddress> inbound_target(const SocketAddress& bound) {
+  const auto ip = bound.ip.canonical();
+  const bool any = ip == IpAddress::v4(0) || ip == IpAddress::v6({});
+  // [::] takes IPv4 too, unless the program set IPV6_V6ONLY: then the dial is refused.
+  if (any) return SocketAddress{IpAddress::v4(INADDR_LOOPBACK), bound.port};
+  if (!ip.is_v4()) return std::nullopt;
+  return SocketAddress{ip, bound.port};
+}
+
+InboundDial::InboundDial(loop::Loop& loop, const IpAddress& caller, const SocketAddress& bound,
+                         Listener& listener)
+    : listener_(listener), refused_(loop, *this) {
+  assert(caller.is_v4() && caller != IpAddress::v4(INADDR_LOOPBACK));
+  const auto target = inbound_target(bound);
+  if (!target) {
+    refused_.start(Duration::zero());
+    return;
+  }
+  dial_.emplace(loop, *target, kLimit, static_cast<loop::TcpDial::Listener&>(*this),
+                SocketAddress{caller, 0});
+}
+
+void InboundDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
+  if (fd) loop::tune_local_leg(fd.get());
+  listener_.on_inbound_dialled(*this, std::move(fd), error);
+}
+
+void InboundDial::on_timer(loop::Timer&) {
+  listener_.on_inbound_dialled(*this, UniqueFd{}, ECONNREFUSED);
+}
+
+}  // namespace culvert::agent

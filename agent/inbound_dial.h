@@ -1,0 +1,42 @@
+// agent/inbound_dial.h: connects to a program's listener in the name of a remote caller: FROM the
+// caller's virtual address, so that accept() and getpeername() show who called. Never from
+// 127.0.0.1 or ::1, which programs take for the administrator at the console; hence a listener
+// that only IPv6 reaches cannot be called (there is no IPv6 loopback prefix): ECONNREFUSED.
+#pragma once
+#include <optional>
+
+#include "tunnel/loop/tcp_dial.h"
+
+namespace culvert::agent {
+
+// Where to dial for a listener bound to `bound`; nothing if it cannot be called.
+std::optional<SocketAddress> inbound_target(const SocketAddress& bound);
+
+class InboundDial final : private loop::TcpDial::Listener, private loop::Timer::Listener {
+ public:
+  class Listener {
+   public:
+    // `error` is 0 and `fd` connected, non-blocking and tuned as a local leg; or the true errno.
+    // Called once, never from inside the constructor; may destroy the dial.
+    virtual void on_inbound_dialled(InboundDial& dial, UniqueFd fd, int error) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  static constexpr std::chrono::seconds kLimit{10};  // a full accept queue answers no SYN
+
+  // `caller` virtual, in 127/8.
+  InboundDial(loop::Loop& loop, const IpAddress& caller, const SocketAddress& bound,
+              Listener& listener);
+
+ private:
+  void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_timer(loop::Timer& timer) override;
+
+  Listener& listener_;
+  std::optional<loop::TcpDial> dial_;
+  loop::Timer refused_;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,117 @@
+#include "agent/incoming_session.h"
+
+#include "agent/pool_file.h"
+#include "tunnel/base/log.h"
+#include "tunnel/session/circuit_pipe.h"
+
+namespace culvert::agent {
+
+IncomingSession::IncomingSession(IncomingPolicy policy, ServiceRoute route,
+                                 const control::Incoming& incoming, Listener& listener)
+    : policy_(policy),
+      route_(std::move(route)),
+      ticket_(incoming.ticket),
+      caller_(incoming.caller),
+      listener_(listener),
+      since_(loop::Loop::wall_clock()) {
+  dial_.emplace(policy_.self.loop, *route_.recipe, route_.to, route_.host, policy_.self.tls,
+                kDialLimit, static_cast<carrier::CarrierDial::Listener&>(*this));
+}
+
+void IncomingSession::close(const std::string& reason) {
+  if (link_ != nullptr) link_->close(reason);
+}
+
+void IncomingSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePipe> pipe,
+                                 const Error& why) {
+  if (pipe == nullptr) return end(why);
+  const auto& self = policy_.self;
+  auto answer = self.hello(control::Purpose::kCircuitAnswer);
+  answer.ticket = ticket_;
+  auto circuit = std::make_unique<session::CircuitPipe>(std::move(pipe), self.identity.key,
+                                                        self.identity.service_key,
+                                                        std::move(answer), self.random);
+  greeter_.emplace(self.loop, std::move(circuit), ByteVector{}, self.identity.key, self.random,
+                   kDialLimit, static_cast<session::Greeter::Listener&>(*this));
+  dial_.reset();  // last: it is the caller
+}
+
+Result<void> IncomingSession::judge(const session::ResponderHandshake::Greeting& greeting) {
+  const auto& hello = greeting.hello;
+  if (hello.purpose != control::Purpose::kSession)
+    return fail(ErrorCode::kProtocol, "endpoints answer sessions only");
+  const auto certificate = policy_.keys.accept(hello.certificate, loop::Loop::wall_clock());
+  if (!certificate) return fail(certificate.error());
+  if (certificate->key != greeting.caller)
+    return fail(ErrorCode::kAuthentication, "the certificate is of another key than the proven");
+  CULVERT_RETURN_IF_ERROR(policy_.replays.accept(greeting.caller, hello.timestamp));
+  caller_ = certificate->name;
+  for (const auto offered : hello.aeads) {
+    aead_ = static_cast<crypto::AeadAlgorithm>(offered);
+    if (crypto::is_supported(aead_)) return {};
+  }
+  return fail(ErrorCode::kProtocol, "no cipher in common");
+}
+
+void IncomingSession::on_greeted(session::Greeter& greeter,
+                                 session::ResponderHandshake::Greeting& greeting) {
+  control::HelloAnswer answer;
+  if (const auto judged = judge(greeting); !judged) {
+    answer.refusal = judged.error().code;
+    answer.reason = judged.error().detail;
+    refused_ = true;
+    log::warning("peer", {{"event", "refused"}, {"caller", caller_}, {"why", answer.reason}});
+  } else {
+    answer.aead = static_cast<std::uint8_t>(aead_);
+    early_frames_ = std::move(greeting.early_frames);
+  }
+  greeter.answer(answer);
+}
+
+void IncomingSession::on_answered(session::Greeter& greeter) {
+  if (refused_) {
+    greeter.take_pipe()->end_writing();  // the refusal still has to arrive
+    return end({ErrorCode::kAuthentication, "refused"});
+  }
+  session::SessionLink::Responder responder{greeter.keys(), aead_, std::move(early_frames_),
+                                            greeter.take_received()};
+  link_ = std::make_unique<session::SessionLink>(
+      policy_.self.loop, greeter.take_pipe(), std::move(responder),
+      static_cast<session::SessionLink::Listener&>(*this));
+  log::info("peer", {{"event", "up"}, {"name", caller_}, {"via", "relay"}, {"role", "answerer"}});
+  greeter_.reset();  // last: it is the caller
+}
+
+void IncomingSession::on_greeting_failed(session::Greeter&, const Error& why) { end(why); }
+
+void IncomingSession::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
+                                       const control::Target& target) {
+  if (target.kind != control::Target::Kind::kEndpointPort)
+    return link.refuse(stream, ErrorCode::kNotPermitted, "this endpoint forwards nothing");
+  const auto to = policy_.publisher.target(target.port);
+  if (!to)
+    return link.refuse(stream, ErrorCode::kRefused,
+                       "port " + std::to_string(target.port) + " is not published");
+  const auto from = policy_.pool.address_of(caller_, loop::Loop::wall_clock());
+  if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
+  policy_.pool_file.changed();
+  auto made = std::make_unique<IncomingStream>(policy_.self.loop, link, stream, *from, *to,
+                                               static_cast<IncomingStream::Listener&>(*this));
+  auto* const key = made.get();
+  streams_.emplace(key, std::move(made));
+}
+
+void IncomingSession::on_incoming_stream_ended(IncomingStream& ended) { streams_.erase(&ended); }
+
+void IncomingSession::on_session_down(session::SessionLink&, const Error& why) {
+  log::info("peer", {{"event", "down"}, {"name", caller_}, {"why", why.detail}});
+  end(why);
+}
+
+void IncomingSession::end(const Error& why) {
+  if (link_ == nullptr && !refused_)
+    log::info("peer", {{"event", "call-failed"}, {"caller", caller_}, {"why", why.detail}});
+  listener_.on_incoming_session_ended(*this);
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,88 @@
+// agent/incoming_session.h: a remote endpoint calls: meets it at the service (circuit leg named by
+// the ticket), answers its handshake inside with our own key, then serves its streams.
+//
+//   dialling -> greeting -> session -> (down) gone
+#pragma once
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include "agent/incoming_stream.h"
+#include "agent/own_endpoint.h"
+#include "agent/peer_keys.h"
+#include "agent/publisher.h"
+#include "agent/replay_floors.h"
+#include "resolver/address_pool.h"
+#include "tunnel/carrier/carrier_dial.h"
+#include "tunnel/session/greeter.h"
+
+namespace culvert::agent {
+
+class PoolFile;
+
+// What decides who may enter and where streams lead; borrowed.
+struct IncomingPolicy {
+  const OwnEndpoint& self;
+  PeerKeys& keys;
+  ReplayFloors& replays;
+  const Publisher& publisher;
+  resolver::AddressPool& pool;
+  PoolFile& pool_file;
+};
+
+class IncomingSession final : private carrier::CarrierDial::Listener,
+                              private session::Greeter::Listener,
+                              private session::SessionLink::Listener,
+                              private IncomingStream::Listener {
+ public:
+  class Listener {
+   public:
+    virtual void on_incoming_session_ended(IncomingSession& session) = 0;  // destroy it
+
+   protected:
+    ~Listener() = default;
+  };
+
+  IncomingSession(IncomingPolicy policy, ServiceRoute route, const control::Incoming& incoming,
+                  Listener& listener);
+
+  const std::string& caller() const { return caller_; }  // proven once link() is there
+  const session::SessionLink* link() const { return link_.get(); }
+  std::size_t stream_count() const { return streams_.size(); }
+  UnixTime since() const { return since_; }
+  void close(const std::string& reason);
+
+ private:
+  void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,
+                  const Error& why) override;
+  void on_greeted(session::Greeter& greeter,
+                  session::ResponderHandshake::Greeting& greeting) override;
+  void on_answered(session::Greeter& greeter) override;
+  void on_greeting_failed(session::Greeter& greeter, const Error& why) override;
+  void on_session_up(session::SessionLink&) override {}
+  void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
+                        const control::Target& target) override;
+  void on_control(session::SessionLink&, const control::Message&) override {}
+  void on_session_down(session::SessionLink& link, const Error& why) override;
+  void on_incoming_stream_ended(IncomingStream& stream) override;
+
+  Result<void> judge(const session::ResponderHandshake::Greeting& greeting);
+  void end(const Error& why);
+
+  IncomingPolicy policy_;
+  ServiceRoute route_;
+  control::CircuitTicket ticket_;
+  std::string caller_;
+  Listener& listener_;
+  UnixTime since_;
+  std::optional<carrier::CarrierDial> dial_;
+  std::optional<session::Greeter> greeter_;
+  crypto::AeadAlgorithm aead_{};
+  ByteVector early_frames_;
+  bool refused_ = false;
+  std::unique_ptr<session::SessionLink> link_;
+  std::unordered_map<IncomingStream*, std::unique_ptr<IncomingStream>>
+      streams_;  // after link_: flows borrow it
+};
+
+}  // namespace culvert::agent

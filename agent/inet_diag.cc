@@ -1,0 +1,125 @@
+#include "agent/inet_diag.h"
+
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/netlink_message.h"
+
+namespace culvert::agent {
+namespace {
+
+struct Request {
+  nlmsghdr header{};
+  inet_diag_req_v2 query{};
+};
+
+void put_address(const SocketAddress& from, __be32 (&ip)[4], __be16& port) {
+  std::memcpy(ip, from.ip.octets().data(), sizeof ip);
+  port = htons(from.port);
+}
+
+IpAddress take_address(std::uint8_t family, const __be32 (&ip)[4]) {
+  std::array<std::uint8_t, 16> octets;
+  std::memcpy(octets.data(), ip, sizeof ip);
+  if (family == AF_INET6) return IpAddress::v6(octets).canonical();
+  return IpAddress::v4(ntohl(ip[0]));
+}
+
+DiagSocket to_socket(const inet_diag_msg& message) {
+  DiagSocket socket;
+  socket.cookie = std::uint64_t{message.id.idiag_cookie[1]} << 32 | message.id.idiag_cookie[0];
+  socket.local = {take_address(message.idiag_family, message.id.idiag_src),
+                  ntohs(message.id.idiag_sport)};
+  socket.remote = {take_address(message.idiag_family, message.id.idiag_dst),
+                   ntohs(message.id.idiag_dport)};
+  socket.v6 = message.idiag_family == AF_INET6;
+  socket.state = message.idiag_state;
+  socket.uid = message.idiag_uid;
+  socket.inode = message.idiag_inode;
+  return socket;
+}
+
+// Calls `on_socket` for each socket of one datagram. Returns false at its last message.
+template <class OnSocket>
+bool read_messages(Bytes datagram, OnSocket on_socket) {
+  while (const auto message = take_netlink_message(datagram)) {
+    const auto& header = message->header;
+    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) return false;
+    const auto socket = message->load<inet_diag_msg>();
+    if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || !socket) continue;
+    on_socket(to_socket(*socket));
+    if ((header.nlmsg_flags & NLM_F_MULTI) == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+InetDiag::InetDiag() : fd_(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)) {}
+
+bool InetDiag::ask(const void* request, std::size_t size) {
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  return sendto(fd_.get(), request, size, 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) ==
+         static_cast<ssize_t>(size);
+}
+
+std::optional<DiagSocket> InetDiag::find(const SocketAddress& local, const SocketAddress& remote,
+                                         std::uint64_t cookie) {
+  Request request;
+  request.header = {sizeof request, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, ++sequence_, 0};
+  request.query.sdiag_family = local.ip.is_v4() ? AF_INET : AF_INET6;
+  request.query.sdiag_protocol = IPPROTO_TCP;
+  request.query.idiag_states = ~0u;
+  put_address(local, request.query.id.idiag_src, request.query.id.idiag_sport);
+  put_address(remote, request.query.id.idiag_dst, request.query.id.idiag_dport);
+  request.query.id.idiag_cookie[0] = static_cast<std::uint32_t>(cookie);
+  request.query.id.idiag_cookie[1] = static_cast<std::uint32_t>(cookie >> 32);
+  if (!ask(&request, sizeof request)) return std::nullopt;
+  std::array<std::byte, 2048> buffer;
+  const auto size = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  std::optional<DiagSocket> found;
+  if (size > 0)
+    read_messages(Bytes{buffer}.first(static_cast<std::size_t>(size)),
+                  [&](const DiagSocket& socket) {
+                    // The look-up falls back to a listener on that port: not what was asked for.
+                    if (socket.cookie == cookie && socket.remote == remote) found = socket;
+                  });
+  return found;
+}
+
+Result<std::vector<DiagSocket>> InetDiag::listeners() {
+  std::vector<DiagSocket> all;
+  CULVERT_RETURN_IF_ERROR(dump(AF_INET, all));
+  CULVERT_RETURN_IF_ERROR(dump(AF_INET6, all));
+  return all;
+}
+
+Result<void> InetDiag::dump(std::uint8_t family, std::vector<DiagSocket>& into) {
+  Request request;
+  request.header = {sizeof request, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, ++sequence_,
+                    0};
+  request.query.sdiag_family = family;
+  request.query.sdiag_protocol = IPPROTO_TCP;
+  request.query.idiag_states = 1u << TCP_LISTEN;
+  const auto failed = [] {
+    return fail(ErrorCode::kIo,
+                "cannot list listening sockets: " + std::string(std::strerror(errno)));
+  };
+  if (!ask(&request, sizeof request)) return failed();
+  std::array<std::byte, 32'768> buffer;
+  for (;;) {
+    const auto size = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (size <= 0) return failed();
+    if (!read_messages(Bytes{buffer}.first(static_cast<std::size_t>(size)),
+                       [&](const DiagSocket& socket) { into.push_back(socket); }))
+      return {};
+  }
+}
+
+}  // namespace culvert::agent

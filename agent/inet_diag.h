@@ -1,0 +1,38 @@
+// agent/inet_diag.h: what the kernel knows about the TCP sockets of this network namespace.
+// Needs no privilege. Each call asks and gets its answer at once (netlink answers in the caller's
+// context, about 5 us for one socket).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "tunnel/base/address.h"
+#include "tunnel/base/unique_fd.h"
+
+namespace culvert::agent {
+
+struct DiagSocket {
+  std::uint64_t cookie = 0;  // SO_COOKIE: never reused while the machine is up
+  SocketAddress local, remote;
+  bool v6 = false;         // an AF_INET6 socket (its addresses may be IPv4 all the same)
+  std::uint8_t state = 0;  // TCP_SYN_SENT, TCP_LISTEN ...
+  uid_t uid = 0;
+  std::uint64_t inode = 0;
+};
+
+class InetDiag {
+ public:
+  InetDiag();
+  // The socket with these addresses and this cookie; nothing if there is no such socket.
+  std::optional<DiagSocket> find(const SocketAddress& local, const SocketAddress& remote,
+                                 std::uint64_t cookie);
+  Result<std::vector<DiagSocket>> listeners();  // of all users, both families
+
+ private:
+  bool ask(const void* request, std::size_t size);
+  Result<void> dump(std::uint8_t family, std::vector<DiagSocket>& into);
+  UniqueFd fd_;
+  std::uint32_t sequence_ = 0;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,66 @@
+#include "agent/listener_watch.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <vector>
+
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+
+ListenerWatch::ListenerWatch(loop::Loop& loop, Listener& listener)
+    : listener_(listener), destroyed_(loop, *this), timer_(loop, *this) {}
+
+void ListenerWatch::add(std::uint64_t cookie, const Asker& asker) {
+  if (listeners_.contains(cookie)) return;  // listen() again, or a forked child's
+  if (listeners_.size() >= kMost) {
+    log::warning("listen", {{"event", "ignored"}, {"why", "too many listening sockets"}});
+    return;
+  }
+  destroyed_.want(true);  // before looking: no death may fall in between
+  const auto all = diag_.listeners();
+  if (!all) {
+    log::warning("listen", {{"event", "ignored"}, {"why", all.error().detail}});
+    return;
+  }
+  const auto found = std::find_if(all->begin(), all->end(), [&](const DiagSocket& socket) {
+    return socket.cookie == cookie && (socket.uid == asker.uid || asker.uid == 0);
+  });
+  if (found == all->end()) return destroyed_.want(!listeners_.empty());
+  const ProgramListener listener{cookie, found->local, asker};
+  listeners_.emplace(cookie, listener);
+  if (!timer_.running()) timer_.start(kLookAgain);
+  listener_.on_listener_found(listener);
+}
+
+void ListenerWatch::on_socket_destroyed(std::uint64_t cookie) { remove(cookie); }
+
+void ListenerWatch::on_timer(loop::Timer&) {
+  look();
+  if (!listeners_.empty()) timer_.start(kLookAgain);
+}
+
+void ListenerWatch::look() {
+  const auto all = diag_.listeners();
+  if (!all) return;
+  std::unordered_set<std::uint64_t> alive;
+  for (const auto& socket : *all) alive.insert(socket.cookie);
+  std::vector<std::uint64_t> gone;
+  for (const auto& [cookie, listener] : listeners_)
+    if (!alive.contains(cookie)) gone.push_back(cookie);
+  for (const auto cookie : gone) remove(cookie);
+}
+
+void ListenerWatch::remove(std::uint64_t cookie) {
+  const auto found = listeners_.find(cookie);
+  if (found == listeners_.end()) return;
+  const auto listener = found->second;
+  listeners_.erase(found);
+  if (listeners_.empty()) {
+    timer_.stop();
+    destroyed_.want(false);  // may be called by destroyed_: it looks at its descriptor afterwards
+  }
+  listener_.on_listener_gone(listener);
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,54 @@
+// agent/listener_watch.h: the listening sockets of programs, from listen() until nobody holds
+// them any more: by close(), by exit, by any process that inherited them. The agent never holds a
+// duplicate itself, which would keep the port open.
+#pragma once
+#include <map>
+
+#include "agent/asker.h"
+#include "agent/destroy_watch.h"
+#include "agent/inet_diag.h"
+#include "tunnel/loop/timer.h"
+
+namespace culvert::agent {
+
+struct ProgramListener {
+  std::uint64_t cookie = 0;  // identifies it: two sockets may share an address (SO_REUSEPORT)
+  SocketAddress local;       // as bound; 0.0.0.0 or :: if any
+  Asker asker;               // the process that called listen()
+};
+
+class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer::Listener {
+ public:
+  static constexpr std::size_t kMost = 4096;
+  static constexpr std::chrono::seconds kLookAgain{5};  // in case an event was lost
+
+  class Listener {
+   public:
+    virtual void on_listener_found(const ProgramListener& listener) = 0;
+    virtual void on_listener_gone(const ProgramListener& listener) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  ListenerWatch(loop::Loop& loop, Listener& listener);
+  // Told by a shim. Found only if the kernel knows such a listening socket with that cookie, of
+  // the asker's user: nobody can publish another user's port.
+  void add(std::uint64_t cookie, const Asker& asker);
+  std::size_t size() const { return listeners_.size(); }
+
+ private:
+  void on_socket_destroyed(std::uint64_t cookie) override;
+  void on_events_lost() override { look(); }
+  void on_timer(loop::Timer& timer) override;
+  void look();
+  void remove(std::uint64_t cookie);
+
+  Listener& listener_;
+  InetDiag diag_;
+  DestroyWatch destroyed_;
+  loop::Timer timer_;
+  std::map<std::uint64_t, ProgramListener> listeners_;
+};
+
+}  // namespace culvert::agent

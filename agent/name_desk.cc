@@ -1,0 +1,91 @@
+#include "agent/name_desk.h"
+
+#include <algorithm>
+
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+
+class NameDesk::Wait final : private LookupRequest::Listener {
+ public:
+  Wait(NameDesk& desk, std::unique_ptr<NameQuestion> asked, std::string canonical)
+      : question(std::move(asked)), name(std::move(canonical)), request(*this), desk_(desk) {}
+
+  std::unique_ptr<NameQuestion> question;
+  std::string name;
+  LookupRequest request;
+
+ private:
+  void on_looked_up(LookupRequest&, Result<ByteVector> answer) override {
+    desk_.finish(*this, answer);
+  }
+  NameDesk& desk_;
+};
+
+NameDesk::NameDesk(const AgentConfig& config, const Identity& identity, Uplink& uplink,
+                   PeerKeys& keys, resolver::AddressPool& pool, PoolFile& pool_file)
+    : config_(config),
+      identity_(identity),
+      uplink_(uplink),
+      keys_(keys),
+      pool_(pool),
+      pool_file_(pool_file) {}
+
+NameDesk::~NameDesk() = default;
+
+bool NameDesk::is_virtual(std::string_view canonical) const {
+  return canonical != identity_.domain && resolver::is_below(canonical, identity_.domain);
+}
+
+void NameDesk::ask(std::unique_ptr<NameQuestion> question) {
+  if (!config_.access.allows(question->asker().uid, ::geteuid())) return question->not_ours();
+  const auto name = resolver::canonical_name(question->name());
+  if (!name) return question->not_ours();  // libc says what is wrong with it
+  const bool is_ours = is_virtual(*name);
+  if (!is_ours && !config_.forwards(*name)) return question->not_ours();
+  if (waits_.size() >= kMostWaiting) return question->try_again();
+  auto& wait = *waits_.emplace_back(std::make_unique<Wait>(*this, std::move(question), *name));
+  const auto kind = is_ours ? control::Lookup::Kind::kEndpoint : control::Lookup::Kind::kOrdinary;
+  if (const auto asked = uplink_.look_up(kind, wait.name, wait.request); !asked)
+    finish(wait, fail(asked.error()));
+}
+
+void NameDesk::finish(Wait& wait, const Result<ByteVector>& answer) {
+  const auto now = loop::Loop::wall_clock();
+  auto error = answer ? Error{} : answer.error();
+  if (answer && is_virtual(wait.name)) {
+    const auto certificate = keys_.accept(*answer, now);
+    if (!certificate) {
+      error = certificate.error();
+    } else if (certificate->name != wait.name) {
+      error = {ErrorCode::kAuthentication, "the service answered for another name"};
+    }
+  }
+  if (error.code == ErrorCode::kNone) {
+    if (const auto address = pool_.address_of(wait.name, now)) {
+      wait.question->found(*address);
+      pool_file_.changed();
+    } else {
+      error = address.error();
+    }
+  }
+  if (error.code == ErrorCode::kNameUnknown || error.code == ErrorCode::kNotPermitted) {
+    if (error.code == ErrorCode::kNotPermitted)  // the program can only be told "no such name"
+      log::warning("name", {{"event", "denied"}, {"name", wait.name}, {"why", error.detail}});
+    wait.question->no_such_name();
+  } else if (error.code != ErrorCode::kNone) {
+    if (error.code != ErrorCode::kTryAgain)
+      log::warning("name", {{"name", wait.name}, {"why", error.detail}});
+    wait.question->try_again();
+  }
+  std::erase_if(waits_, [&](const auto& other) { return other.get() == &wait; });
+}
+
+void NameDesk::ask(std::unique_ptr<AddressQuestion> question) {
+  if (!pool_.contains(question->address())) return question->not_ours();
+  const auto name = pool_.name_of(question->address(), loop::Loop::wall_clock());
+  if (name.empty()) return question->no_such_name();
+  question->found(name);
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,40 @@
+// agent/name_desk.h: answers the names that programs ask for. Names below the service domain are
+// virtual and never go anywhere else; ordinary ones are ours only if a forwarding rule says so.
+#pragma once
+#include <list>
+#include <memory>
+
+#include "agent/config.h"
+#include "agent/peer_keys.h"
+#include "agent/pool_file.h"
+#include "agent/question.h"
+#include "agent/uplink.h"
+
+namespace culvert::agent {
+
+class NameDesk {
+ public:
+  static constexpr std::size_t kMostWaiting = 4096;
+
+  NameDesk(const AgentConfig& config, const Identity& identity, Uplink& uplink, PeerKeys& keys,
+           resolver::AddressPool& pool, PoolFile& pool_file);
+  ~NameDesk();
+
+  void ask(std::unique_ptr<NameQuestion> question);
+  void ask(std::unique_ptr<AddressQuestion> question);
+  bool is_virtual(std::string_view canonical) const;
+
+ private:
+  class Wait;  // one question that the service has to answer
+  void finish(Wait& wait, const Result<ByteVector>& answer);
+
+  const AgentConfig& config_;
+  const Identity& identity_;
+  Uplink& uplink_;
+  PeerKeys& keys_;
+  resolver::AddressPool& pool_;
+  PoolFile& pool_file_;
+  std::list<std::unique_ptr<Wait>> waits_;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,34 @@
+// agent/own_endpoint.h: what every part of the agent that speaks for this endpoint borrows.
+#pragma once
+#include "agent/identity.h"
+#include "tunnel/carrier/recipes.h"
+#include "tunnel/carrier/tls_context.h"
+#include "tunnel/control/hello.h"
+#include "tunnel/loop/loop.h"
+
+namespace culvert::agent {
+
+struct OwnEndpoint {
+  loop::Loop& loop;
+  Random& random;
+  carrier::TlsClientContext& tls;
+  Identity identity;
+
+  control::Hello hello(control::Purpose purpose) const {
+    control::Hello out;
+    out.purpose = purpose;
+    out.certificate = identity.certificate;
+    return out;
+  }
+};
+
+// A way to the service that works: where further carriers are dialled.
+struct ServiceRoute {
+  const carrier::Recipe* recipe = nullptr;
+  SocketAddress to;
+  std::string host;  // as TLS names it
+};
+
+inline constexpr std::chrono::seconds kDialLimit{10};
+
+}  // namespace culvert::agent

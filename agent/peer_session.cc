@@ -1,0 +1,137 @@
+#include "agent/peer_session.h"
+
+#include <algorithm>
+
+#include "tunnel/base/log.h"
+#include "tunnel/session/circuit_pipe.h"
+
+namespace culvert::agent {
+
+PeerSession::PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys, std::string name,
+                         Listener& listener)
+    : self_(self),
+      uplink_(uplink),
+      keys_(keys),
+      name_(std::move(name)),
+      listener_(listener),
+      since_(loop::Loop::wall_clock()),
+      timer_(self.loop, *this) {
+  timer_.start(Duration::zero());  // a failure to begin ends this, which its maker must have first
+}
+
+PeerSession::~PeerSession() { fail_all({ErrorCode::kNetworkUnreachable, "the agent stops"}); }
+
+void PeerSession::open(const control::Target& target, StreamOpening& opening) {
+  if (link_ != nullptr) return open_now(target, opening);
+  if (waiting_.size() >= kMostWaiting)
+    return opening.on_opening_failed(
+        {ErrorCode::kExhausted, "too many connects wait for " + name_});
+  waiting_.push_back({target, &opening});
+}
+
+void PeerSession::open_now(const control::Target& target, StreamOpening& opening) {
+  const auto stream = link_->open(target, opening);
+  if (!stream) return opening.on_opening_failed(stream.error());
+  opening.on_stream_opening(*link_, *stream);
+}
+
+void PeerSession::cancel(StreamOpening& opening) {
+  std::erase_if(waiting_, [&](const Waiting& entry) { return entry.opening == &opening; });
+}
+
+void PeerSession::close(const std::string& reason) {
+  ending_ = true;
+  if (link_ != nullptr) link_->close(reason);
+}
+
+void PeerSession::begin() {
+  begun_ = true;
+  if (const auto key = keys_.known(name_, loop::Loop::wall_clock())) {
+    key_ = *key;
+    return dial();
+  }
+  lookup_.emplace(static_cast<LookupRequest::Listener&>(*this));
+  const auto asked = uplink_.look_up(control::Lookup::Kind::kEndpoint, name_, *lookup_);
+  if (!asked) end(asked.error());
+}
+
+void PeerSession::on_looked_up(LookupRequest&, Result<ByteVector> answer) {
+  if (!answer) {
+    // The name resolved a moment ago, else nobody would connect: its endpoint has gone since.
+    if (answer.error().code == ErrorCode::kNameUnknown)
+      return end({ErrorCode::kHostUnreachable, name_ + " is not there any more"});
+    return end(answer.error());
+  }
+  const auto certificate = keys_.accept(*answer, loop::Loop::wall_clock());
+  if (!certificate) return end(certificate.error());
+  if (certificate->name != name_)
+    return end({ErrorCode::kAuthentication, "the service answered for another name"});
+  key_ = certificate->key;
+  dial();
+}
+
+void PeerSession::dial() {
+  const auto* route = uplink_.route();
+  if (route == nullptr)
+    return end(
+        {ErrorCode::kNetworkUnreachable, "there is no session to the service: " + uplink_.why()});
+  route_ = *route;
+  dial_.emplace(self_.loop, *route_->recipe, route_->to, route_->host, self_.tls, kDialLimit,
+                static_cast<carrier::CarrierDial::Listener&>(*this));
+}
+
+void PeerSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePipe> pipe,
+                             const Error& why) {
+  if (pipe == nullptr)
+    return end({ErrorCode::kNetworkUnreachable, "no carrier to the service: " + why.detail});
+  auto call = self_.hello(control::Purpose::kCircuitCall);
+  call.name = name_;
+  auto circuit = std::make_unique<session::CircuitPipe>(std::move(pipe), self_.identity.key,
+                                                        self_.identity.service_key, std::move(call),
+                                                        self_.random);
+  session::SessionLink::Initiator initiator{self_.identity.key, key_,
+                                            self_.hello(control::Purpose::kSession), kDialLimit};
+  link_ =
+      std::make_unique<session::SessionLink>(self_.loop, std::move(circuit), initiator,
+                                             static_cast<session::SessionLink::Listener&>(*this));
+  // In this turn: their first octets ride in the first message.
+  for (const auto& entry : std::exchange(waiting_, {})) open_now(entry.target, *entry.opening);
+  timer_.start(kIdle);
+  dial_.reset();  // last: it is the caller
+}
+
+void PeerSession::on_session_up(session::SessionLink&) {
+  was_up_ = true;
+  log::info("peer", {{"event", "up"}, {"name", name_}, {"via", "relay"}, {"role", "caller"}});
+}
+
+void PeerSession::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
+                                   const control::Target&) {
+  link.refuse(stream, ErrorCode::kNotPermitted, "call with a session of your own");
+}
+
+void PeerSession::on_session_down(session::SessionLink&, const Error& why) {
+  if (!was_up_) keys_.doubt(name_);
+  log::info("peer",
+            {{"event", was_up_ ? "down" : "not-reached"}, {"name", name_}, {"why", why.detail}});
+  end(why);
+}
+
+void PeerSession::on_timer(loop::Timer&) {
+  if (!begun_) return begin();
+  const bool idle = link_ != nullptr && link_->streams().stream_count() <= 1;  // control stream
+  if (idle) return close("idle");
+  timer_.start(kIdle);
+}
+
+void PeerSession::fail_all(const Error& why) {
+  for (const auto& entry : std::exchange(waiting_, {})) entry.opening->on_opening_failed(why);
+}
+
+void PeerSession::end(const Error& why) {
+  ending_ = true;
+  fail_all(why);
+  listener_.on_peer_session_ended(*this);
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,89 @@
+// agent/peer_session.h: the end-to-end session to one remote endpoint that programs here called:
+// its key (looked up, verified, pinned), a carrier of its own to the service, a relay circuit on
+// it, the session inside. Made for the first stream, shared by all programs, closed after kIdle
+// without streams.
+#pragma once
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "agent/lookups.h"
+#include "agent/own_endpoint.h"
+#include "agent/peer_keys.h"
+#include "agent/stream_opening.h"
+#include "agent/uplink.h"
+#include "tunnel/carrier/carrier_dial.h"
+#include "tunnel/loop/timer.h"
+
+namespace culvert::agent {
+
+class PeerSession final : private LookupRequest::Listener,
+                          private carrier::CarrierDial::Listener,
+                          private session::SessionLink::Listener,
+                          private loop::Timer::Listener {
+ public:
+  static constexpr std::chrono::seconds kIdle{60};
+  static constexpr std::size_t kMostWaiting = 4096;
+
+  class Listener {
+   public:
+    // Every stream and every waiting opening has been told before. Destroy it.
+    virtual void on_peer_session_ended(PeerSession& session) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys, std::string name,
+              Listener& listener);
+  ~PeerSession();
+
+  // The opening is told the stream or the failure, perhaps at once.
+  void open(const control::Target& target, StreamOpening& opening);
+  void cancel(StreamOpening& opening);  // one that waits and was told nothing yet
+  void close(const std::string& reason);
+
+  const std::string& name() const { return name_; }
+  const session::SessionLink* link() const { return link_.get(); }
+  UnixTime since() const { return since_; }
+  // The session will end soon: whoever comes now needs another one.
+  bool ending() const { return ending_; }
+
+ private:
+  void on_looked_up(LookupRequest& request, Result<ByteVector> answer) override;
+  void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,
+                  const Error& why) override;
+  void on_session_up(session::SessionLink& link) override;
+  void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
+                        const control::Target& target) override;
+  void on_control(session::SessionLink&, const control::Message&) override {}
+  void on_session_down(session::SessionLink& link, const Error& why) override;
+  void on_timer(loop::Timer& timer) override;
+
+  void begin();
+  void dial();
+  void fail_all(const Error& why);
+  void end(const Error& why);
+  void open_now(const control::Target& target, StreamOpening& opening);
+
+  const OwnEndpoint& self_;
+  Uplink& uplink_;
+  PeerKeys& keys_;
+  std::string name_;
+  Listener& listener_;
+  UnixTime since_;
+  crypto::PublicKey key_;
+  struct Waiting {
+    control::Target target;
+    StreamOpening* opening;
+  };
+  std::vector<Waiting> waiting_;
+  std::optional<LookupRequest> lookup_;
+  std::optional<ServiceRoute> route_;  // borrowed from by dial_ and the pipe
+  std::optional<carrier::CarrierDial> dial_;
+  std::unique_ptr<session::SessionLink> link_;
+  loop::Timer timer_;  // begin() from the loop; then: idle
+  bool begun_ = false, was_up_ = false, ending_ = false;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,35 @@
+#include "agent/peer_sessions.h"
+
+#include <algorithm>
+
+namespace culvert::agent {
+
+void PeerSessions::open(const std::string& name, const control::Target& target,
+                        StreamOpening& opening) {
+  auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
+    return session->name() == name && !session->ending();
+  });
+  if (found == sessions_.end()) {
+    if (sessions_.size() >= kMost)
+      return opening.on_opening_failed(
+          {ErrorCode::kExhausted, "too many remote endpoints are in use"});
+    found = sessions_.insert(
+        sessions_.end(), std::make_unique<PeerSession>(self_, uplink_, keys_, name,
+                                                       static_cast<PeerSession::Listener&>(*this)));
+  }
+  (*found)->open(target, opening);
+}
+
+void PeerSessions::cancel(StreamOpening& opening) {
+  for (const auto& session : sessions_) session->cancel(opening);
+}
+
+void PeerSessions::close_all(const std::string& reason) {
+  for (const auto& session : sessions_) session->close(reason);
+}
+
+void PeerSessions::on_peer_session_ended(PeerSession& ended) {
+  std::erase_if(sessions_, [&](const auto& session) { return session.get() == &ended; });
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,31 @@
+// agent/peer_sessions.h: one outgoing session for each remote endpoint in use.
+#pragma once
+#include <list>
+#include <memory>
+
+#include "agent/peer_session.h"
+
+namespace culvert::agent {
+
+class PeerSessions final : private PeerSession::Listener {
+ public:
+  static constexpr std::size_t kMost = 1024;
+
+  PeerSessions(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys)
+      : self_(self), uplink_(uplink), keys_(keys) {}
+
+  void open(const std::string& name, const control::Target& target, StreamOpening& opening);
+  void cancel(StreamOpening& opening);
+  void close_all(const std::string& reason);
+  const std::list<std::unique_ptr<PeerSession>>& all() const { return sessions_; }
+
+ private:
+  void on_peer_session_ended(PeerSession& session) override;
+
+  const OwnEndpoint& self_;
+  Uplink& uplink_;
+  PeerKeys& keys_;
+  std::list<std::unique_ptr<PeerSession>> sessions_;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,199 @@
+#include "agent/pending_connect.h"
+
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/connect_table.h"
+#include "agent/program_join.h"
+#include "agent/shim_packet.h"
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr int kMostRefusals = 4;  // then the failure is reported the other way
+
+bool is_writable_now(int fd) {
+  pollfd one{fd, POLLOUT, 0};
+  return ::poll(&one, 1, 0) == 1;
+}
+
+}  // namespace
+
+PendingConnect::PendingConnect(loop::Loop& loop, ConnectTable& table, const Asker& asker,
+                               std::uint64_t cookie, const SocketAddress& to, HoldTable::Held held)
+    : Deferred(loop),
+      loop_(loop),
+      table_(table),
+      asker_(asker),
+      cookie_(cookie),
+      to_(to),
+      held_at_(held.address),
+      hold_(std::move(held.lease)),
+      since_(loop.now()) {}
+
+PendingConnect::~PendingConnect() {
+  if (handle_ != nullptr) handle_->pending_ = nullptr;
+}
+
+std::optional<ErrorCode> PendingConnect::failed_already() const {
+  if (decision_ != Decision::kFail || phase_ != Phase::kAnnounced) return std::nullopt;
+  return code_;
+}
+
+void PendingConnect::set_phase(Phase phase) {
+  phase_ = phase;
+  since_ = loop_.now();
+}
+
+void PendingConnect::complete() {
+  assert(decision_ == Decision::kNone);
+  decision_ = Decision::kComplete;
+  if (phase_ == Phase::kConnecting) schedule();
+}
+
+void PendingConnect::fail(ErrorCode code) {
+  handle_ = nullptr;
+  decision_ = Decision::kFail;
+  code_ = code;
+  if (phase_ == Phase::kConnecting) schedule();
+}
+
+void PendingConnect::listen_to_shim(UniqueFd conversation) {
+  conversation_ = std::move(conversation);
+  watch_.emplace(loop_, conversation_.get(), static_cast<loop::FdWatch::Listener&>(*this));
+  watch_->start(/*readable=*/true, /*writable=*/false);
+}
+
+void PendingConnect::on_fd_ready(loop::FdWatch&, bool, bool) {
+  if (phase_ == Phase::kAnnounced) return on_shim_spoke();
+  on_joined();
+}
+
+void PendingConnect::on_shim_spoke() {
+  const auto packet = receive_packet(conversation_.get());
+  if (packet.nothing_yet) return;
+  const auto told = parse_question(packet.bytes());
+  if (!told || told->kind != CULVERT_TELL_CONNECTING)
+    return abandon("the shim hung up before it connected");
+  watch_.reset();
+  conversation_.reset();
+  program_ = told->address;
+  table_.destroyed_.want(true);  // before looking: no death may fall in between
+  if (!is_the_announced_socket(*told))
+    return abandon("the socket that the shim spoke of is not connecting");
+  set_phase(Phase::kConnecting);
+  if (decision_ != Decision::kNone) carry_out();
+}
+
+// Nobody may make us join a socket of another user: the kernel says whose it is.
+bool PendingConnect::is_the_announced_socket(const ShimQuestion& told) {
+  if (told.cookie != cookie_ || !program_.ip.is_v4()) return false;
+  const auto found = table_.diag_.find(program_, held_at_, cookie_);
+  return found && found->state == TCP_SYN_SENT && (found->uid == asker_.uid || asker_.uid == 0);
+}
+
+bool PendingConnect::is_connecting() {
+  const auto found = table_.diag_.find(program_, held_at_, cookie_);
+  return found && found->state == TCP_SYN_SENT;
+}
+
+void PendingConnect::carry_out() {
+  if (phase_ == Phase::kJoining) return;
+  // The port of a socket that is gone may belong to another program's by now.
+  if (since_ != loop_.now() && !is_connecting()) return abandon("the program gave up");
+  if (decision_ == Decision::kFail) return carry_out_failure();
+  join();
+}
+
+void PendingConnect::join() {
+  set_phase(Phase::kJoining);
+  auto opened = join_program(program_, held_at_);
+  if (!opened) return abandon(opened.error().detail);
+  ours_ = std::move(*opened);
+  if (is_writable_now(ours_.get())) return on_joined();
+  watch_.emplace(loop_, ours_.get(), static_cast<loop::FdWatch::Listener&>(*this));
+  watch_->start(/*readable=*/false, /*writable=*/true);
+}
+
+void PendingConnect::on_joined() {
+  int error = 0;
+  socklen_t length = sizeof error;
+  getsockopt(ours_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error != 0) return abandon(std::strerror(error));
+  watch_.reset();
+  if (decision_ == Decision::kFail) {  // changed its mind in between
+    const linger at_once{1, 0};
+    setsockopt(ours_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    return end();
+  }
+  auto* handle = std::exchange(handle_, nullptr);
+  auto ours = std::move(ours_);
+  if (handle != nullptr) handle->pending_ = nullptr;
+  end();
+  if (handle != nullptr && handle->listener_ != nullptr)
+    handle->listener_->on_connect_completed(*handle, std::move(ours));
+}
+
+void PendingConnect::carry_out_failure() {
+  const int error = to_errno(code_);
+  if (table_.refusal_ && refusals_tried_ < kMostRefusals) {
+    if (forge_refusal(error)) return end();
+    ++refusals_tried_;  // no SYN seen yet: the sweep tries again after the program repeated it
+    return;
+  }
+  table_.failures_.remember(cookie_, error, loop_.now());
+  set_phase(Phase::kJoining);
+  auto opened = reset_program(program_, held_at_);
+  if (!opened) return abandon(opened.error().detail);
+  ours_ = std::move(*opened);
+  if (!table_.diag_.find(program_, held_at_, cookie_)) end();
+  // Else a firewall is in the way: the sweep ends this when the program repeated its SYN-ACK.
+}
+
+bool PendingConnect::forge_refusal(int error) {
+  const auto sequence = table_.syns_->sequence(program_, held_at_);
+  if (!sequence) return false;
+  const HeldSyn syn{program_, held_at_, *sequence};
+  ByteVector packet;
+  if (error == EHOSTUNREACH) {
+    packet = make_unreachable(syn, IcmpUnreachable::kHost);
+  } else if (error == ENETUNREACH) {
+    packet = make_unreachable(syn, IcmpUnreachable::kNetwork);
+  } else {
+    packet = make_reset(syn);  // no packet means the other errors: the shim asks for them
+    if (error != ECONNREFUSED) table_.failures_.remember(cookie_, error, loop_.now());
+  }
+  if (!table_.refusal_->send(syn, packet)) return false;
+  // Linux drops an ICMP error for a socket that its program is just inside a system call with.
+  for (int again = 0; again < 3 && is_connecting(); ++again) table_.refusal_->send(syn, packet);
+  return true;
+}
+
+void PendingConnect::try_again() {
+  if (decision_ == Decision::kFail) carry_out();
+}
+
+void PendingConnect::fail_at_once() {
+  if (phase_ != Phase::kConnecting || decision_ == Decision::kComplete) return;
+  if (!table_.refusal_ || !forge_refusal(ENETUNREACH)) (void)reset_program(program_, held_at_);
+}
+
+void PendingConnect::abandon(std::string_view why) {
+  log::debug("connect",
+             {{"event", "abandoned"}, {"to", to_.to_string()}, {"pid", asker_.pid}, {"why", why}});
+  auto* handle = std::exchange(handle_, nullptr);
+  if (handle != nullptr) handle->pending_ = nullptr;
+  end();
+  if (handle != nullptr && handle->listener_ != nullptr)
+    handle->listener_->on_connect_abandoned(*handle);
+}
+
+void PendingConnect::end() { table_.remove(*this); }
+
+}  // namespace culvert::agent

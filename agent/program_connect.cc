@@ -1,0 +1,95 @@
+#include "agent/program_connect.h"
+
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+
+ProgramConnect::ProgramConnect(loop::Loop& loop, std::unique_ptr<HeldConnect> held,
+                               std::string name, Listener& listener)
+    : loop_(loop),
+      held_(std::move(held)),
+      name_(std::move(name)),
+      port_(held_->to().port),
+      listener_(listener) {
+  held_->set_listener(*this);
+}
+
+ProgramConnect::~ProgramConnect() {
+  if (waiting_at_ != nullptr) waiting_at_->cancel(*this);
+  flow_.reset();
+  drop_stream("the agent stops");
+}
+
+void ProgramConnect::call_endpoint(PeerSessions& peers) {
+  waiting_at_ = &peers;
+  peers.open(name_, {control::Target::Kind::kEndpointPort, "", port_}, *this);
+}
+
+void ProgramConnect::call_ordinary(Uplink& uplink) {
+  const auto opened = uplink.open({control::Target::Kind::kForward, name_, port_}, *this);
+  if (!opened) fail_connect(opened.error());
+}
+
+void ProgramConnect::on_stream_opening(session::SessionLink& link, mux::StreamId stream) {
+  waiting_at_ = nullptr;
+  link_ = &link;
+  stream_ = stream;
+}
+
+void ProgramConnect::on_opening_failed(const Error& why) {
+  waiting_at_ = nullptr;
+  fail_connect(why);
+}
+
+void ProgramConnect::on_stream_accepted() {
+  completing_ = true;
+  held_->complete();
+}
+
+void ProgramConnect::on_stream_reset(const Error& why) {
+  link_ = nullptr;
+  if (completing_) {
+    reset_ = true;  // connected and reset at once: the program shall see both, in that order
+    return;
+  }
+  fail_connect(why);
+}
+
+void ProgramConnect::fail_connect(const Error& why) {
+  log::debug("connect", {{"event", "failed"},
+                         {"to", name_},
+                         {"port", port_},
+                         {"error", to_string(why.code)},
+                         {"why", why.detail}});
+  // ECONNRESET from connect() is what no program expects: before the far end had accepted, a lost
+  // session means that it was not reached.
+  const bool lost = why.code == ErrorCode::kReset || why.code == ErrorCode::kClosed ||
+                    why.code == ErrorCode::kProtocol;
+  held_->fail(lost ? ErrorCode::kHostUnreachable : why.code);
+  listener_.on_program_connect_ended(*this);
+}
+
+void ProgramConnect::on_connect_completed(HeldConnect&, UniqueFd ours) {
+  auto socket = std::make_unique<loop::TcpSocket>(loop_, std::move(ours));
+  if (reset_) {
+    socket->abort();
+    return listener_.on_program_connect_ended(*this);
+  }
+  flow_.emplace(*link_, stream_, std::move(socket), static_cast<flow::Flow::Listener&>(*this));
+  link_ = nullptr;  // the flow has the stream now
+  held_.reset();    // last: it is the caller
+}
+
+void ProgramConnect::on_connect_abandoned(HeldConnect&) {
+  listener_.on_program_connect_ended(*this);
+}
+
+void ProgramConnect::on_flow_ended(flow::Flow&) { listener_.on_program_connect_ended(*this); }
+
+void ProgramConnect::drop_stream(std::string_view why) {
+  if (link_ == nullptr) return;
+  link_->refuse(stream_, ErrorCode::kReset, why);
+  link_ = nullptr;
+}
+
+}  // namespace culvert::agent

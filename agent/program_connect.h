@@ -1,0 +1,67 @@
+// agent/program_connect.h: one connect() of a program to a virtual address, from the shim's
+// announcement to the end of the connection.
+//
+//   opening --stream--> waiting --accepted--> completing --program joined--> flowing --> gone
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/held_connect.h"
+#include "agent/peer_sessions.h"
+#include "agent/stream_opening.h"
+#include "tunnel/flow/flow.h"
+
+namespace culvert::agent {
+
+class ProgramConnect final : private StreamOpening,
+                             private HeldConnect::Listener,
+                             private flow::Flow::Listener {
+ public:
+  class Listener {
+   public:
+    virtual void on_program_connect_ended(ProgramConnect& connect) = 0;  // destroy it
+
+   protected:
+    ~Listener() = default;
+  };
+
+  ProgramConnect(loop::Loop& loop, std::unique_ptr<HeldConnect> held, std::string name,
+                 Listener& listener);
+  ~ProgramConnect();
+
+  // One of them, once, after construction; may end (and so destroy) this at once.
+  void call_endpoint(PeerSessions& peers);
+  void call_ordinary(Uplink& uplink);
+
+  const std::string& name() const { return name_; }
+  std::uint16_t port() const { return port_; }
+  bool flowing() const { return flow_.has_value(); }
+
+ private:
+  void on_stream_opening(session::SessionLink& link, mux::StreamId stream) override;
+  void on_opening_failed(const Error& why) override;
+  void on_stream_accepted() override;
+  void on_stream_readable() override {}  // waits in the stream until the flow reads it
+  void on_stream_writable() override {}
+  void on_stream_reset(const Error& why) override;
+  void on_connect_completed(HeldConnect& held, UniqueFd ours) override;
+  void on_connect_abandoned(HeldConnect& held) override;
+  void on_flow_ended(flow::Flow& flow) override;
+  void fail_connect(const Error& why);
+  void drop_stream(std::string_view why);
+
+  loop::Loop& loop_;
+  std::unique_ptr<HeldConnect> held_;
+  std::string name_;
+  std::uint16_t port_;
+  Listener& listener_;
+  PeerSessions* waiting_at_ = nullptr;    // until the stream is there
+  session::SessionLink* link_ = nullptr;  // while there is a stream
+  mux::StreamId stream_{};
+  bool completing_ = false;
+  bool reset_ = false;  // by the far end, while the program was being joined
+  std::optional<flow::Flow> flow_;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,16 @@
+// agent/program_path.h: finds a command as execvp(3) would.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "tunnel/base/result.h"
+
+namespace culvert::agent {
+
+// kNameUnknown: no such file (exit status 127); kNotPermitted: found but not executable (126).
+Result<std::string> find_program(std::string_view command, std::string_view search_path);
+
+// The directory of the running executable, without a slash at the end.
+std::string own_directory();
+
+}  // namespace culvert::agent

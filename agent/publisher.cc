@@ -1,0 +1,42 @@
+#include "agent/publisher.h"
+
+#include <set>
+
+#include "agent/inbound_dial.h"
+
+namespace culvert::agent {
+
+Publisher::Publisher(PublishPolicy policy, std::vector<ListenEntry> entries)
+    : policy_(std::move(policy)), entries_(std::move(entries)) {}
+
+bool Publisher::add(const ProgramListener& listener) {
+  // One that only IPv6 reaches cannot be called: there is no virtual IPv6 address to call from.
+  if (!policy_.allows(listener.local.port) || !inbound_target(listener.local)) return false;
+  const auto before = ports();
+  listeners_[listener.cookie] = listener;
+  return ports() != before;
+}
+
+bool Publisher::remove(const ProgramListener& listener) {
+  const auto before = ports();
+  listeners_.erase(listener.cookie);
+  return ports() != before;
+}
+
+std::vector<std::uint16_t> Publisher::ports() const {
+  std::set<std::uint16_t> out;
+  for (const auto& entry : entries_) out.insert(entry.port);
+  for (const auto& [cookie, listener] : listeners_) out.insert(listener.local.port);
+  while (out.size() > kMostPorts) out.erase(std::prev(out.end()));
+  return {out.begin(), out.end()};
+}
+
+std::optional<SocketAddress> Publisher::target(std::uint16_t port) const {
+  for (const auto& [cookie, listener] : listeners_)
+    if (listener.local.port == port) return listener.local;
+  for (const auto& entry : entries_)
+    if (entry.port == port) return entry.to;
+  return std::nullopt;
+}
+
+}  // namespace culvert::agent

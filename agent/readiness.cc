@@ -1,0 +1,36 @@
+#include "agent/readiness.h"
+
+#include <sys/syscall.h>
+#include <systemd/sd-daemon.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace culvert::agent {
+namespace {
+
+void tell(const std::string& text) { ::sd_notify(/*unset_environment=*/0, text.c_str()); }
+
+}  // namespace
+
+void tell_ready(const std::string& status) { tell("READY=1\nSTATUS=" + status); }
+void tell_status(const std::string& status) { tell("STATUS=" + status); }
+void tell_stopping(const std::string& why) { tell("STOPPING=1\nSTATUS=" + why); }
+
+Result<void> ExitWatch::watch(loop::Loop& loop, pid_t pid) {
+  // glibc 2.36 declares pidfd_open() in a header that clashes with <signal.h> of older kernels.
+  process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process_)
+    return fail(ErrorCode::kBadInput,
+                "--until-exit-of " + std::to_string(pid) + ": " + std::strerror(errno));
+  watch_.emplace(loop, process_.get(), static_cast<loop::FdWatch::Listener&>(*this));
+  watch_->start(/*readable=*/true, /*writable=*/false);
+  return {};
+}
+
+void ExitWatch::on_fd_ready(loop::FdWatch& watch, bool, bool) {
+  watch.start(false, false);
+  listener_.on_process_ended();
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,65 @@
+// agent/route_picker.h: which way to the service to try when. Several attempts run at once; the
+// first whose SESSION handshake completes wins (a carrier that connects may still be a barrier's).
+//
+// Does no I/O and reads no clock. The next attempt starts kStagger after the last one did (RFC 8305
+// section 5 has 250 ms for bare TCP; a handshake takes two round trips), or as soon as one failed.
+// A way that won the last time is given kHeadStart alone: two logins of one endpoint at the same
+// time make the service drop the older one.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tunnel/base/address.h"
+#include "tunnel/base/time.h"
+
+namespace culvert::agent {
+
+struct Route {
+  std::string recipe;
+  SocketAddress to;
+  bool operator==(const Route&) const = default;
+};
+std::string to_string(const Route& route);  // "tls to 192.0.2.1:443"
+
+inline constexpr std::size_t kMaxRoutes = 16;
+
+// Recipes in order of preference, each with its addresses in their order; the remembered route
+// first if it is among them.
+std::vector<Route> order_routes(std::span<const std::string> recipes,
+                                std::span<const std::vector<SocketAddress>> addresses_of_recipe,
+                                const std::optional<Route>& remembered);
+
+class RoutePicker {
+ public:
+  static constexpr std::chrono::milliseconds kStagger{400};
+  static constexpr std::chrono::seconds kHeadStart{2};
+
+  RoutePicker(std::vector<Route> routes, bool first_is_remembered, TimePoint now);
+
+  std::optional<std::size_t> next_start(TimePoint now);  // call until it gives nothing
+  std::optional<TimePoint> next_deadline() const;        // when to ask again
+  void failed(std::size_t route, std::string why, TimePoint now);
+  void won(std::size_t route) { winner_ = route; }
+
+  const Route& route(std::size_t index) const { return attempts_[index].route; }
+  bool exhausted() const;  // everything was tried and failed
+  // For people: why this way, or why none. "direct to 192.0.2.1:443: connection refused".
+  std::string why() const;
+
+ private:
+  enum class State : std::uint8_t { kWaiting, kRunning, kFailed };
+  struct Attempt {
+    Route route;
+    State state = State::kWaiting;
+    std::string failure;
+  };
+  std::vector<Attempt> attempts_;
+  std::size_t started_ = 0;
+  TimePoint next_at_;
+  bool head_start_;
+  std::optional<std::size_t> winner_;
+};
+
+}  // namespace culvert::agent

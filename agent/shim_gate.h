@@ -1,0 +1,84 @@
+// agent/shim_gate.h: answers the shims (shim/wire.h) on the agent's control socket, and holds and
+// completes the programs' connects. Knows nothing of sessions, names or policy: that is Handler.
+#pragma once
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/connect_table.h"
+#include "agent/control_socket.h"
+#include "agent/held_connect.h"
+#include "agent/listener_watch.h"
+#include "agent/question.h"
+#include "agent/shim_packet.h"
+#include "agent/shim_question.h"
+#include "agent/status_reply.h"
+
+namespace culvert::agent {
+
+class ShimGate final : private ControlSocket::Listener,
+                       private ListenerWatch::Listener,
+                       private loop::Timer::Listener {
+ public:
+  class Handler {
+   public:
+    virtual void on_name_asked(std::unique_ptr<NameQuestion> question) = 0;
+    virtual void on_address_asked(std::unique_ptr<AddressQuestion> question) = 0;
+    virtual void on_connect(std::unique_ptr<HeldConnect> held) = 0;
+    virtual void on_listening(const ProgramListener& listener) = 0;
+    virtual void on_listener_gone(const ProgramListener& listener) = 0;
+    virtual void on_status_asked(std::unique_ptr<StatusQuestion> question) = 0;
+
+   protected:
+    ~Handler() = default;
+  };
+
+  struct Options {
+    std::string socket_path;
+    bool any_user = false;  // the system agent's choice; else only this process's uid, and root
+    IpPrefix pool;          // connects to addresses outside are not ours
+    std::string domains;    // virtual domain suffixes, space separated, at most 255 octets
+    bool use_raw_socket = true;                      // forge exact refusals if we may
+    Duration hold_linger = std::chrono::seconds{5};  // see hold_listener.h
+  };
+
+  // The handler must outlive the gate, and must not destroy it from inside its members;
+  // HeldConnects and questions may outlive it (they then do nothing). Start-up errors (socket in
+  // use, directory missing) come from start().
+  ShimGate(loop::Loop& loop, Options options, Handler& handler);
+  ~ShimGate();
+  Result<void> start();
+
+  void set_domains(std::string domains) { options_.domains = std::move(domains); }
+  bool low_ports_mapped() const { return connects_.low_ports_mapped(); }
+  bool refusals_exact() const { return connects_.has_raw_socket(); }
+  std::size_t pending_connects() const { return connects_.size(); }
+
+ private:
+  static constexpr std::size_t kMostOpen = 8192;  // askers heard or being answered: then wait
+  static constexpr std::chrono::seconds kAskWithin{10};
+  class Conversation;  // has connected and not asked yet
+
+  void on_asker(UniqueFd socket, const Asker& asker) override;
+  void on_listener_found(const ProgramListener& listener) override;
+  void on_listener_gone(const ProgramListener& listener) override;
+  void on_timer(loop::Timer& timer) override;
+  void on_packet(UniqueFd socket, const Asker& asker, const ReceivedPacket& packet);
+  void answer(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
+  void answer_agent(int socket);
+  void answer_connect(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
+
+  loop::Loop& loop_;
+  Options options_;
+  Handler& handler_;
+  std::shared_ptr<std::size_t> open_count_;  // shared with the questions handed out
+  ConnectTable connects_;
+  ListenerWatch listeners_;
+  std::list<std::unique_ptr<Conversation>> conversations_;  // oldest first
+  std::shared_ptr<StatusReplies> replies_;                  // shared: see StatusQuestion
+  loop::Timer sweep_;
+  ControlSocket control_;
+};
+
+}  // namespace culvert::agent

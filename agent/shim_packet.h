@@ -1,0 +1,23 @@
+// agent/shim_packet.h: one packet of shim/wire.h in or out of a unix socket, without waiting.
+#pragma once
+#include <array>
+
+#include "shim/wire.h"
+#include "tunnel/base/bytes.h"
+
+namespace culvert::agent {
+
+struct ReceivedPacket {
+  std::array<std::byte, sizeof(culvert_question_packet) + 1> data;  // + 1: shows if it is longer
+  std::size_t size = 0;
+  bool nothing_yet = false;  // otherwise, size 0: the other end hung up
+  Bytes bytes() const { return Bytes{data}.first(size); }
+};
+
+// Descriptors that an asker passes along are closed by the kernel.
+ReceivedPacket receive_packet(int socket);
+
+// False: the asker went away or does not read, which is its own business.
+bool send_answer(int socket, const culvert_answer_packet& answer);
+
+}  // namespace culvert::agent

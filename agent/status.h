@@ -1,0 +1,54 @@
+// agent/status.h: what `culvert status` shows, as a value; as JSON ("schema": 1: fields are added,
+// never changed); as a table for people.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tunnel/base/result.h"
+
+namespace culvert::agent {
+
+struct SessionStatus {
+  std::string state;       // "up", "connecting", "resolving", "down"
+  std::string via;         // recipe; empty if not up
+  std::string address;     // of the service, as connected
+  std::string why;         // this way, or why not up
+  std::int64_t since = 0;  // Unix seconds, in this state
+  double round_trip_ms = 0;
+  std::uint64_t octets_sent = 0, octets_received = 0;
+  bool operator==(const SessionStatus&) const = default;
+};
+
+struct PeerStatus {
+  std::string name;
+  bool incoming = false;  // they called us
+  std::string state;      // "up", "connecting"
+  std::string via;        // "relay"
+  std::uint64_t streams = 0;
+  std::int64_t since = 0;
+  double round_trip_ms = 0;
+  std::uint64_t octets_sent = 0, octets_received = 0;
+  bool operator==(const PeerStatus&) const = default;
+};
+
+struct StatusReport {
+  std::string version, name, domain, service;
+  SessionStatus session;
+  std::vector<PeerStatus> peers;
+  std::uint64_t streams = 0;        // programs' connections that carry bytes
+  std::uint64_t held_connects = 0;  // connects that wait
+  std::vector<std::uint16_t> published;
+  std::uint64_t names = 0;  // in the address pool
+  std::string pool;
+  bool low_ports_mapped = false, exact_refusals = false;
+  bool operator==(const StatusReport&) const = default;
+};
+
+std::string to_json(const StatusReport& report);
+Result<StatusReport> status_from_json(std::string_view text);  // kBadInput: not such a document
+
+// `colour` for terminals; `now` in Unix seconds, for ages.
+std::string to_table(const StatusReport& report, std::int64_t now, bool colour);
+
+}  // namespace culvert::agent

@@ -1,0 +1,114 @@
+// The one file of the agent that knows nlohmann/json (1.1 s of parsing wherever it is included).
+#include <nlohmann/json.hpp>
+
+#include "agent/status.h"
+
+namespace culvert::agent {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class Counters>
+void put_counters(Json& to, const Counters& from) {
+  to["round_trip_ms"] = from.round_trip_ms;
+  to["octets_sent"] = from.octets_sent;
+  to["octets_received"] = from.octets_received;
+}
+
+template <class Counters>
+void get_counters(const Json& from, Counters& to) {
+  to.since = from.value("since", std::int64_t{0});
+  to.round_trip_ms = from.value("round_trip_ms", 0.0);
+  to.octets_sent = from.value("octets_sent", std::uint64_t{0});
+  to.octets_received = from.value("octets_received", std::uint64_t{0});
+}
+
+Json to_document(const StatusReport& report) {
+  Json out;
+  out["schema"] = 1;
+  out["version"] = report.version;
+  out["name"] = report.name;
+  out["domain"] = report.domain;
+  out["service"] = report.service;
+  auto& session = out["session"];
+  session["state"] = report.session.state;
+  session["via"] = report.session.via;
+  session["address"] = report.session.address;
+  session["why"] = report.session.why;
+  session["since"] = report.session.since;
+  put_counters(session, report.session);
+  out["peers"] = Json::array();
+  for (const auto& peer : report.peers) {
+    Json one;
+    one["name"] = peer.name;
+    one["role"] = peer.incoming ? "answerer" : "caller";
+    one["state"] = peer.state;
+    one["via"] = peer.via;
+    one["streams"] = peer.streams;
+    one["since"] = peer.since;
+    put_counters(one, peer);
+    out["peers"].push_back(std::move(one));
+  }
+  out["streams"] = report.streams;
+  out["held_connects"] = report.held_connects;
+  out["published"] = report.published;
+  out["names"] = report.names;
+  out["pool"] = report.pool;
+  out["low_ports_mapped"] = report.low_ports_mapped;
+  out["exact_refusals"] = report.exact_refusals;
+  return out;
+}
+
+StatusReport from_document(const Json& in) {
+  StatusReport report;
+  report.version = in.value("version", "");
+  report.name = in.value("name", "");
+  report.domain = in.value("domain", "");
+  report.service = in.value("service", "");
+  const auto& session = in.at("session");
+  report.session.state = session.value("state", "");
+  report.session.via = session.value("via", "");
+  report.session.address = session.value("address", "");
+  report.session.why = session.value("why", "");
+  get_counters(session, report.session);
+  for (const auto& one : in.at("peers")) {
+    auto& peer = report.peers.emplace_back();
+    peer.name = one.value("name", "");
+    peer.incoming = one.value("role", "") == "answerer";
+    peer.state = one.value("state", "");
+    peer.via = one.value("via", "");
+    peer.streams = one.value("streams", std::uint64_t{0});
+    get_counters(one, peer);
+  }
+  report.streams = in.value("streams", std::uint64_t{0});
+  report.held_connects = in.value("held_connects", std::uint64_t{0});
+  report.published = in.at("published").get<std::vector<std::uint16_t>>();
+  report.names = in.value("names", std::uint64_t{0});
+  report.pool = in.value("pool", "");
+  report.low_ports_mapped = in.value("low_ports_mapped", false);
+  report.exact_refusals = in.value("exact_refusals", false);
+  return report;
+}
+
+}  // namespace
+
+std::string to_json(const StatusReport& report) {
+  // A peer's text need not be UTF-8: replaced, instead of an exception.
+  return to_document(report).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<StatusReport> status_from_json(std::string_view text) {
+  try {
+    const auto document = Json::parse(text);
+    if (document.value("schema", 0) != 1)
+      return fail(ErrorCode::kBadInput,
+                  "the agent speaks another version of the status; use "
+                  "--json, or a culvert of the agent's version");
+    return from_document(document);
+  } catch (const nlohmann::json::exception& error) {
+    return fail(ErrorCode::kBadInput,
+                std::string("the agent's answer is not a status: ") + error.what());
+  }
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <cstdio>
+
+#include "agent/status.h"
+
+namespace culvert::agent {
+namespace {
+
+std::string octets(std::uint64_t count) {
+  if (count < 1000) return std::to_string(count) + " B";
+  const char* const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+  double value = static_cast<double>(count) / 1000;
+  std::size_t unit = 0;
+  while (value >= 999.95 && unit + 1 < std::size(units)) {
+    value /= 1000;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %s", value, units[unit]);
+  return text;
+}
+
+std::string age(std::int64_t since, std::int64_t now) {
+  const auto seconds = std::max<std::int64_t>(0, now - since);
+  if (seconds < 120) return std::to_string(seconds) + " s";
+  if (seconds < 7200) return std::to_string(seconds / 60) + " min";
+  if (seconds < 172'800) return std::to_string(seconds / 3600) + " h";
+  return std::to_string(seconds / 86'400) + " d";
+}
+
+std::string milliseconds(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f ms", value);
+  return text;
+}
+
+// What comes from peers goes to a terminal: control characters must not.
+std::string plain(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
+
+using Row = std::vector<std::string>;
+
+std::string aligned(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line += std::string(widths[i] + 2 - row[i].size(), ' ');
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string session_line(const SessionStatus& session, std::int64_t now, bool colour) {
+  const bool up = session.state == "up";
+  std::string state =
+      colour ? (up ? "\033[32m" : "\033[31m") + session.state + "\033[0m" : session.state;
+  state += " for " + age(session.since, now);
+  if (up) state += ", via " + session.via + " to " + session.address;
+  return session.why.empty() ? state : state + " (" + plain(session.why) + ")";
+}
+
+std::string joined(const std::vector<std::uint16_t>& ports) {
+  std::string out;
+  for (const auto port : ports) out += (out.empty() ? "" : ", ") + std::to_string(port);
+  return out.empty() ? "none" : out;
+}
+
+}  // namespace
+
+std::string to_table(const StatusReport& report, std::int64_t now, bool colour) {
+  std::vector<Row> facts{{"name", plain(report.name)},
+                         {"service", plain(report.service)},
+                         {"session", session_line(report.session, now, colour)}};
+  if (report.session.state == "up")
+    facts.push_back({"traffic", octets(report.session.octets_sent) + " sent, " +
+                                    octets(report.session.octets_received) +
+                                    " received, round trip " +
+                                    milliseconds(report.session.round_trip_ms)});
+  facts.push_back({"published", joined(report.published)});
+  facts.push_back({"programs", std::to_string(report.streams) + " streams, " +
+                                   std::to_string(report.held_connects) + " waiting connects"});
+  facts.push_back({"addresses", std::to_string(report.names) + " names in " + report.pool});
+  auto out = aligned(facts);
+  if (report.peers.empty()) return out;
+  std::vector<Row> peers{
+      {"PEER", "ROLE", "STATE", "VIA", "STREAMS", "SENT", "RECEIVED", "ROUND TRIP", "SINCE"}};
+  for (const auto& peer : report.peers)
+    peers.push_back({plain(peer.name), peer.incoming ? "answerer" : "caller", peer.state, peer.via,
+                     std::to_string(peer.streams), octets(peer.octets_sent),
+                     octets(peer.octets_received), milliseconds(peer.round_trip_ms),
+                     age(peer.since, now)});
+  return out + "\n" + aligned(peers);
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,72 @@
+#include "agent/token_input.h"
+
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "tunnel/base/unique_fd.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::size_t kMaxToken = 4096;
+
+// Off while a person types the token; back on whatever happens.
+class Unseen {
+ public:
+  explicit Unseen(int terminal) : terminal_(terminal) {
+    if (::tcgetattr(terminal_, &before_) != 0) return;
+    auto silent = before_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    changed_ = ::tcsetattr(terminal_, TCSAFLUSH, &silent) == 0;
+  }
+  ~Unseen() {
+    if (changed_) ::tcsetattr(terminal_, TCSAFLUSH, &before_);
+  }
+  Unseen(const Unseen&) = delete;
+  Unseen& operator=(const Unseen&) = delete;
+
+ private:
+  int terminal_;
+  termios before_{};
+  bool changed_ = false;
+};
+
+Result<std::string> read_all(int fd, bool one_line) {
+  std::string text;
+  char buffer[512];
+  while (text.size() <= kMaxToken) {
+    const auto n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0)
+      return fail(ErrorCode::kIo, std::string("the token cannot be read: ") + std::strerror(errno));
+    if (n == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(n));
+    if (one_line && text.find('\n') != std::string::npos) return text;
+  }
+  return fail(ErrorCode::kBadInput,
+              "that is too long for a token; give the text that "
+              "culvert-service invite printed, and nothing else");
+}
+
+}  // namespace
+
+Result<std::string> read_token(const std::string& file) {
+  if (!file.empty()) {
+    const UniqueFd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd) return fail(ErrorCode::kBadInput, file + ": " + std::strerror(errno));
+    return read_all(fd.get(), /*one_line=*/false);
+  }
+  if (::isatty(STDIN_FILENO) == 0) return read_all(STDIN_FILENO, /*one_line=*/false);
+  std::fputs("Invitation token (it is not shown): ", stderr);
+  const Unseen unseen(STDIN_FILENO);
+  auto token = read_all(STDIN_FILENO, /*one_line=*/true);
+  std::fputs("\n", stderr);
+  return token;
+}
+
+}  // namespace culvert::agent

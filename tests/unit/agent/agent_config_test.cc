@@ -1,0 +1,137 @@
+#include <gtest/gtest.h>
+
+#include "agent/config.h"
+#include "tunnel/base/nearest_word.h"
+
+namespace culvert::agent {
+namespace {
+
+Environment user() { return {"/home/ann", "", "", "/run/user/1000", "", "", 1000}; }
+
+Result<AgentConfig> parse(std::string_view text) {
+  return parse_config(text, "/etc/x/agent.toml", user());
+}
+
+std::string error_of(std::string_view text) {
+  const auto config = parse(text);
+  return config ? "no error" : config.error().detail;
+}
+
+TEST(AgentConfig, has_defaults_that_need_no_file_for_an_ordinary_user) {
+  const auto config = default_config(user());
+  EXPECT_EQ(config.state_directory, "/home/ann/.local/state/culvert");
+  EXPECT_EQ(config.control_socket, "/run/user/1000/culvert/agent.sock");
+  EXPECT_EQ(config.pool.to_string(), "127.64.0.0/10");
+  EXPECT_EQ(config.via, "auto");
+  EXPECT_FALSE(config.publish.allows(80));
+  EXPECT_FALSE(config.forwards("example.org"));
+}
+
+TEST(AgentConfig, puts_the_files_of_root_and_of_a_system_service_in_system_directories) {
+  auto root = user();
+  root.uid = 0;
+  EXPECT_EQ(default_config(root).state_directory, "/var/lib/culvert");
+  EXPECT_EQ(default_config(root).control_socket, "/run/culvert/agent.sock");
+  auto service = user();
+  service.service_state = "/var/lib/other";
+  service.service_runtime = "/run/other";
+  EXPECT_EQ(default_config(service).state_directory, "/var/lib/other");
+  EXPECT_EQ(default_config(service).control_socket, "/run/other/agent.sock");
+}
+
+TEST(AgentConfig, reads_every_key) {
+  const auto config = parse(R"(
+state_directory = "state"
+control_socket = "~/agent.sock"
+pool = "127.80.0.0/16"
+log_level = "debug"
+via = "direct"
+service = "192.0.2.1:8443"
+tls_port = 443
+[access]
+users = [0, 1234]
+[publish]
+policy = "always"
+ports = [80, 443]
+deny_ports = [443]
+[[listen]]
+port = 22
+to = "127.0.0.1:2222"
+[[listen]]
+port = 25
+[[forward]]
+domains = ["*.test", "one.example.org"]
+exclude = ["not.test", "*.not.test"]
+)");
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->state_directory, "/etc/x/state");
+  EXPECT_EQ(config->control_socket, "/home/ann/agent.sock");
+  EXPECT_EQ(config->pool.to_string(), "127.80.0.0/16");
+  EXPECT_EQ(config->service->to_string(), "192.0.2.1:8443");
+  EXPECT_EQ(config->tls_port, 443);
+  EXPECT_TRUE(config->access.allows(1234, 1000));
+  EXPECT_FALSE(config->access.allows(1235, 1000));
+  EXPECT_TRUE(config->publish.allows(80));
+  EXPECT_FALSE(config->publish.allows(443));
+  EXPECT_FALSE(config->publish.allows(81));
+  ASSERT_EQ(config->listen.size(), 2u);
+  EXPECT_EQ(config->listen[0].to.to_string(), "127.0.0.1:2222");
+  EXPECT_EQ(config->listen[1].to.to_string(), "127.0.0.1:25");
+  EXPECT_TRUE(config->forwards("a.b.test"));
+  EXPECT_TRUE(config->forwards("one.example.org"));
+  EXPECT_FALSE(config->forwards("a.not.test"));
+  EXPECT_FALSE(config->forwards("example.org"));
+}
+
+TEST(AgentConfig, names_the_place_of_an_unknown_key_and_the_nearest_known_one) {
+  EXPECT_EQ(error_of("log_level = \"info\"\nstate_dir = \"x\"\n"),
+            "/etc/x/agent.toml:2:1: unknown key \"state_dir\"; known are state_directory, "
+            "control_socket, pool, service, log_level, via, tls_port, access, publish, listen, "
+            "forward");
+  EXPECT_EQ(error_of("log_levle = \"info\"\n"),
+            "/etc/x/agent.toml:1:1: unknown key \"log_levle\"; did you mean \"log_level\"?");
+  EXPECT_EQ(error_of("[publish]\npolcy = \"never\"\n"),
+            "/etc/x/agent.toml:2:1: unknown key \"publish.polcy\"; did you mean "
+            "\"publish.policy\"?");
+}
+
+TEST(AgentConfig, says_where_a_value_is_bad_and_what_would_be_good) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"pool = \"10.0.0.0/8\"", "/etc/x/agent.toml:1:8: pool: must lie in 127.0.0.0/8"},
+      {"pool = 3", "/etc/x/agent.toml:1:8: pool must be a text in quotes"},
+      {"log_level = \"loud\"", "1:13: log_level must be debug, info, warning or error"},
+      {"via = \"pigeon\"", "1:7: via: there is no recipe \"pigeon\"; known are \"auto\", "},
+      {"[publish]\npolicy = \"maybe\"", "2:10: publish.policy must be \"never\" or \"always\""},
+      {"[publish]\nports = [0]", "2:10: publish.ports must be a port number from 1 to 65535"},
+      {"[[listen]]\nto = \"127.0.0.1:1\"", "[[listen]] needs port"},
+      {"[[listen]]\nport = 22\n[[listen]]\nport = 22", "[[listen]] port 22 is there twice"},
+      {"[listen]\nport = 22", "write [[listen]], with two brackets"},
+      {"[[forward]]\nexclude = [\"x.y\"]", "[[forward]] needs domains"},
+      {"[access]\nusers = [\"no such user here\"]", "2:10: access.users: there is no user"},
+      {"[access]\nusers = \"everybody\"", "access.users must be \"all\" or a list"},
+      {"pool = ", "/etc/x/agent.toml:1:8: not TOML: "},
+      {"[!", "/etc/x/agent.toml:1:2: not TOML: "},
+      {"gr\xc3\xb6\xc3\x9f"
+       "e = 1",
+       "/etc/x/agent.toml:1:3: not TOML: "},
+  };
+  for (const auto& [text, expected] : cases)
+    EXPECT_NE(error_of(text).find(expected), std::string::npos) << text << "\n" << error_of(text);
+}
+
+TEST(AgentConfig, complains_about_a_file_that_was_named_and_is_missing) {
+  const auto config = load_config("/nowhere/agent.toml", user());
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().detail.find("/nowhere/agent.toml: cannot be read: No such file"),
+            std::string::npos);
+}
+
+TEST(NearestWord, gives_no_hint_when_nothing_is_near) {
+  const std::vector<std::string_view> known{"policy", "ports"};
+  EXPECT_EQ(nearest_word("prots", known), "ports");
+  EXPECT_EQ(nearest_word("zebra", known), "");
+  EXPECT_EQ(nearest_word("x", known), "");
+}
+
+}  // namespace
+}  // namespace culvert::agent

@@ -1,0 +1,185 @@
+#include "agent/route_picker.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/lookups.h"
+#include "agent/publisher.h"
+#include "agent/reconnect_delay.h"
+
+namespace culvert::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr TimePoint kStart{std::chrono::seconds{100}};
+
+SocketAddress address(const char* text) { return *SocketAddress::parse(text); }
+std::vector<Route> two_routes() {
+  return {{"direct", address("192.0.2.1:443")}, {"tls", address("192.0.2.1:443")}};
+}
+
+TEST(RoutePicker, starts_the_second_route_400_ms_after_the_first) {
+  RoutePicker picker(two_routes(), false, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  EXPECT_EQ(picker.next_start(kStart), std::nullopt);
+  EXPECT_EQ(picker.next_deadline(), kStart + milliseconds{400});
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{399}), std::nullopt);
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{400}), 1u);
+  EXPECT_EQ(picker.next_deadline(), std::nullopt);
+}
+
+TEST(RoutePicker, starts_the_next_route_at_once_when_one_fails) {
+  RoutePicker picker(two_routes(), true, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  picker.failed(0, "connection refused", kStart + milliseconds{3});
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{3}), 1u);
+  EXPECT_FALSE(picker.exhausted());
+  picker.failed(1, "tls to 192.0.2.1:443: no answer", kStart + milliseconds{9});
+  EXPECT_TRUE(picker.exhausted());
+  EXPECT_EQ(picker.why(),
+            "direct to 192.0.2.1:443: connection refused; tls to 192.0.2.1:443: no answer");
+}
+
+TEST(RoutePicker, gives_a_remembered_route_a_head_start) {
+  RoutePicker picker(two_routes(), true, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{1999}), std::nullopt);
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{2000}), 1u);
+}
+
+TEST(RoutePicker, starts_nothing_more_once_one_has_won) {
+  RoutePicker picker(two_routes(), false, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  picker.won(0);
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{5000}), std::nullopt);
+  EXPECT_EQ(picker.next_deadline(), std::nullopt);
+  EXPECT_EQ(picker.why(), "the first to answer");
+}
+
+TEST(RoutePicker, puts_the_remembered_route_first_only_if_it_is_still_among_them) {
+  const std::vector<std::string> recipes{"direct", "tls"};
+  const std::vector<std::vector<SocketAddress>> places(
+      2, {address("192.0.2.1:443"), address("[2001:db8::1]:443")});
+  const auto plain = order_routes(recipes, places, std::nullopt);
+  ASSERT_EQ(plain.size(), 4u);
+  EXPECT_EQ(plain[1], (Route{"direct", address("[2001:db8::1]:443")}));
+  const Route known{"tls", address("[2001:db8::1]:443")};
+  EXPECT_EQ(order_routes(recipes, places, known).front(), known);
+  EXPECT_EQ(order_routes(recipes, places, known)[1], plain[0]);
+  EXPECT_EQ(order_routes(recipes, places, Route{"tls", address("192.0.2.9:443")}), plain);
+}
+
+TEST(ReconnectDelay, doubles_up_to_30_s_never_below_half_a_second_and_starts_anew) {
+  SystemRandom random;
+  ReconnectDelay delay;
+  for (int i = 0; i < 20; ++i) {
+    const auto wait = delay.next(random);
+    EXPECT_GE(wait, Duration{milliseconds{500}});
+    EXPECT_LE(wait, Duration{std::chrono::seconds{30}});
+    if (i > 8) {
+      EXPECT_GE(wait, Duration{std::chrono::seconds{15}});
+    }
+  }
+  delay.reset();
+  EXPECT_LE(delay.next(random), Duration{std::chrono::seconds{1}});
+}
+
+struct Asker final : LookupRequest::Listener {
+  void on_looked_up(LookupRequest&, Result<ByteVector> answer) override {
+    ++told;
+    error = answer ? ErrorCode::kNone : answer.error().code;
+    if (victim != nullptr) victim->reset();
+  }
+  int told = 0;
+  ErrorCode error = ErrorCode::kNone;
+  std::unique_ptr<LookupRequest>* victim = nullptr;
+};
+
+constexpr auto kEndpoint = control::Lookup::Kind::kEndpoint;
+
+TEST(Lookups, asks_once_for_two_askers_of_one_name) {
+  Lookups lookups;
+  Asker one, two;
+  LookupRequest first(one), second(two);
+  ASSERT_TRUE(lookups.ask(kEndpoint, "b.example.net", kStart, first));
+  ASSERT_TRUE(lookups.ask(kEndpoint, "b.example.net", kStart, second));
+  const auto sent = lookups.take_unsent();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_TRUE(lookups.take_unsent().empty());
+  lookups.answered({sent[0].query, ErrorCode::kNone, "", {}});
+  lookups.answered({sent[0].query, ErrorCode::kNone, "", {}});  // twice: ignored
+  EXPECT_EQ(one.told, 1);
+  EXPECT_EQ(two.told, 1);
+}
+
+TEST(Lookups, says_try_again_when_the_time_is_over_and_sends_again_after_a_lost_session) {
+  Lookups lookups;
+  Asker asker;
+  LookupRequest request(asker);
+  ASSERT_TRUE(lookups.ask(kEndpoint, "b.example.net", kStart, request));
+  EXPECT_EQ(lookups.take_unsent().size(), 1u);
+  lookups.session_lost();
+  EXPECT_EQ(lookups.take_unsent().size(), 1u);
+  EXPECT_EQ(lookups.next_deadline(), kStart);
+  lookups.tick(kStart - milliseconds{1});
+  EXPECT_EQ(asker.told, 0);
+  lookups.tick(kStart);
+  EXPECT_EQ(asker.error, ErrorCode::kTryAgain);
+  EXPECT_EQ(lookups.next_deadline(), std::nullopt);
+}
+
+TEST(Lookups, an_asker_may_destroy_another_one_while_being_told) {
+  Lookups lookups;
+  Asker one, two;
+  LookupRequest first(one);
+  auto second = std::make_unique<LookupRequest>(two);
+  one.victim = &second;
+  ASSERT_TRUE(lookups.ask(kEndpoint, "b.example.net", kStart, first));
+  ASSERT_TRUE(lookups.ask(kEndpoint, "b.example.net", kStart, *second));
+  lookups.tick(kStart);
+  EXPECT_EQ(one.told, 1);
+  EXPECT_EQ(two.told, 0);
+}
+
+TEST(Lookups, forgets_an_asker_that_went_away) {
+  Lookups lookups;
+  Asker asker;
+  {
+    LookupRequest request(asker);
+    ASSERT_TRUE(lookups.ask(kEndpoint, "b.example.net", kStart, request));
+  }
+  EXPECT_TRUE(lookups.take_unsent().empty());
+  lookups.tick(kStart);
+  EXPECT_EQ(asker.told, 0);
+}
+
+TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
+  PublishPolicy policy;
+  policy.always = true;
+  policy.deny_ports = {25};
+  Publisher publisher(policy, {{22, address("127.0.0.1:2222")}});
+  EXPECT_EQ(publisher.ports(), (std::vector<std::uint16_t>{22}));
+  const ProgramListener web{1, address("0.0.0.0:80"), {}};
+  const ProgramListener web_again{2, address("127.0.0.1:80"), {}};
+  EXPECT_TRUE(publisher.add(web));
+  EXPECT_FALSE(publisher.add(web_again)) << "the set of ports is the same";
+  EXPECT_FALSE(publisher.add({3, address("0.0.0.0:25"), {}}));
+  EXPECT_FALSE(publisher.add({4, address("[::1]:81"), {}})) << "cannot be called by IPv4";
+  EXPECT_EQ(publisher.ports(), (std::vector<std::uint16_t>{22, 80}));
+  EXPECT_EQ(publisher.target(22), address("127.0.0.1:2222"));
+  EXPECT_EQ(publisher.target(25), std::nullopt);
+  EXPECT_FALSE(publisher.remove(web));
+  EXPECT_EQ(publisher.target(80), web_again.local);
+  EXPECT_TRUE(publisher.remove(web_again));
+  EXPECT_EQ(publisher.target(80), std::nullopt);
+}
+
+TEST(Publisher, publishes_no_program_unless_told_to) {
+  Publisher publisher({}, {});
+  EXPECT_FALSE(publisher.add({1, address("0.0.0.0:80"), {}}));
+  EXPECT_TRUE(publisher.ports().empty());
+  EXPECT_EQ(publisher.target(80), std::nullopt);
+}
+
+}  // namespace
+}  // namespace culvert::agent

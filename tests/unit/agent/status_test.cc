@@ -1,0 +1,70 @@
+#include "agent/status.h"
+
+#include <gtest/gtest.h>
+
+namespace culvert::agent {
+namespace {
+
+StatusReport report() {
+  StatusReport out;
+  out.version = "0.1.0";
+  out.name = "a.example.net";
+  out.domain = "example.net";
+  out.service = "192.0.2.1:443";
+  out.session = {"up", "tls", "192.0.2.1:443", "direct refused", 1000, 12.5, 999, 2'500'000};
+  out.peers = {{"b.example.net", false, "up", "relay", 2, 1030, 25, 10, 20},
+               {"a-much-longer-name.example.net", true, "connecting", "relay", 0, 1060, 0, 0, 0}};
+  out.streams = 2;
+  out.published = {22, 80};
+  out.names = 3;
+  out.pool = "127.64.0.0/10";
+  return out;
+}
+
+TEST(Status, comes_back_from_json_as_it_was) {
+  const auto again = status_from_json(to_json(report()));
+  ASSERT_TRUE(again) << again.error().detail;
+  EXPECT_EQ(*again, report());
+  EXPECT_NE(to_json(report()).find("\"schema\": 1"), std::string::npos);
+}
+
+TEST(Status, refuses_what_is_not_a_status) {
+  EXPECT_FALSE(status_from_json(""));
+  EXPECT_FALSE(status_from_json("{\"schema\": 2}"));
+  EXPECT_FALSE(status_from_json("{\"schema\": 1, \"session\": 3}"));
+}
+
+TEST(Status, survives_text_that_is_not_utf8) {
+  auto odd = report();
+  odd.session.why = "\xff\xfe";
+  EXPECT_TRUE(status_from_json(to_json(odd)));
+}
+
+TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
+  const auto table = to_table(report(), 1060, false);
+  EXPECT_EQ(table,
+            "name       a.example.net\n"
+            "service    192.0.2.1:443\n"
+            "session    up for 60 s, via tls to 192.0.2.1:443 (direct refused)\n"
+            "traffic    999 B sent, 2.5 MB received, round trip 12.5 ms\n"
+            "published  22, 80\n"
+            "programs   2 streams, 0 waiting connects\n"
+            "addresses  3 names in 127.64.0.0/10\n"
+            "\n"
+            "PEER                            ROLE      STATE       VIA    STREAMS  SENT  RECEIVED"
+            "  ROUND TRIP  SINCE\n"
+            "b.example.net                   caller    up          relay  2        10 B  20 B    "
+            "  25.0 ms     30 s\n"
+            "a-much-longer-name.example.net  answerer  connecting  relay  0        0 B   0 B     "
+            "  0.0 ms      0 s\n");
+  EXPECT_NE(to_table(report(), 1060, true).find("\033[32mup\033[0m"), std::string::npos);
+}
+
+TEST(Status, shows_no_control_characters_of_peers_on_the_terminal) {
+  auto odd = report();
+  odd.peers[0].name = "x\033[2Jy";
+  EXPECT_EQ(to_table(odd, 1060, false).find('\033'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace culvert::agent
