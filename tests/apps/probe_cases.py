@@ -1,0 +1,26 @@
+"""The probes of tests/apps/probes as cases: each prints what a program sees of its sockets."""
+import compare  # noqa: F401  (makes tests/net importable)
+from compare import Case
+from sites import build_directory
+
+PROBES = build_directory() / "probes"
+PORTS = "7001 7002 7003"  # echo, slow, refused; see probes/peer.c
+SENTENCES = {
+    "epoll-before-connect": "a socket added to epoll before its connect gets the native events",
+    "connect-matrix": "every way of waiting sees a connect succeed and be refused alike",
+    "connect-arguments": "bad arguments and repeated connects give the native errors",
+    "first-send": "data sent with the connect arrives",
+    "fork-exec": "sockets and names survive fork and exec",
+    "half-close": "a half-close leaves the other direction open",
+    "interrupted": "time limits and signals interrupt a connect",
+    "peer-name": "getpeername and reverse names tell the peer",
+    "reset": "a reset arrives as a reset",
+    "threads": "threads connect at once",
+}
+CASES = [Case(sentence, f"{PROBES}/probe-{probe} $CULVERT_B {PORTS} 2>&1", limit=90,
+              must_show="exit status 0")
+         for probe, sentence in SENTENCES.items()]
+
+
+def servers(_work):
+    return [f"sleep infinity | exec {PROBES}/probe-peer 0.0.0.0 {PORTS}"]
