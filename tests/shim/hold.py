@@ -3,15 +3,12 @@
 The rules are those of shim/README.md ("The agent's part"); the real agent does the same in C++.
 Loopback only; needs no privilege but for forging refusals (CAP_NET_RAW).
 """
-import ctypes
 import errno
 import socket
 import struct
 import threading
 
 IP_MINTTL = 21
-# Keeps Python's lock, so that no other thread comes between two calls of it.
-_shutdown = ctypes.PyDLL(None).shutdown
 LOW_PORT_BASE = 64512
 
 
@@ -126,17 +123,3 @@ def refuse_without_privilege(program, held):
         ours.setblocking(False)
         ours.connect_ex(program)
         ours.close()
-
-
-def shut_down(passed, nonblocking):
-    """Ends a connect through a dup of the program's socket: the program sees ECONNRESET.
-
-    The first shutdown() of a socket in SYN_SENT disconnects it, a second one marks both
-    directions as ended, so that poll() gives the same events as after a native refusal. Not where
-    the program waits inside connect(): it may have begun to connect anew by then.
-    """
-    descriptor = passed.fileno()
-    _shutdown(descriptor, socket.SHUT_RDWR)
-    if nonblocking:
-        _shutdown(descriptor, socket.SHUT_RDWR)
-    passed.close()

@@ -1,7 +1,7 @@
 """A stand-in for the agent, to test the shim alone: `mini_agent.py SOCKET KIND [mapped]`.
 
-KIND is how refusals are made: raw forges exact ones (CAP_NET_RAW), reset and pass need no
-privilege and leave the true errno to the shim, pass by shutting a dup of the socket down.
+KIND is how refusals are made: raw forges exact ones (CAP_NET_RAW), reset needs no privilege and
+leaves the true errno to the shim.
 mapped: as an agent that may not listen below port 1024.
 
 Its far ends are ports of 127.0.0.1, under names that say what becomes of a connect. Standard
@@ -23,7 +23,6 @@ ANSWER = struct.Struct('=IHHiIHH16s256s')
 MAGIC, VERSION = 0x43756c76, 1
 ASK_NAME, ASK_CONNECT, TELL_CONNECTING, ASK_ERROR, ASK_ADDRESS, TELL_LISTENING = range(1, 7)
 FOUND, NOT_OURS, NO_SUCH_NAME, TRY_AGAIN, HOLD, FAIL = range(1, 7)
-NONBLOCKING = 1  # in questions
 
 DOMAIN = '.culvert.test'
 PLACES = {  # name: virtual address, seconds before anything happens, errno
@@ -68,7 +67,7 @@ def relay(one, other):
     other.close()
 
 
-Program = collections.namedtuple('Program', 'cookie address passed nonblocking')
+Program = collections.namedtuple('Program', 'cookie address')
 
 
 class Agent:
@@ -81,7 +80,7 @@ class Agent:
 
     def serve(self, link):
         with link:
-            data, descriptors, _, _ = socket.recv_fds(link, QUESTION.size, 1)
+            data = link.recv(QUESTION.size)
             if len(data) == QUESTION.size:
                 self.answer(link, QUESTION.unpack(data))
 
@@ -95,7 +94,7 @@ class Agent:
             log('address', socket.inet_ntoa(address[:4]))
             self.say(link, FOUND if place else NOT_OURS, name=place[0] + DOMAIN if place else '')
         elif kind == ASK_CONNECT:
-            self.connect(link, cookie, socket.inet_ntoa(address[:4]), port, flags)
+            self.connect(link, cookie, socket.inet_ntoa(address[:4]), port)
         elif kind == ASK_ERROR:
             error = self.errors.get(cookie, 0)
             log('error', errno.errorcode.get(error, 'unknown'))
@@ -122,7 +121,7 @@ class Agent:
         else:
             self.say(link, FOUND, address=place[0])
 
-    def connect(self, link, cookie, address, port, flags):
+    def connect(self, link, cookie, address, port):
         log('connect', address, port)
         self.errors.pop(cookie, None)
         if address not in ADDRESSES:
@@ -133,15 +132,13 @@ class Agent:
         held = (address, port + hold.LOW_PORT_BASE if self.mapped and port < 1024 else port)
         self.holds.prepare(*held)
         self.say(link, HOLD, address=held[0], port=held[1])
-        data, descriptors, _, _ = socket.recv_fds(link, QUESTION.size, 1)
+        data = link.recv(QUESTION.size)
         link.close()
         if len(data) != QUESTION.size:
             return log('abandoned')
         told = QUESTION.unpack(data)
         assert told[2] == TELL_CONNECTING and told[3] == cookie
-        passed = socket.socket(fileno=descriptors[0]) if descriptors else None
-        program = Program(cookie, (socket.inet_ntoa(told[7][:4]), told[6]), passed,
-                          bool(flags & NONBLOCKING))
+        program = Program(cookie, (socket.inet_ntoa(told[7][:4]), told[6]))
         self.carry_out(program, held, port, delay, error)
 
     def carry_out(self, program, held, port, delay, error):
@@ -154,8 +151,6 @@ class Agent:
                 error = failure.errno
         if error:
             return self.fail(program, held, error)
-        if program.passed:
-            program.passed.close()
         try:
             ours = hold.join(program.address, held)
         except OSError as failure:
