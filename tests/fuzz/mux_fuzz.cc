@@ -31,6 +31,8 @@ void run(Role role, Bytes input) {
     input = input.subspan(1 + length);
     if (length % 2 == 0) drain(mux);
     if (length % 3 == 0) mux.fill(out, sizeof out);
+    if (length % 7 == 0) mux.restart_output();  // the carrier was lost
+    if (length % 11 == 0) mux.ping(length);
   }
   drain(mux);
 }

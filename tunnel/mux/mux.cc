@@ -34,6 +34,7 @@ void Mux::forget(StreamId stream) {
   const auto found = streams_.find(stream);
   assert(found != streams_.end() && stream != kControlStream);
   granted_ -= found->second->receive.window - kInitialWindow;
+  budget_.remove(found->second->send.log.size());
   if (!found->second->opened_here && !found->second->accepted) --unaccepted_;
   streams_.erase(found);
 }
@@ -74,27 +75,34 @@ void Mux::accept(StreamId id) {
   window_due(stream, /*lazy=*/false);
 }
 
-std::size_t Mux::room(StreamId id) const { return find(id).send.room(); }
+std::size_t Mux::room(StreamId id) const {
+  const auto& half = find(id).send;
+  if (half.finished || half.unsent() >= kSendQueue) return 0;
+  // The control stream is small and nobody waits for its reader: it is never held back.
+  const auto queue = kSendQueue - static_cast<std::size_t>(half.unsent());
+  return id == kControlStream ? queue : std::min(queue, budget_.room(half.log.size()));
+}
 
 std::size_t Mux::write(StreamId id, Bytes data) {
   auto& stream = find(id);
-  const auto taken = std::min(data.size(), stream.send.room());
+  const auto taken = std::min(data.size(), room(id));
   if (taken < data.size()) stream.send.owner_waits = true;
   stream.send.log.append(data.first(taken));
+  budget_.add(taken);
   schedule(stream);
   return taken;
 }
 
 MutableBytes Mux::prepare_write(StreamId id, std::size_t at_most) {
-  auto& half = find(id).send;
-  const auto count = std::min(at_most, half.room());
-  return count == 0 ? MutableBytes{} : half.log.prepare(count).first(count);
+  const auto count = std::min(at_most, room(id));
+  return count == 0 ? MutableBytes{} : find(id).send.log.prepare(count).first(count);
 }
 
 void Mux::wrote(StreamId id, std::size_t count) {
   auto& stream = find(id);
-  assert(count <= stream.send.room());
+  assert(count <= room(id));
   stream.send.log.commit(count);
+  budget_.add(count);
   schedule(stream);
 }
 
@@ -111,13 +119,14 @@ void Mux::finish(StreamId id) {
 void Mux::reset(StreamId id, ErrorCode code, std::string_view reason) {
   const auto& stream = find(id);
   // An OPEN that never left needs no RESET: the peer does not know the stream.
-  if (!stream.open_unsent && stream.reset == ErrorCode::kNone) put_reset(id, code, reason);
+  const bool unheard = stream.opened_here && !stream.open_left;
+  if (!unheard && stream.reset == ErrorCode::kNone) put_reset(id, code, reason);
   forget(id);
 }
 
 void Mux::put_reset(StreamId id, ErrorCode code, std::string_view reason) {
-  resets_.push_back({id, code == ErrorCode::kNone ? ErrorCode::kReset : code,
-                     std::string(reason.substr(0, kMaxReason))});
+  departures_.reset(id, code == ErrorCode::kNone ? ErrorCode::kReset : code,
+                    std::string(reason.substr(0, kMaxReason)));
 }
 
 Bytes Mux::target(StreamId id) const { return find(id).target; }
@@ -227,6 +236,7 @@ void Mux::maybe_done(Stream& stream) {
     return;
   }
   const auto id = stream.id;
+  departures_.ended(id, stream.receive.told_received);
   forget(id);
   events_.push_back({Event::Kind::kDone, id});
 }
@@ -248,6 +258,39 @@ std::optional<Event> Mux::next_event() {
     return event;
   }
   return std::nullopt;
+}
+
+void Mux::restart_output() {
+  windows_.clear();
+  lazy_windows_.clear();
+  fresh_.clear();
+  busy_.clear();
+  turn_used_ = 0;
+  ping_due_.reset();
+  pong_due_.reset();
+  pong_.reset();
+  departures_.restart();
+  // OPENs must leave in the order of their ids: the peer takes one below the last for repeated.
+  std::vector<StreamId> ids;
+  ids.reserve(streams_.size());
+  for (const auto& [id, stream] : streams_) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  for (const auto id : ids) restart_output(find(id));
+}
+
+void Mux::restart_output(Stream& stream) {
+  stream.window_due = stream.scheduled = stream.tell_accepted = false;
+  if (stream.reset != ErrorCode::kNone) return;  // nothing goes out any more
+  auto& half = stream.send;
+  half.sent = half.acknowledged;
+  half.end_sent = half.end_acknowledged;
+  stream.open_unsent = stream.opened_here && !stream.known_to_peer;
+  if (!stream.open_unsent) {
+    stream.receive.told_received = 0;
+    stream.tell_accepted = stream.accepted && !stream.opened_here && stream.id != kControlStream;
+    window_due(stream, /*lazy=*/false);
+  }
+  schedule(stream);
 }
 
 std::optional<std::uint64_t> Mux::take_pong() { return std::exchange(pong_, std::nullopt); }

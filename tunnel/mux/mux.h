@@ -6,12 +6,18 @@
 //
 // Memory: a stream holds at most its window (64 KiB at first, grown by measured bandwidth times
 // round trip, all streams together within Limits::receive_budget) of received bytes that the owner
-// has not consumed, 256 KiB of unsent ones, and unacknowledged ones up to the peer's window.
+// has not consumed, 256 KiB of unsent ones, and unacknowledged ones up to the peer's window; unsent
+// and unacknowledged ones of all streams together stay within a budget (send_budget.h).
+//
+// Carriers come and go: restart_output() forgets what was sent and not acknowledged, so that it is
+// sent again. As every frame carries absolute offsets, the peer skips what it has already.
 #pragma once
 #include <deque>
 #include <memory>
 #include <unordered_map>
 
+#include "tunnel/mux/departures.h"
+#include "tunnel/mux/send_budget.h"
 #include "tunnel/mux/stream.h"
 
 namespace culvert::mux {
@@ -74,6 +80,14 @@ class Mux {
   std::size_t fill(std::byte* out, std::size_t capacity);
   void ping(std::uint64_t value) { ping_due_ = value; }
   std::optional<std::uint64_t> take_pong();  // the last answer to a ping
+  // Another carrier, or none: everything the peer has not acknowledged is due again, with the
+  // state of every stream (WINDOW) and every end it may not have heard of.
+  void restart_output();
+  // Whether fill() wrote something that a live peer answers (data, OPEN, PING) since the last call.
+  bool take_wants_answer() { return std::exchange(wants_answer_, false); }
+  // Whether receive() took a frame other than PING and PONG since the last call.
+  bool take_heard_more() { return std::exchange(heard_more_, false); }
+  bool ping_wanted() const { return departures_.crowded(); }  // its pong frees memory
   void set_round_trip(Duration measured) { round_trip_ = measured; }
   bool acknowledgement_due() const { return !lazy_windows_.empty(); }
   void acknowledge_now();  // turns lazy acknowledgements into output
@@ -98,6 +112,8 @@ class Mux {
   void maybe_done(Stream& stream);
   void report_reset(Stream& stream);
   void put_reset(StreamId stream, ErrorCode code, std::string_view reason);
+  void restart_output(Stream& stream);
+  void acknowledged(SendHalf& half, std::uint64_t received);
 
   Result<void> on_frame(const Open& frame);
   Result<void> on_frame(const Data& frame);
@@ -110,6 +126,7 @@ class Mux {
   std::size_t fill_windows(std::byte* out, std::size_t capacity);
   std::size_t fill_data(std::byte* out, std::size_t capacity);
   std::size_t fill_stream(Stream& stream, std::byte* out, std::size_t capacity);
+  void tell_room(Stream& stream);
 
   Role role_;
   Limits limits_;
@@ -120,17 +137,14 @@ class Mux {
   std::uint64_t activity_epoch_ = 0;  // of 100 ms
   std::size_t active_now_ = 0, active_before_ = 0;
   std::deque<Event> events_;
-  struct OwnedReset {
-    StreamId stream;
-    ErrorCode code;
-    std::string reason;
-  };
-  std::deque<OwnedReset> resets_;
+  Departures departures_;
+  SendBudget budget_;
   std::optional<std::uint64_t> ping_due_, pong_due_;  // the newest only: a flood costs nothing
   std::deque<StreamId> windows_, lazy_windows_;
   std::deque<StreamId> fresh_, busy_;  // newly active streams go first: an echo beside a bulk
   std::size_t turn_used_ = 0;          // by the first of busy_
   std::optional<std::uint64_t> pong_;
+  bool wants_answer_ = false, heard_more_ = false;
   std::string last_reason_;
   TimePoint now_{};
   Duration round_trip_{std::chrono::milliseconds{1}};

@@ -24,7 +24,7 @@ std::size_t put(std::byte* out, const Frame& frame) {
 }  // namespace
 
 bool Mux::has_output() const {
-  return ping_due_ || pong_due_ || !resets_.empty() || !windows_.empty() || !fresh_.empty() ||
+  return ping_due_ || pong_due_ || departures_.due() || !windows_.empty() || !fresh_.empty() ||
          !busy_.empty();
 }
 
@@ -43,14 +43,17 @@ std::size_t Mux::fill_control(std::byte* out, std::size_t capacity) {
   std::size_t used = 0;
   if (pong_due_ && capacity - used >= kHeaderSize)
     used += put(out + used, Pong{*std::exchange(pong_due_, std::nullopt)});
-  if (ping_due_ && capacity - used >= kHeaderSize)
-    used += put(out + used, Ping{*std::exchange(ping_due_, std::nullopt)});
-  while (!resets_.empty()) {
-    const auto& reset = resets_.front();
-    const Frame frame = Reset{reset.stream, reset.code, reset.reason};
-    if (capacity - used < frame_size(frame)) break;
+  while (departures_.due()) {
+    const auto frame = departures_.next();
+    if (capacity - used < frame_size(frame)) return used;
     used += put(out + used, frame);
-    resets_.pop_front();
+    departures_.sent();
+  }
+  // Behind them: its answer shows that they have arrived.
+  if (ping_due_ && capacity - used >= kHeaderSize) {
+    departures_.pinged(*ping_due_);
+    used += put(out + used, Ping{*std::exchange(ping_due_, std::nullopt)});
+    wants_answer_ = true;
   }
   return used;
 }
@@ -93,12 +96,18 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
       if (!fresh) turn_used_ = 0;
       if (stream->scheduled) busy_.push_back(stream->id);
     }
-    if (stream->send.owner_waits && stream->send.room() >= kSendQueue / 2) {
-      stream->send.owner_waits = false;
-      events_.push_back({Event::Kind::kWritable, stream->id});
-    }
+    if (stream->send.owner_waits) tell_room(*stream);
   }
   return used;
+}
+
+// Not for every octet of room: a wake-up of the owner should be worth a large read. Where the
+// budget is tight, so much room never comes.
+void Mux::tell_room(Stream& stream) {
+  const auto now = room(stream.id);
+  if (now < kSendQueue / 2 && (stream.send.unsent() != 0 || now < kLeastSendShare / 2)) return;
+  stream.send.owner_waits = false;
+  events_.push_back({Event::Kind::kWritable, stream.id});
 }
 
 std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacity) {
@@ -108,6 +117,7 @@ std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacit
     if (capacity < frame_size(open)) return 0;
     used += put(out, open);
     stream.open_unsent = false;
+    stream.open_left = wants_answer_ = true;
   }
   auto& half = stream.send;
   if (!half.can_send() || capacity - used < kHeaderSize + 1) return used;
@@ -126,6 +136,8 @@ std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacit
   }
   half.sent += length;
   half.end_sent = last;
+  half.highest = std::max(half.highest, half.sent + (last ? 1 : 0));
+  wants_answer_ = true;
   return used + length;
 }
 

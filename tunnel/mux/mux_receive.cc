@@ -21,6 +21,7 @@ Result<void> Mux::receive(Bytes record, TimePoint now) {
     auto frame = take_frame(record);
     if (!frame) return fail(std::move(frame.error()));
     if (!*frame) return {};
+    heard_more_ |= !std::holds_alternative<Ping>(**frame) && !std::holds_alternative<Pong>(**frame);
     CULVERT_RETURN_IF_ERROR(std::visit([this](const auto& f) { return on_frame(f); }, **frame));
   }
 }
@@ -49,6 +50,7 @@ Result<void> Mux::on_frame(const Data& frame) {
     if (was_opened(frame.stream)) return {};  // crossed with our reset
     return broken("DATA for a stream that was never opened", frame.stream);
   }
+  stream->known_to_peer = true;
   if (stream->reset != ErrorCode::kNone) return broken("DATA behind its RESET", frame.stream);
   auto& half = stream->receive;
   const auto end = frame.offset + frame.payload.size();
@@ -78,20 +80,15 @@ Result<void> Mux::on_frame(const Window& frame) {
     if (was_opened(frame.stream)) return {};
     return broken("WINDOW for a stream that was never opened", frame.stream);
   }
+  stream->known_to_peer = true;
   if (stream->reset != ErrorCode::kNone) return broken("WINDOW behind its RESET", frame.stream);
   auto& half = stream->send;
-  if (frame.received > half.sent + (half.end_sent ? 1 : 0))
+  if (frame.received > half.highest)
     return broken("it acknowledges what was not sent", frame.stream);
   if (frame.limit > half.acknowledged + kMaxWindow && frame.limit > half.limit)
     return broken("credit beyond 2^30", frame.stream);
-  const auto octets = std::min(frame.received, half.sent);
-  if (octets > half.acknowledged) {
-    half.log.pop(static_cast<std::size_t>(octets - half.acknowledged));
-    half.log.release_if_empty();
-    half.acknowledged = octets;
-  }
+  acknowledged(half, frame.received);
   half.limit = std::max(half.limit, frame.limit);
-  if (half.end_sent && frame.received == half.sent + 1) half.end_acknowledged = true;
   if (frame.accepted && frame.stream != kControlStream) {
     if (!stream->opened_here) return broken("it accepts a stream of its own", frame.stream);
     if (!stream->accepted) {
@@ -101,20 +98,36 @@ Result<void> Mux::on_frame(const Window& frame) {
     }
   }
   reschedule(*stream);
+  if (half.owner_waits) tell_room(*stream);
   maybe_done(*stream);
   return {};
+}
+
+void Mux::acknowledged(SendHalf& half, std::uint64_t received) {
+  const auto octets = std::min(received, half.written());
+  if (octets > half.acknowledged) {
+    const auto count = static_cast<std::size_t>(octets - half.acknowledged);
+    half.log.pop(count);
+    half.log.release_if_empty();
+    half.acknowledged = octets;
+    half.sent = std::max(half.sent, octets);  // it had arrived on an earlier carrier
+    budget_.acknowledged(count, now_, round_trip_);
+  }
+  if (half.finished && received == half.written() + 1) half.end_sent = half.end_acknowledged = true;
 }
 
 Result<void> Mux::on_frame(const Reset& frame) {
   if (frame.stream == kControlStream) return broken("RESET of the control stream", frame.stream);
   auto* stream = lookup(frame.stream);
   if (stream == nullptr) {
-    if (was_opened(frame.stream)) return {};
+    // Its OPEN may have been lost with a carrier: then there is nothing to end here.
+    if (was_opened(frame.stream) || !opened_by_us(frame.stream)) return {};
     return broken("RESET of a stream that was never opened", frame.stream);
   }
   if (stream->reset != ErrorCode::kNone) return {};
   last_reason_ = frame.reason;
   stream->reset = frame.code;
+  budget_.remove(stream->send.log.size());
   stream->send = {};
   stream->send.finished = stream->send.end_sent = true;  // nothing more goes out
   stream->open_unsent = false;
@@ -130,6 +143,7 @@ Result<void> Mux::on_frame(const Ping& frame) {
 
 Result<void> Mux::on_frame(const Pong& frame) {
   pong_ = frame.value;
+  departures_.confirmed(frame.value);
   return {};
 }
 

@@ -15,7 +15,9 @@ inline constexpr std::size_t kSendQueue = 256 * 1024;       // accepted from the
 struct SendHalf {
   ByteQueue log;  // octets acknowledged .. written
   std::uint64_t acknowledged = 0;
-  std::uint64_t sent = 0;
+  std::uint64_t sent = 0;  // on the present carrier; goes back to `acknowledged` with a new one
+  std::uint64_t highest =
+      0;  // ever sent on any carrier, the end counted: more cannot be acknowledged
   std::uint64_t limit = kInitialWindow;  // the peer's credit
   bool finished = false;                 // the owner wrote its last octet
   bool end_sent = false;
@@ -24,9 +26,6 @@ struct SendHalf {
 
   std::uint64_t written() const { return acknowledged + log.size(); }
   std::uint64_t unsent() const { return written() - sent; }
-  std::size_t room() const {
-    return finished || unsent() >= kSendQueue ? 0 : kSendQueue - static_cast<std::size_t>(unsent());
-  }
   bool can_send() const {
     return (unsent() > 0 && sent < limit) || (finished && !end_sent && unsent() == 0);
   }
@@ -52,8 +51,10 @@ struct Stream {
   ReceiveHalf receive;
   ByteVector target;  // what the opener asked for; dropped when it has been seen
   bool opened_here = false;
-  bool open_unsent = false;  // OPEN still has to go out
-  bool accepted = false;     // the far end is connected
+  bool open_unsent = false;    // OPEN still has to go out, or again
+  bool open_left = false;      // ... has gone out at least once
+  bool known_to_peer = false;  // it sent a frame for this stream: OPEN has arrived
+  bool accepted = false;       // the far end is connected
   bool readable_announced = false;
   bool window_due = false;             // in the list of windows to tell
   bool tell_accepted = false;          // the next WINDOW says so

@@ -299,7 +299,9 @@ TEST(MuxViolation, EachOfTheseIsRefused) {
   EXPECT_TRUE(refused(Window{known, 0, 0, true})) << "accepts its own stream";
   EXPECT_TRUE(refused(Window{unopened, 0, 0, false}));
   EXPECT_TRUE(refused(Reset{kControlStream, ErrorCode::kReset, ""}));
-  EXPECT_TRUE(refused(Reset{unopened, ErrorCode::kReset, ""}));
+  EXPECT_TRUE(refused(Reset{StreamId{2}, ErrorCode::kReset, ""})) << "an id of the receiver's";
+  EXPECT_FALSE(refused(Reset{unopened, ErrorCode::kReset, ""}))
+      << "its OPEN was lost with a carrier";
 }
 
 TEST(MuxViolation, DataBehindTheEndIsRefusedButARepetitionIsNot) {
