@@ -20,6 +20,7 @@ enum class Field : std::uint8_t {
   kAead = 11,
   kSigningKey = 12,
   kDomain = 13,
+  kResume = 14,
 };
 constexpr std::size_t kMaxName = 253;
 constexpr std::size_t kMaxAeads = 16;
@@ -85,6 +86,8 @@ ByteVector encode(const Hello& hello) {
   out.put_number(Field::kTimestamp, hello.timestamp);
   out.put(Field::kAeads, std::as_bytes(std::span{hello.aeads}));
   out.put(Field::kSession, Bytes{hello.session});
+  if (hello.resume != Resume::kNew)
+    out.put_number(Field::kResume, static_cast<std::uint8_t>(hello.resume));
   if (!hello.certificate.empty()) out.put(Field::kCertificate, Bytes{hello.certificate});
   if (!hello.name.empty()) out.put(Field::kName, hello.name);
   if (hello.purpose == Purpose::kEnrol) out.put(Field::kSecret, Bytes{hello.secret});
@@ -94,7 +97,7 @@ ByteVector encode(const Hello& hello) {
 
 Result<Hello> decode_hello(Bytes bytes) {
   Hello hello;
-  std::uint8_t purpose = 0;
+  std::uint8_t purpose = 0, resume = 0;
   const bool whole = each_field(bytes, [&](Field field, Bytes value) {
     switch (field) {
       case Field::kPurpose: return read(value, purpose);
@@ -108,6 +111,7 @@ Result<Hello> decode_hello(Bytes bytes) {
       case Field::kName: return read(value, hello.name);
       case Field::kSecret: return read(value, hello.secret);
       case Field::kTicket: return read(value, hello.ticket);
+      case Field::kResume: return read(value, resume);
       case Field::kRefusal:
       case Field::kReason:
       case Field::kAead:
@@ -117,8 +121,10 @@ Result<Hello> decode_hello(Bytes bytes) {
     return true;  // a later version's
   });
   if (!whole || purpose < static_cast<std::uint8_t>(Purpose::kSession) ||
-      purpose > static_cast<std::uint8_t>(Purpose::kCircuitAnswer))
+      purpose > static_cast<std::uint8_t>(Purpose::kCircuitAnswer) ||
+      resume > static_cast<std::uint8_t>(Resume::kEither))
     return malformed();
+  hello.resume = static_cast<Resume>(resume);
   hello.purpose = static_cast<Purpose>(purpose);
   return hello;
 }
@@ -154,7 +160,8 @@ Result<HelloAnswer> decode_hello_answer(Bytes bytes) {
       case Field::kSession:
       case Field::kName:
       case Field::kSecret:
-      case Field::kTicket: return false;  // a hello's
+      case Field::kTicket:
+      case Field::kResume: return false;  // a hello's
     }
     return true;
   });

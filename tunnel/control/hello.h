@@ -23,11 +23,20 @@ enum class Purpose : std::uint8_t {
   kCircuitAnswer = 4,  // endpoint to service: the other leg, named by `ticket`
 };
 
+// What a hello of purpose kSession wants of the session it names.
+// DO NOT CHANGE THE VALUES: they are the wire.
+enum class Resume : std::uint8_t {
+  kNew = 0,       // begin it
+  kExisting = 1,  // go on with it; refused with kClosed if it is not there (any more)
+  kEither = 2,    // an earlier hello for it may have been lost: go on with it, or begin it
+};
+
 struct Hello {
   Purpose purpose = Purpose::kSession;
   std::uint64_t timestamp = 0;      // Unix nanoseconds; each accepted once (replay protection)
   std::vector<std::uint8_t> aeads;  // crypto::AeadAlgorithm values, preferred first
   SessionName session{};
+  Resume resume = Resume::kNew;
   ByteVector certificate;    // the caller's name certificate; none when enrolling
   std::string name;          // kEnrol: name wanted. kCircuitCall: endpoint called
   EnrolmentSecret secret{};  // kEnrol

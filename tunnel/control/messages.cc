@@ -1,5 +1,6 @@
 #include "tunnel/control/messages.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "tunnel/base/byte_codec.h"
@@ -15,6 +16,7 @@ enum class Type : std::uint16_t {
   kFound = 3,
   kIncoming = 4,
   kGoodbye = 5,
+  kExpect = 6,
 };
 constexpr std::size_t kHead = 4;  // u16 type, u16 length of the body
 constexpr std::size_t kMaxText = 255;
@@ -27,6 +29,16 @@ std::string take_text(Reader& in) {
   return text;
 }
 
+// As many names as a message holds.
+void write_expected(Writer& out, const Expect& message) {
+  std::size_t size = 0;
+  for (const auto& caller : message.callers) {
+    size += 2 + std::min(caller.size(), kMaxText);
+    if (size > kMaxMessage) return;
+    put_text(out, caller);
+  }
+}
+
 Type type_of(const Message& message) {
   return std::visit(overloaded{
                         [](const Publish&) { return Type::kPublish; },
@@ -34,6 +46,7 @@ Type type_of(const Message& message) {
                         [](const Found&) { return Type::kFound; },
                         [](const Incoming&) { return Type::kIncoming; },
                         [](const Goodbye&) { return Type::kGoodbye; },
+                        [](const Expect&) { return Type::kExpect; },
                     },
                     message);
 }
@@ -59,6 +72,7 @@ void write_body(Writer& out, const Message& message) {
                    put_text(out, m.caller);
                  },
                  [&](const Goodbye& m) { put_text(out, m.reason); },
+                 [&](const Expect& m) { write_expected(out, m); },
              },
              message);
 }
@@ -97,13 +111,19 @@ std::optional<Message> read_body(Type type, Reader& in) {
       return m;
     }
     case Type::kGoodbye: return Goodbye{take_text(in)};
+    case Type::kExpect: {
+      Expect m;
+      while (in.ok() && !in.rest().empty() && m.callers.size() < kMostExpected)
+        m.callers.push_back(take_text(in));
+      return m;
+    }
   }
   return std::nullopt;
 }
 
 bool is_known(std::uint16_t type) {
   return type >= static_cast<std::uint16_t>(Type::kPublish) &&
-         type <= static_cast<std::uint16_t>(Type::kGoodbye);
+         type <= static_cast<std::uint16_t>(Type::kExpect);
 }
 
 }  // namespace

@@ -52,8 +52,16 @@ struct Goodbye {
   bool operator==(const Goodbye&) const = default;
 };
 
-using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye>;
+// Endpoint to service: the whole set of endpoints that may call although nothing is published:
+// their sessions here live on and need another circuit.
+struct Expect {
+  std::vector<std::string> callers;
+  bool operator==(const Expect&) const = default;
+};
 
+using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect>;
+
+inline constexpr std::size_t kMostExpected = 1024;     // names of an Expect; any more are cut off
 inline constexpr std::size_t kMaxMessage = 32 * 1024;  // a larger one is a protocol error
 
 ByteVector encode(const Message& message);  // with its length in front

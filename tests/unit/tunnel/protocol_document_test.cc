@@ -66,7 +66,7 @@ TEST(ProtocolDocument, EveryFrameExampleIsWhatTheCodeWrites) {
 }
 
 TEST(ProtocolDocument, EveryMessageExampleIsWhatTheCodeWrites) {
-  for (const auto* name : {"publish", "lookup", "found", "incoming", "goodbye"}) {
+  for (const auto* name : {"publish", "lookup", "found", "incoming", "goodbye", "expect"}) {
     const auto wire = example(name);
     std::size_t taken = 0;
     const auto message = control::take_message(wire, taken);
@@ -79,7 +79,8 @@ TEST(ProtocolDocument, EveryMessageExampleIsWhatTheCodeWrites) {
 TEST(ProtocolDocument, TargetsHelloAnswerAndInvitationAreWhatTheCodeWrites) {
   for (const auto* name : {"target-endpoint", "target-forward"})
     EXPECT_EQ(control::encode(*control::decode_target(example(name))), example(name)) << name;
-  EXPECT_EQ(control::encode(*control::decode_hello(example("hello"))), example("hello"));
+  for (const auto* name : {"hello", "hello-resume"})
+    EXPECT_EQ(control::encode(*control::decode_hello(example(name))), example(name)) << name;
   EXPECT_EQ(control::encode(*control::decode_hello_answer(example("answer"))), example("answer"));
   const auto invitation = control::decode_invitation(examples()["invitation"]);
   ASSERT_TRUE(invitation);
