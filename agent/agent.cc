@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include <algorithm>
+#include <set>
 
 #include "agent/readiness.h"
 #include "agent/state_file.h"
@@ -18,6 +19,7 @@ Uplink::Options uplink_options(const AgentConfig& config, const Identity& identi
   options.via = config.via;
   options.tls_port = config.tls_port;
   options.remembered_file = config.state_directory + "/route";
+  options.grace = config.resume;
   return options;
 }
 
@@ -59,7 +61,7 @@ PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since,
   out.incoming = incoming;
   out.via = "relay";
   out.since = seconds(since);
-  out.state = link != nullptr && link->up() ? "up" : "connecting";
+  out.state = link == nullptr || !link->up() ? "connecting" : link->attached() ? "up" : "resuming";
   if (link == nullptr) return out;
   out.streams = link->session().streams().stream_count() - 1;  // without the control stream
   count(*link, out);
@@ -188,9 +190,27 @@ void Agent::on_incoming(const control::Incoming& incoming) {
       policy, *route, incoming, static_cast<IncomingSession::Listener&>(*this)));
 }
 
+IncomingSession* Agent::find_session(const crypto::PublicKey& caller,
+                                     const control::SessionName& session) {
+  for (const auto& one : incoming_)
+    if (one->is(caller, session)) return one.get();
+  return nullptr;
+}
+
+void Agent::on_incoming_session_up(IncomingSession&) { tell_expected(); }
+
 void Agent::on_incoming_session_ended(IncomingSession& ended) {
   std::erase_if(incoming_, [&](const auto& session) { return session.get() == &ended; });
+  tell_expected();
   save_peer_keys();
+}
+
+// Those whose sessions live here: they may call again although nothing is published any more.
+void Agent::tell_expected() {
+  std::set<std::string> callers;
+  for (const auto& one : incoming_)
+    if (one->link() != nullptr) callers.insert(one->caller());
+  uplink_.expect({callers.begin(), callers.end()});
 }
 
 void Agent::on_status_asked(std::unique_ptr<StatusQuestion> question) {

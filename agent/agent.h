@@ -49,6 +49,9 @@ class Agent final : private ShimGate::Handler,
   void on_status_asked(std::unique_ptr<StatusQuestion> question) override;
   void on_uplink_changed() override;
   void on_incoming(const control::Incoming& incoming) override;
+  IncomingSession* find_session(const crypto::PublicKey& caller,
+                                const control::SessionName& session) override;
+  void on_incoming_session_up(IncomingSession& session) override;
   void on_incoming_session_ended(IncomingSession& session) override;
   void on_program_connect_ended(ProgramConnect& connect) override;
   void on_timer(loop::Timer& timer) override;
@@ -56,6 +59,7 @@ class Agent final : private ShimGate::Handler,
   bool allowed(const Asker& asker) const;
   Result<void> load_peer_keys();
   void save_peer_keys();
+  void tell_expected();
   std::string status_line() const;
 
   AgentConfig config_;

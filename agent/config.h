@@ -5,6 +5,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,9 +57,10 @@ struct AgentConfig {
   std::string control_socket;
   IpPrefix pool;
   log::Level log_level = log::Level::kInfo;
-  std::string via = "auto";         // or the name of a recipe
-  std::optional<HostPort> service;  // instead of the address learnt at enrolment
-  std::uint16_t tls_port = 0;       // of recipes with TLS; 0: the service's port
+  std::string via = "auto";          // or the name of a recipe
+  std::optional<HostPort> service;   // instead of the address learnt at enrolment
+  std::uint16_t tls_port = 0;        // of recipes with TLS; 0: the service's port
+  std::chrono::seconds resume{300};  // how long a session waits for another carrier; 0: not at all
   AccessPolicy access;
   PublishPolicy publish;
   std::vector<ListenEntry> listen;

@@ -131,6 +131,8 @@ void read_all(Section& root, AgentConfig& config, const std::string& home) {
   root.log_level("log_level", config.log_level);
   root.text("via", [&](const std::string& text) { return take_recipe(text, config.via); });
   root.port("tls_port", config.tls_port);
+  root.number("resume_seconds", 0, 86'400,
+              [&](std::int64_t value) { config.resume = std::chrono::seconds{value}; });
   root.table("access", [&](Section& section) { read_access(section, config.access); });
   root.table("publish", [&](Section& section) { read_publish(section, config.publish); });
   root.tables("listen", [&](Section& section) { read_listen(section, config.listen); });

@@ -46,6 +46,12 @@ Result<void> IncomingSession::judge(const session::ResponderHandshake::Greeting&
     return fail(ErrorCode::kAuthentication, "the certificate is of another key than the proven");
   CULVERT_RETURN_IF_ERROR(policy_.replays.accept(greeting.caller, hello.timestamp));
   caller_ = certificate->name;
+  key_ = certificate->key;
+  session_ = hello.session;
+  const bool known = listener_.find_session(key_, session_) != nullptr;
+  if (hello.resume == control::Resume::kExisting && !known)
+    return fail(ErrorCode::kClosed, "the session to be resumed is not here any more");
+  resumes_ = known && hello.resume != control::Resume::kNew;
   for (const auto offered : hello.aeads) {
     aead_ = static_cast<crypto::AeadAlgorithm>(offered);
     if (crypto::is_supported(aead_)) return {};
@@ -73,13 +79,36 @@ void IncomingSession::on_answered(session::Greeter& greeter) {
     greeter.take_pipe()->end_writing();  // the refusal still has to arrive
     return end({ErrorCode::kAuthentication, "refused"});
   }
-  session::SessionLink::Responder responder{greeter.keys(), aead_, std::move(early_frames_),
-                                            greeter.take_received()};
+  session::FreshCarrier carrier{greeter.take_pipe(),
+                                {greeter.keys(), aead_, std::move(early_frames_), std::nullopt},
+                                greeter.take_received()};
+  if (resumes_) {
+    // Gone in this very moment: the end of the pipe tells the caller, who asks once more.
+    if (auto* const session = listener_.find_session(key_, session_))
+      session->resume(std::move(carrier));
+    return end({ErrorCode::kClosed, "handed over"});
+  }
   link_ = std::make_unique<session::SessionLink>(
-      policy_.self.loop, greeter.take_pipe(), std::move(responder),
+      policy_.self.loop, std::move(carrier), policy_.self.grace,
       static_cast<session::SessionLink::Listener&>(*this));
   log::info("peer", {{"event", "up"}, {"name", caller_}, {"via", "relay"}, {"role", "answerer"}});
+  listener_.on_incoming_session_up(*this);
   greeter_.reset();  // last: it is the caller
+}
+
+void IncomingSession::resume(session::FreshCarrier carrier) {
+  log::info("peer",
+            {{"event", "resumed"}, {"name", caller_}, {"via", "relay"}, {"role", "answerer"}});
+  link_->attach(std::move(carrier));
+}
+
+void IncomingSession::network_changed() {
+  if (link_ != nullptr) link_->suspect();
+}
+
+// The caller calls again: it knows the way.
+void IncomingSession::on_carrier_lost(session::SessionLink&, const Error& why) {
+  log::info("peer", {{"event", "carrier-lost"}, {"name", caller_}, {"why", why.detail}});
 }
 
 void IncomingSession::on_greeting_failed(session::Greeter&, const Error& why) { end(why); }
@@ -109,7 +138,7 @@ void IncomingSession::on_session_down(session::SessionLink&, const Error& why) {
 }
 
 void IncomingSession::end(const Error& why) {
-  if (link_ == nullptr && !refused_)
+  if (link_ == nullptr && !refused_ && !resumes_)
     log::info("peer", {{"event", "call-failed"}, {"caller", caller_}, {"why", why.detail}});
   listener_.on_incoming_session_ended(*this);
 }

@@ -1,7 +1,10 @@
 // agent/incoming_session.h: a remote endpoint calls: meets it at the service (circuit leg named by
 // the ticket), answers its handshake inside with our own key, then serves its streams.
 //
+// A call that resumes a session that is here hands its circuit to that one and is gone.
+//
 //   dialling -> greeting -> session -> (down) gone
+//                       \-> handed over, gone
 #pragma once
 #include <memory>
 #include <optional>
@@ -37,6 +40,10 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
  public:
   class Listener {
    public:
+    // The session of this name that the caller with this key has here; null if there is none.
+    virtual IncomingSession* find_session(const crypto::PublicKey& caller,
+                                          const control::SessionName& session) = 0;
+    virtual void on_incoming_session_up(IncomingSession& session) = 0;
     virtual void on_incoming_session_ended(IncomingSession& session) = 0;  // destroy it
 
    protected:
@@ -51,6 +58,10 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   std::size_t stream_count() const { return streams_.size(); }
   UnixTime since() const { return since_; }
   void close(const std::string& reason);
+  void network_changed();
+  bool is(const crypto::PublicKey& caller, const control::SessionName& session) const {
+    return link_ != nullptr && key_ == caller && session_ == session;
+  }
 
  private:
   void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,
@@ -66,6 +77,8 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   void on_session_down(session::SessionLink& link, const Error& why) override;
   void on_incoming_stream_ended(IncomingStream& stream) override;
 
+  void on_carrier_lost(session::SessionLink& link, const Error& why) override;
+  void resume(session::FreshCarrier carrier);
   Result<void> judge(const session::ResponderHandshake::Greeting& greeting);
   void end(const Error& why);
 
@@ -79,7 +92,9 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   std::optional<session::Greeter> greeter_;
   crypto::AeadAlgorithm aead_{};
   ByteVector early_frames_;
-  bool refused_ = false;
+  crypto::PublicKey key_;
+  control::SessionName session_{};
+  bool refused_ = false, resumes_ = false;
   std::unique_ptr<session::SessionLink> link_;
   std::unordered_map<IncomingStream*, std::unique_ptr<IncomingStream>>
       streams_;  // after link_: flows borrow it

@@ -74,7 +74,7 @@ class Process final : private loop::Signals::Listener,
     auto tls = carrier::TlsClientContext::make({{"h2", "http/1.1"}, ""}, random_);
     if (!tls) return fail(tls.error());
     raise_descriptor_limit();
-    agent_.emplace(config_, OwnEndpoint{loop_, random_, *tls, std::move(identity)},
+    agent_.emplace(config_, OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume},
                    static_cast<Agent::Listener&>(*this));
     auto started = agent_->start();
     if (started) loop_.run();

@@ -13,6 +13,7 @@ struct OwnEndpoint {
   Random& random;
   carrier::TlsClientContext& tls;
   Identity identity;
+  Duration grace{};  // how long a session waits for another carrier
 
   control::Hello hello(control::Purpose purpose) const {
     control::Hello out;

@@ -15,7 +15,8 @@ PeerSession::PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys
       name_(std::move(name)),
       listener_(listener),
       since_(loop::Loop::wall_clock()),
-      timer_(self.loop, *this) {
+      timer_(self.loop, *this),
+      again_(self.loop, *this) {
   timer_.start(Duration::zero());  // a failure to begin ends this, which its maker must have first
 }
 
@@ -44,8 +45,15 @@ void PeerSession::close(const std::string& reason) {
   if (link_ != nullptr) link_->close(reason);
 }
 
+void PeerSession::network_changed() {
+  if (link_ == nullptr) return;
+  link_->suspect();
+  if (again_.running()) again_.start(Duration::zero());
+}
+
 void PeerSession::begin() {
   begun_ = true;
+  give_up_at_ = self_.loop.now() + kDialLimit;
   if (const auto key = keys_.known(name_, loop::Loop::wall_clock())) {
     key_ = *key;
     return dial();
@@ -72,6 +80,7 @@ void PeerSession::on_looked_up(LookupRequest&, Result<ByteVector> answer) {
 
 void PeerSession::dial() {
   const auto* route = uplink_.route();
+  if (route == nullptr && link_ != nullptr) return call_again_later();
   if (route == nullptr)
     return end(
         {ErrorCode::kNetworkUnreachable, "there is no session to the service: " + uplink_.why()});
@@ -82,15 +91,19 @@ void PeerSession::dial() {
 
 void PeerSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePipe> pipe,
                              const Error& why) {
+  if (pipe == nullptr && link_ != nullptr) {
+    call_again_later();
+    return dial_.reset();
+  }
   if (pipe == nullptr)
     return end({ErrorCode::kNetworkUnreachable, "no carrier to the service: " + why.detail});
-  auto call = self_.hello(control::Purpose::kCircuitCall);
-  call.name = name_;
-  auto circuit = std::make_unique<session::CircuitPipe>(std::move(pipe), self_.identity.key,
-                                                        self_.identity.service_key, std::move(call),
-                                                        self_.random);
-  session::SessionLink::Initiator initiator{self_.identity.key, key_,
-                                            self_.hello(control::Purpose::kSession), kDialLimit};
+  auto circuit = make_circuit(std::move(pipe));
+  if (link_ != nullptr) {
+    link_->introduce(std::move(circuit));
+    return dial_.reset();
+  }
+  session::SessionLink::Initiator initiator{
+      self_.identity.key, key_, self_.hello(control::Purpose::kSession), kDialLimit, self_.grace};
   link_ =
       std::make_unique<session::SessionLink>(self_.loop, std::move(circuit), initiator,
                                              static_cast<session::SessionLink::Listener&>(*this));
@@ -98,6 +111,31 @@ void PeerSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePi
   for (const auto& entry : std::exchange(waiting_, {})) open_now(entry.target, *entry.opening);
   timer_.start(kIdle);
   dial_.reset();  // last: it is the caller
+}
+
+std::unique_ptr<loop::BytePipe> PeerSession::make_circuit(std::unique_ptr<loop::BytePipe> pipe) {
+  auto call = self_.hello(control::Purpose::kCircuitCall);
+  call.name = name_;
+  return std::make_unique<session::CircuitPipe>(std::move(pipe), self_.identity.key,
+                                                self_.identity.service_key, std::move(call),
+                                                self_.random);
+}
+
+// A circuit that never led to a session says little: a few more tries while a program would wait.
+void PeerSession::on_carrier_lost(session::SessionLink& link, const Error& why) {
+  if (!link.up() && self_.loop.now() >= give_up_at_) return link.abandon(why);
+  log::info("peer", {{"event", "carrier-lost"}, {"name", name_}, {"why", why.detail}});
+  call_again_later();
+}
+
+void PeerSession::on_carrier_attached(session::SessionLink&) {
+  log::info("peer", {{"event", "resumed"}, {"name", name_}, {"via", "relay"}, {"role", "caller"}});
+  pause_ = {};
+}
+
+void PeerSession::call_again_later() {
+  again_.start(pause_);
+  pause_ = std::clamp<Duration>(2 * pause_, kFirstPause, kMostPause);
 }
 
 void PeerSession::on_session_up(session::SessionLink&) {
@@ -117,7 +155,8 @@ void PeerSession::on_session_down(session::SessionLink&, const Error& why) {
   end(why);
 }
 
-void PeerSession::on_timer(loop::Timer&) {
+void PeerSession::on_timer(loop::Timer& timer) {
+  if (&timer == &again_) return dial();
   if (!begun_) return begin();
   const bool idle = link_ != nullptr && link_->streams().stream_count() <= 1;  // control stream
   if (idle) return close("idle");

@@ -1,7 +1,7 @@
 // agent/peer_session.h: the end-to-end session to one remote endpoint that programs here called:
 // its key (looked up, verified, pinned), a carrier of its own to the service, a relay circuit on
 // it, the session inside. Made for the first stream, shared by all programs, closed after kIdle
-// without streams.
+// without streams. When the circuit is lost it calls again, for as long as the grace time.
 #pragma once
 #include <memory>
 #include <optional>
@@ -24,6 +24,7 @@ class PeerSession final : private LookupRequest::Listener,
  public:
   static constexpr std::chrono::seconds kIdle{60};
   static constexpr std::size_t kMostWaiting = 4096;
+  static constexpr std::chrono::milliseconds kFirstPause{100}, kMostPause{2000};  // between calls
 
   class Listener {
    public:
@@ -42,6 +43,7 @@ class PeerSession final : private LookupRequest::Listener,
   void open(const control::Target& target, StreamOpening& opening);
   void cancel(StreamOpening& opening);  // one that waits and was told nothing yet
   void close(const std::string& reason);
+  void network_changed();
 
   const std::string& name() const { return name_; }
   const session::SessionLink* link() const { return link_.get(); }
@@ -54,6 +56,8 @@ class PeerSession final : private LookupRequest::Listener,
   void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,
                   const Error& why) override;
   void on_session_up(session::SessionLink& link) override;
+  void on_carrier_lost(session::SessionLink& link, const Error& why) override;
+  void on_carrier_attached(session::SessionLink& link) override;
   void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                         const control::Target& target) override;
   void on_control(session::SessionLink&, const control::Message&) override {}
@@ -62,6 +66,8 @@ class PeerSession final : private LookupRequest::Listener,
 
   void begin();
   void dial();
+  void call_again_later();
+  std::unique_ptr<loop::BytePipe> make_circuit(std::unique_ptr<loop::BytePipe> pipe);
   void fail_all(const Error& why);
   void end(const Error& why);
   void open_now(const control::Target& target, StreamOpening& opening);
@@ -83,6 +89,9 @@ class PeerSession final : private LookupRequest::Listener,
   std::optional<carrier::CarrierDial> dial_;
   std::unique_ptr<session::SessionLink> link_;
   loop::Timer timer_;  // begin() from the loop; then: idle
+  loop::Timer again_;  // the next call, after a circuit was lost
+  Duration pause_{};
+  TimePoint give_up_at_{};  // while it was not up yet
   bool begun_ = false, was_up_ = false, ending_ = false;
 };
 

@@ -28,6 +28,10 @@ void PeerSessions::close_all(const std::string& reason) {
   for (const auto& session : sessions_) session->close(reason);
 }
 
+void PeerSessions::network_changed() {
+  for (const auto& session : sessions_) session->network_changed();
+}
+
 void PeerSessions::on_peer_session_ended(PeerSession& ended) {
   std::erase_if(sessions_, [&](const auto& session) { return session.get() == &ended; });
 }

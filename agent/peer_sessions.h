@@ -17,6 +17,7 @@ class PeerSessions final : private PeerSession::Listener {
   void open(const std::string& name, const control::Target& target, StreamOpening& opening);
   void cancel(StreamOpening& opening);
   void close_all(const std::string& reason);
+  void network_changed();
   const std::list<std::unique_ptr<PeerSession>>& all() const { return sessions_; }
 
  private:

@@ -36,6 +36,7 @@ Uplink::~Uplink() = default;
 void Uplink::start() {
   down_since_ = self_.loop.now();
   since_ = loop::Loop::wall_clock();
+  self_.random.fill(session_name_);
   resolve();
 }
 
@@ -43,8 +44,15 @@ void Uplink::stop() {
   stopping_ = true;
   timer_.stop();
   request_.reset();
-  if (!up()) return attempts_.clear();
-  winner_->link().close("the agent stops");
+  attempts_.clear();
+  if (link_ != nullptr) link_->close("the agent stops");
+}
+
+void Uplink::network_changed() {
+  if (link_ != nullptr) link_->suspect();
+  if (state_ != State::kWaiting || stopping_) return;
+  delay_.reset();
+  timer_.start(Duration::zero());
 }
 
 void Uplink::enter(State state, std::string why) {
@@ -57,29 +65,35 @@ void Uplink::enter(State state, std::string why) {
   log::write(level, "uplink",
              {{"state", name_of(state)},
               {"service", options_.service.to_string()},
-              {"via", winner_ != nullptr ? winner_->route().recipe->name : "none"},
+              {"via", up() ? route_->recipe->name : "none"},
               {"why", why_}});
 }
 
 void Uplink::resolve() {
-  if (const auto address = IpAddress::parse(options_.service.host)) return race({*address});
+  if (const auto address = IpAddress::parse(options_.service.host)) {
+    addresses_ = {*address};
+    return race();
+  }
   enter(State::kResolving, why_);
   request_.emplace(dns_, options_.service.host,
                    static_cast<resolver::DnsRequest::Listener&>(*this));
 }
 
 void Uplink::on_resolved(resolver::DnsRequest&, Result<std::vector<IpAddress>> addresses) {
-  if (!addresses) {
+  if (!addresses && !addresses_.empty()) {
+    race();  // the name service may be what is broken
+  } else if (!addresses) {
     const auto why = "the service's name " + options_.service.host +
                      " does not resolve: " + addresses.error().detail;
     wait_and_retry(why);
   } else {
-    race(*addresses);
+    addresses_ = std::move(*addresses);
+    race();
   }
   request_.reset();  // last: it is the caller
 }
 
-void Uplink::race(const std::vector<IpAddress>& addresses) {
+void Uplink::race() {
   std::vector<std::string> recipes;
   std::vector<std::vector<SocketAddress>> places;
   for (const auto& recipe : carrier::all_recipes()) {
@@ -89,7 +103,7 @@ void Uplink::race(const std::vector<IpAddress>& addresses) {
         over_tls && options_.tls_port != 0 ? options_.tls_port : options_.service.port;
     recipes.emplace_back(recipe.name);
     auto& of_recipe = places.emplace_back();
-    for (const auto& address : addresses) of_recipe.push_back({address, port});
+    for (const auto& address : addresses_) of_recipe.push_back({address, port});
   }
   const auto last = remembered();
   auto routes = order_routes(recipes, places, last);
@@ -109,38 +123,6 @@ void Uplink::start_attempts() {
   if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
 }
 
-void Uplink::on_attempt_up(UplinkAttempt& attempt) {
-  timer_.stop();
-  picker_->won(attempt.number());
-  winner_ = &attempt;
-  std::erase_if(attempts_, [&](const auto& other) { return other.get() != &attempt; });
-  was_up_ = true;
-  delay_.reset();
-  enter(State::kUp, picker_->why());
-  remember(picker_->route(attempt.number()));
-  attempt.link().send(control::Publish{published_});
-  send_unsent();
-  listener_.on_uplink_changed();
-}
-
-void Uplink::on_attempt_ended(UplinkAttempt& attempt, const Error& why) {
-  const bool was_winner = winner_ == &attempt;
-  const auto number = attempt.number();
-  const auto detail = why.detail.empty() ? std::string(to_string(why.code)) : why.detail;
-  if (was_winner) winner_ = nullptr;
-  std::erase_if(attempts_, [&](const auto& other) { return other.get() == &attempt; });
-  if (stopping_) return;
-  if (was_winner) {
-    down_since_ = self_.loop.now();
-    lookups_.session_lost();
-    wait_and_retry(detail);
-    return listener_.on_uplink_changed();
-  }
-  picker_->failed(number, detail, self_.loop.now());
-  if (picker_->exhausted()) return wait_and_retry(picker_->why());
-  start_attempts();
-}
-
 void Uplink::wait_and_retry(const std::string& why) {
   enter(State::kWaiting, why);
   timer_.start(delay_.next(self_.random));
@@ -155,15 +137,15 @@ void Uplink::on_timer(loop::Timer& timer) {
   resolve();
 }
 
-void Uplink::on_message(UplinkAttempt&, const control::Message& message) {
-  if (const auto* found = std::get_if<control::Found>(&message)) lookups_.answered(*found);
-  if (const auto* incoming = std::get_if<control::Incoming>(&message))
-    listener_.on_incoming(*incoming);
-}
-
 void Uplink::publish(std::vector<std::uint16_t> ports) {
   published_ = std::move(ports);
-  if (up() && !stopping_) winner_->link().send(control::Publish{published_});
+  if (link_ != nullptr && !stopping_) link_->send(control::Publish{published_});
+}
+
+void Uplink::expect(std::vector<std::string> callers) {
+  if (callers == expected_) return;
+  expected_ = std::move(callers);
+  if (link_ != nullptr && !stopping_) link_->send(control::Expect{expected_});
 }
 
 Duration Uplink::patience() const {
@@ -183,21 +165,12 @@ Result<void> Uplink::look_up(control::Lookup::Kind kind, const std::string& name
 
 void Uplink::send_unsent() {
   if (!up()) return;
-  for (auto& lookup : lookups_.take_unsent()) winner_->link().send(lookup);
+  for (auto& lookup : lookups_.take_unsent()) link_->send(lookup);
 }
 
 void Uplink::arm_lookup_timer() {
   if (const auto deadline = lookups_.next_deadline())
     lookup_timer_.start(*deadline - self_.loop.now());
-}
-
-Result<void> Uplink::open(const control::Target& target, StreamOpening& opening) {
-  if (!up())
-    return fail(ErrorCode::kNetworkUnreachable, "there is no session to the service: " + why_);
-  const auto stream = winner_->link().open(target, opening);
-  if (!stream) return fail(stream.error());
-  opening.on_stream_opening(winner_->link(), *stream);
-  return {};
 }
 
 std::optional<Route> Uplink::remembered() const {

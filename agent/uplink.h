@@ -2,7 +2,10 @@
 // (route_picker.h), logs in, starts again when it is lost. Directory look-ups wait here while there
 // is no session.
 //
-//   resolving -> racing -> up -> (lost) waiting -> resolving ...
+//   resolving -> racing -> up -> (lost) racing -> up, or waiting -> resolving ...
+//
+// The session outlives its carriers: while one is missing, streams stay open and new ones may be
+// opened; only when the service has forgotten the session, or grace has passed, a new one begins.
 #pragma once
 #include <list>
 #include <memory>
@@ -20,6 +23,7 @@
 namespace culvert::agent {
 
 class Uplink final : private UplinkAttempt::Listener,
+                     private session::SessionLink::Listener,
                      private resolver::DnsRequest::Listener,
                      private loop::Timer::Listener {
  public:
@@ -37,16 +41,20 @@ class Uplink final : private UplinkAttempt::Listener,
     std::string via = "auto";
     std::uint16_t tls_port = 0;   // 0: the service's port
     std::string remembered_file;  // the way that worked the last time
+    Duration grace{};             // how long a session waits for another carrier
   };
 
   Uplink(const OwnEndpoint& self, Options options, Listener& listener);
   ~Uplink();
   void start();
   void stop();  // says goodbye to the service; what follows comes from the loop
-  bool stopped() const { return stopping_ && attempts_.empty(); }
+  bool stopped() const { return stopping_ && link_ == nullptr; }
+  void network_changed();  // look whether the carrier still works, or try again at once
 
   // The set of published ports, sent now if the session is up and after each login.
   void publish(std::vector<std::uint16_t> ports);
+  // The set of endpoints whose sessions here may be resumed (control::Expect).
+  void expect(std::vector<std::string> callers);
   // Fails with kExhausted; all else is told to the request's listener.
   Result<void> look_up(control::Lookup::Kind kind, const std::string& name, LookupRequest& request);
   // A stream to an ordinary host. kNetworkUnreachable without a session.
@@ -55,21 +63,29 @@ class Uplink final : private UplinkAttempt::Listener,
   enum class State : std::uint8_t { kResolving, kRacing, kUp, kWaiting };
   State state() const { return state_; }
   bool up() const { return state_ == State::kUp; }
-  const ServiceRoute* route() const { return up() ? &winner_->route() : nullptr; }
+  const ServiceRoute* route() const { return up() ? &*route_ : nullptr; }
   const std::string& why() const { return why_; }  // this way, or not up
   UnixTime since() const { return since_; }        // in this state
-  const session::SessionLink* link() const { return up() ? &winner_->link() : nullptr; }
+  const session::SessionLink* link() const { return link_.get(); }
+  std::uint64_t carriers() const { return carriers_; }  // that the session has had
 
  private:
-  void on_attempt_up(UplinkAttempt& attempt) override;
-  void on_attempt_ended(UplinkAttempt& attempt, const Error& why) override;
-  void on_message(UplinkAttempt& attempt, const control::Message& message) override;
+  UplinkAttempt::Greeting greeting_of(UplinkAttempt& attempt) override;
+  void on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) override;
+  void on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) override;
+  void on_session_up(session::SessionLink&) override {}
+  void on_carrier_lost(session::SessionLink& link, const Error& why) override;
+  void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
+                        const control::Target& target) override;
+  void on_control(session::SessionLink& link, const control::Message& message) override;
+  void on_session_down(session::SessionLink& link, const Error& why) override;
   void on_resolved(resolver::DnsRequest& request,
                    Result<std::vector<IpAddress>> addresses) override;
   void on_timer(loop::Timer& timer) override;
 
   void resolve();
-  void race(const std::vector<IpAddress>& addresses);
+  void race();
+  void begin_session(session::FreshCarrier carrier);
   void start_attempts();
   void wait_and_retry(const std::string& why);
   void enter(State state, std::string why);
@@ -85,17 +101,22 @@ class Uplink final : private UplinkAttempt::Listener,
   State state_ = State::kWaiting;
   std::string why_ = "not started";
   UnixTime since_;
-  TimePoint down_since_;
+  TimePoint down_since_, attached_at_;
   bool was_up_ = false, stopping_ = false;
   resolver::DnsClient dns_;
   std::optional<resolver::DnsRequest> request_;
   std::optional<RoutePicker> picker_;
-  std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing, or the winner alone
-  UplinkAttempt* winner_ = nullptr;
+  std::vector<IpAddress> addresses_;                    // of the service
+  std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
+  std::optional<ServiceRoute> route_;                   // of the last winner
+  control::SessionName session_name_{};
+  std::unique_ptr<session::SessionLink> link_;
+  std::uint64_t carriers_ = 0;
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_;
   Lookups lookups_;
   std::vector<std::uint16_t> published_;
+  std::vector<std::string> expected_;
 };
 
 }  // namespace culvert::agent

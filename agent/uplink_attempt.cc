@@ -11,27 +11,21 @@ UplinkAttempt::UplinkAttempt(const OwnEndpoint& self, ServiceRoute route, std::s
 
 void UplinkAttempt::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePipe> pipe,
                                const Error& why) {
-  if (pipe == nullptr) return listener_.on_attempt_ended(*this, why);
-  session::SessionLink::Initiator initiator{self_.identity.key, self_.identity.service_key,
-                                            self_.hello(control::Purpose::kSession), kDialLimit};
-  link_ = std::make_unique<session::SessionLink>(
-      self_.loop, std::move(pipe), initiator, static_cast<session::SessionLink::Listener&>(*this));
+  if (pipe == nullptr) return listener_.on_attempt_failed(*this, why, /*refused=*/false);
+  auto greeting = listener_.greeting_of(*this);
+  introduction_.emplace(self_.loop, std::move(pipe),
+                        session::Introduction::Who{self_.identity.key, self_.identity.service_key},
+                        std::move(greeting.hello), greeting.flight, kDialLimit,
+                        static_cast<session::Introduction::Listener&>(*this));
   dial_.reset();  // last: `why` and the caller belong to it
 }
 
-void UplinkAttempt::on_session_up(session::SessionLink&) { listener_.on_attempt_up(*this); }
-
-void UplinkAttempt::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
-                                     const control::Target&) {
-  link.refuse(stream, ErrorCode::kNotPermitted, "endpoints take no streams from the service");
+void UplinkAttempt::on_introduced(session::Introduction&, session::FreshCarrier carrier) {
+  listener_.on_attempt_up(*this, std::move(carrier));
 }
 
-void UplinkAttempt::on_control(session::SessionLink&, const control::Message& message) {
-  listener_.on_message(*this, message);
-}
-
-void UplinkAttempt::on_session_down(session::SessionLink&, const Error& why) {
-  listener_.on_attempt_ended(*this, why);
+void UplinkAttempt::on_introduction_failed(session::Introduction&, const Error& why, bool refused) {
+  listener_.on_attempt_failed(*this, why, refused);
 }
 
 }  // namespace culvert::agent

@@ -1,24 +1,28 @@
-// agent/uplink_attempt.h: one attempt to reach the service by one route: carrier, then login. The
-// one that wins goes on as the session to the service.
+// agent/uplink_attempt.h: one attempt to reach the service by one route: carrier, then the hello of
+// a new session or of one to be resumed. The one that wins hands over its carrier.
 #pragma once
 #include <memory>
 #include <optional>
 
 #include "agent/own_endpoint.h"
 #include "tunnel/carrier/carrier_dial.h"
-#include "tunnel/session/session_link.h"
+#include "tunnel/session/introduction.h"
 
 namespace culvert::agent {
 
 class UplinkAttempt final : private carrier::CarrierDial::Listener,
-                            private session::SessionLink::Listener {
+                            private session::Introduction::Listener {
  public:
+  struct Greeting {
+    control::Hello hello;
+    ByteVector flight;  // frames for the first message
+  };
   class Listener {
    public:
-    virtual void on_attempt_up(UplinkAttempt& attempt) = 0;
-    // Before or after it was up. Destroy it.
-    virtual void on_attempt_ended(UplinkAttempt& attempt, const Error& why) = 0;
-    virtual void on_message(UplinkAttempt& attempt, const control::Message& message) = 0;
+    virtual Greeting greeting_of(UplinkAttempt& attempt) = 0;  // when the carrier is there
+    virtual void on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) = 0;
+    // Destroy it. `refused`: by the service itself.
+    virtual void on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) = 0;
 
    protected:
     ~Listener() = default;
@@ -29,23 +33,20 @@ class UplinkAttempt final : private carrier::CarrierDial::Listener,
 
   std::size_t number() const { return number_; }
   const ServiceRoute& route() const { return route_; }
-  session::SessionLink& link() { return *link_; }  // once up
 
  private:
   void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,
                   const Error& why) override;
-  void on_session_up(session::SessionLink& link) override;
-  void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
-                        const control::Target& target) override;
-  void on_control(session::SessionLink& link, const control::Message& message) override;
-  void on_session_down(session::SessionLink& link, const Error& why) override;
+  void on_introduced(session::Introduction& introduction, session::FreshCarrier carrier) override;
+  void on_introduction_failed(session::Introduction& introduction, const Error& why,
+                              bool refused) override;
 
   const OwnEndpoint& self_;
   ServiceRoute route_;
   std::size_t number_;
   Listener& listener_;
   std::optional<carrier::CarrierDial> dial_;
-  std::unique_ptr<session::SessionLink> link_;
+  std::optional<session::Introduction> introduction_;
 };
 
 }  // namespace culvert::agent

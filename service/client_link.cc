@@ -1,5 +1,7 @@
 #include "service/client_link.h"
 
+#include <algorithm>
+
 #include "resolver/virtual_name.h"
 #include "tunnel/base/log.h"
 #include "tunnel/base/overloaded.h"
@@ -7,12 +9,13 @@
 namespace culvert::service {
 
 ClientLink::ClientLink(const Context& context, Principal principal,
-                       std::unique_ptr<loop::BytePipe> pipe,
-                       session::SessionLink::Responder responder, Listener& listener)
+                       const control::SessionName& session, session::FreshCarrier carrier,
+                       Listener& listener)
     : context_(context),
       principal_(std::move(principal)),
       listener_(listener),
-      link_(context.loop, std::move(pipe), std::move(responder), *this) {}
+      session_(session),
+      link_(context.loop, std::move(carrier), context.config.limits.resume, *this) {}
 
 ClientLink::~ClientLink() = default;
 
@@ -20,6 +23,17 @@ void ClientLink::close(const std::string& reason) {
   closing_ = true;
   ports_.clear();
   link_.close(reason);
+}
+
+bool ClientLink::admits(std::string_view caller) const {
+  if (closing_) return false;
+  if (!link_.attached() && context_.loop.now() - link_.attached_or_lost_at() > kAwayUnnoticed)
+    return false;
+  return !ports_.empty() || std::ranges::find(expected_, caller) != expected_.end();
+}
+
+void ClientLink::on_carrier_lost(session::SessionLink&, const Error& why) {
+  log::info("endpoint", {{"event", "away"}, {"name", principal_.name}, {"why", why.detail}});
 }
 
 void ClientLink::on_session_down(session::SessionLink&, const Error& why) {
@@ -52,6 +66,7 @@ void ClientLink::on_control(session::SessionLink&, const control::Message& messa
   std::visit(overloaded{
                  [this](const control::Publish& publish) { handle(publish); },
                  [this](const control::Lookup& lookup) { handle(lookup); },
+                 [this](const control::Expect& expect) { expected_ = expect.callers; },
                  [](const control::Found&) {},  // these two are for endpoints to hear
                  [](const control::Incoming&) {},
                  [](const control::Goodbye&) {},  // the link has dealt with it
@@ -77,7 +92,7 @@ void ClientLink::handle(const control::Lookup& lookup) {
 // The same answer whether a name is not enrolled, not online or silent: who is enrolled is not for
 // everybody to find out.
 void ClientLink::look_up_endpoint(const control::Lookup& lookup, const std::string& name) {
-  const auto* const client = context_.directory.reachable(name);
+  const auto* const client = context_.directory.reachable(name, {});
   if (client == nullptr)
     return answer(lookup, ErrorCode::kNameUnknown,
                   "no endpoint " + name + " is online with a published port");

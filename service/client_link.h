@@ -16,8 +16,8 @@ class ClientLink;
 // Who is online.
 class Directory {
  public:
-  // The endpoint's session if it is here and publishes at least one port.
-  virtual ClientLink* reachable(std::string_view name) = 0;
+  // The endpoint's session if it is here and publishes at least one port, or expects this caller.
+  virtual ClientLink* reachable(std::string_view name, std::string_view caller) = 0;
 
  protected:
   ~Directory() = default;
@@ -42,12 +42,16 @@ class ClientLink final : private session::SessionLink::Listener,
     Directory& directory;
   };
 
-  ClientLink(const Context& context, Principal principal, std::unique_ptr<loop::BytePipe> pipe,
-             session::SessionLink::Responder responder, Listener& listener);
+  static constexpr std::chrono::seconds kAwayUnnoticed{10};  // others may still call it so long
+
+  ClientLink(const Context& context, Principal principal, const control::SessionName& session,
+             session::FreshCarrier carrier, Listener& listener);
   ~ClientLink();
 
   const Principal& principal() const { return principal_; }
-  bool publishes() const { return !ports_.empty(); }
+  const control::SessionName& session() const { return session_; }
+  void resume(session::FreshCarrier carrier) { link_.attach(std::move(carrier)); }
+  bool admits(std::string_view caller) const;
   void send(const control::Message& message) { link_.send(message); }
   void close(const std::string& reason);  // on_client_down() follows
 
@@ -57,6 +61,7 @@ class ClientLink final : private session::SessionLink::Listener,
                         const control::Target& target) override;
   void on_control(session::SessionLink& link, const control::Message& message) override;
   void on_session_down(session::SessionLink& link, const Error& why) override;
+  void on_carrier_lost(session::SessionLink& link, const Error& why) override;
   void on_forward_ended(Forward& forward) override { forwards_.erase(&forward); }
   void on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) override;
 
@@ -69,7 +74,9 @@ class ClientLink final : private session::SessionLink::Listener,
   Context context_;
   Principal principal_;
   Listener& listener_;
+  control::SessionName session_;
   std::vector<std::uint16_t> ports_;
+  std::vector<std::string> expected_;
   bool closing_ = false;
   session::SessionLink link_;
   // After link_: they use it to the end.

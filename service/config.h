@@ -34,6 +34,7 @@ struct Limits {
   std::size_t circuits_per_endpoint = 512;  // called and answered ones, joined or waiting
   std::chrono::seconds circuit_answer{10};  // for the endpoint called to answer
   std::chrono::seconds connect{60};         // for a forwarded connection to be made
+  std::chrono::seconds resume{300};  // a session without a carrier, and what it has open, is kept
 };
 
 struct Config {

@@ -77,6 +77,7 @@ void read_limits(Section& section, Limits& limits) {
   read_count(section, "circuits_per_endpoint", limits.circuits_per_endpoint);
   read_seconds(section, "circuit_answer_seconds", limits.circuit_answer);
   read_seconds(section, "connect_seconds", limits.connect);
+  read_seconds(section, "resume_seconds", limits.resume);
 }
 
 void read_all(Section& root, Config& config) {

@@ -86,7 +86,14 @@ void Reception::on_login(Login& login, Result<Principal> outcome) {
 void Reception::start_session(Case& one, Principal principal) {
   const auto aead = choose_aead(one.hello.aeads);
   if (!aead) return refuse(one, aead.error());
-  if (context_.sessions.count() >= context_.config.limits.sessions)
+  const bool known = context_.sessions.can_resume(principal, one.hello.session);
+  if (one.hello.resume == control::Resume::kExisting && !known)
+    return refuse(one, {ErrorCode::kClosed,
+                        "the session to be resumed is not here: it was away for too long "
+                        "(limits.resume_seconds), another took its place, or the service was "
+                        "started anew"});
+  one.resumes = known && one.hello.resume != control::Resume::kNew;
+  if (!one.resumes && context_.sessions.count() >= context_.config.limits.sessions)
     return refuse(one, {ErrorCode::kExhausted, "the service is full (limits.sessions)"});
   one.admitted = std::move(principal);
   one.aead = *aead;
@@ -100,12 +107,17 @@ void Reception::on_answered(Visitor& visitor) {
   const auto found = cases_.find(&visitor);
   if (found == cases_.end() || !found->second.admitted) return;
   auto& one = found->second;
-  session::SessionLink::Responder responder{visitor.keys(),
-                                            static_cast<crypto::AeadAlgorithm>(one.aead),
-                                            std::move(one.early_frames), visitor.take_received()};
+  session::FreshCarrier carrier{visitor.take_pipe(),
+                                {visitor.keys(), static_cast<crypto::AeadAlgorithm>(one.aead),
+                                 std::move(one.early_frames), std::nullopt},
+                                visitor.take_received()};
   const auto from = visitor.from().to_string() + "/" + std::string(visitor.carrier());
-  context_.sessions.adopt(std::move(*one.admitted), from, visitor.take_pipe(),
-                          std::move(responder));
+  if (!one.resumes)
+    return context_.sessions.adopt(std::move(*one.admitted), one.hello.session, from,
+                                   std::move(carrier));
+  // Gone in this very moment: the end of the pipe tells the endpoint, which asks once more.
+  if (!context_.sessions.resume(*one.admitted, one.hello.session, from, carrier))
+    carrier.pipe->abort();
 }
 
 void Reception::refuse(Case& one, const Error& why) {

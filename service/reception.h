@@ -38,6 +38,7 @@ class Reception final : public FrontDoor::Listener,
     std::unique_ptr<Enrolment> enrolment;
     std::optional<Principal> admitted;  // waits for the answer to have been sent
     std::uint8_t aead = 0;
+    bool resumes = false;
   };
   void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) override;
   void on_answered(Visitor& visitor) override;

@@ -30,7 +30,7 @@ void Relay::count(const std::string& endpoint, int change) {
 }
 
 void Relay::call(Visitor& visitor, const Principal& caller, const std::string& callee) {
-  auto* const client = directory_.reachable(callee);
+  auto* const client = directory_.reachable(callee, caller.name);
   if (client == nullptr)
     return refuse(visitor, ErrorCode::kNameUnknown,
                   "no endpoint " + callee + " is online with a published port");

@@ -13,9 +13,30 @@ Sessions::Sessions(const Context& context, Listener& listener)
 
 Sessions::~Sessions() { context_.store.unwatch(*this); }
 
-void Sessions::adopt(Principal principal, const std::string& from,
-                     std::unique_ptr<loop::BytePipe> pipe,
-                     session::SessionLink::Responder responder) {
+// Bound to name and key (S17): nobody else's hello can ask for it.
+ClientLink* Sessions::find(const Principal& principal, const control::SessionName& session) const {
+  const auto found = current_.find(principal.name);
+  if (found == current_.end()) return nullptr;
+  auto* const client = found->second.get();
+  return client->principal().key == principal.key && client->session() == session ? client
+                                                                                  : nullptr;
+}
+
+bool Sessions::can_resume(const Principal& principal, const control::SessionName& session) const {
+  return find(principal, session) != nullptr;
+}
+
+bool Sessions::resume(const Principal& principal, const control::SessionName& session,
+                      const std::string& from, session::FreshCarrier& carrier) {
+  auto* const client = find(principal, session);
+  if (client == nullptr) return false;
+  log::info("endpoint", {{"event", "resumed"}, {"name", principal.name}, {"from", from}});
+  client->resume(std::move(carrier));
+  return true;
+}
+
+void Sessions::adopt(Principal principal, const control::SessionName& session,
+                     const std::string& from, session::FreshCarrier carrier) {
   const auto name = principal.name;
   end(name,
       "a newer session of this endpoint has taken over; if that was not you, another "
@@ -23,14 +44,14 @@ void Sessions::adopt(Principal principal, const std::string& from,
   log::info("endpoint", {{"event", "online"}, {"name", name}, {"from", from}});
   const ClientLink::Context context{context_.loop, context_.dns, context_.guard, context_.config,
                                     *this};
-  current_.emplace(name, std::make_unique<ClientLink>(context, std::move(principal),
-                                                      std::move(pipe), std::move(responder),
-                                                      static_cast<ClientLink::Listener&>(*this)));
+  current_.emplace(
+      name, std::make_unique<ClientLink>(context, std::move(principal), session, std::move(carrier),
+                                         static_cast<ClientLink::Listener&>(*this)));
 }
 
-ClientLink* Sessions::reachable(std::string_view name) {
+ClientLink* Sessions::reachable(std::string_view name, std::string_view caller) {
   const auto found = current_.find(name);
-  return found != current_.end() && found->second->publishes() ? found->second.get() : nullptr;
+  return found != current_.end() && found->second->admits(caller) ? found->second.get() : nullptr;
 }
 
 void Sessions::end(const std::string& name, const std::string& reason) {

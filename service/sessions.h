@@ -36,17 +36,24 @@ class Sessions final : public Directory,
   Sessions(const Context& context, Listener& listener);
   ~Sessions();
 
-  void adopt(Principal principal, const std::string& from, std::unique_ptr<loop::BytePipe> pipe,
-             session::SessionLink::Responder responder);
+  // Whether this principal's session of that name is here.
+  bool can_resume(const Principal& principal, const control::SessionName& session) const;
+  // Takes the place of any other session of this endpoint.
+  void adopt(Principal principal, const control::SessionName& session, const std::string& from,
+             session::FreshCarrier carrier);
+  // false: it has gone since can_resume().
+  bool resume(const Principal& principal, const control::SessionName& session,
+              const std::string& from, session::FreshCarrier& carrier);
   void close_all(const std::string& reason);
 
-  ClientLink* reachable(std::string_view name) override;
+  ClientLink* reachable(std::string_view name, std::string_view caller) override;
   std::size_t count() const { return current_.size(); }
 
  private:
   void on_client_down(ClientLink& client, const Error& why) override;
   void on_entry_changed(const StoreEntry& entry, bool removed) override;
   void on_timer(loop::Timer& timer) override;
+  ClientLink* find(const Principal& principal, const control::SessionName& session) const;
   void end(const std::string& name, const std::string& reason);
   void maybe_ended();
 

@@ -16,7 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)initiator.receive(input, taken);
 
   session::Session session(mux::Role::kResponder);
-  session.start({}, crypto::AeadAlgorithm::kChaCha20Poly1305, TimePoint{});
+  // The octets also stand for frames of a first message, and for a carrier's after another's.
+  (void)session.attach(
+      {{}, crypto::AeadAlgorithm::kChaCha20Poly1305, {input.begin(), input.end()}, {}},
+      TimePoint{});
   ByteVector buffer(session::kMaxRecord * 2);
   const auto kept = session.restore_partial(buffer);
   const auto count = std::min(size, buffer.size() - kept);

@@ -48,6 +48,7 @@ class BytePipe {
   virtual void end_writing() = 0;  // all that was written still arrives, then the end (TCP: FIN)
   virtual void abort() = 0;        // the peer sees a reset; nothing more may be called but the dtor
   virtual const Error* failure() const { return nullptr; }  // if it knows more than an errno
+  virtual bool refused() const { return false; }  // failure() is an answer of the far end: no
   virtual ~BytePipe() = default;
 
  protected:

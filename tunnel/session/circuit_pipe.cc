@@ -85,6 +85,7 @@ bool CircuitPipe::read_answer() {
   }
   if (!*outcome) return false;
   if ((*outcome)->answer.refusal != ErrorCode::kNone) {
+    refused_ = true;
     refusal_ = Error{(*outcome)->answer.refusal, (*outcome)->answer.reason};
     error_ = std::max(1, to_errno(refusal_->code));
     return false;

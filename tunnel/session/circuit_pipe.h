@@ -27,6 +27,7 @@ class CircuitPipe final : public loop::BytePipe, private loop::BytePipe::Listene
   void abort() override;
 
   const Error* failure() const override { return refusal_ ? &*refusal_ : under_->failure(); }
+  bool refused() const override { return refused_; }
 
  private:
   void on_readable() override;
@@ -42,7 +43,8 @@ class CircuitPipe final : public loop::BytePipe, private loop::BytePipe::Listene
   ByteVector answer_;  // until it is complete
   ByteQueue behind_;   // opaque octets that came with the answer
   std::optional<Error> refusal_;
-  bool answered_ = false, want_read_ = false, want_write_ = false, end_due_ = false;
+  bool answered_ = false, refused_ = false, want_read_ = false, want_write_ = false,
+       end_due_ = false;
   int error_ = 0;
 };
 

@@ -9,52 +9,67 @@ namespace {
 
 constexpr std::size_t kOutputBound = 256 * 1024;  // measured knee (larger gives nothing)
 constexpr auto kAcknowledgeDelay = std::chrono::milliseconds{25};
-constexpr auto kKeepalive = std::chrono::seconds{20};    // NATs forget idle TCP after minutes
-constexpr auto kAnswerLimit = std::chrono::seconds{15};  // a ping unanswered so long: dead
-constexpr auto kMeasureInterval = std::chrono::seconds{1};
 
 }  // namespace
 
-Session::Session(mux::Role role, mux::Limits limits) : mux_(role, limits) {}
+Session::Session(mux::Role role, mux::Limits limits)
+    : role_(role), mux_(role, limits), liveness_(role == mux::Role::kInitiator) {}
 
-ByteVector Session::take_early_frames() {
+ByteVector Session::make_flight() {
+  mux_.restart_output();
   ByteVector frames(kMaxEarlyFrames);
   frames.resize(mux_.fill(frames.data(), frames.size()));
   return frames;
 }
 
-Result<void> Session::receive_early_frames(Bytes frames, TimePoint now) {
-  return mux_.receive(frames, now);
+Result<void> Session::attach(const Carrier& carrier, TimePoint now) {
+  detach();
+  sealer_.emplace(RecordKeys{carrier.keys.sending, carrier.algorithm});
+  opener_.emplace(RecordKeys{carrier.keys.receiving, carrier.algorithm});
+  started_ = true;
+  awaiting_peer_ = role_ == mux::Role::kInitiator;
+  liveness_.attached(now, carrier.round_trip);
+  mux_.set_round_trip(liveness_.round_trip());
+  const auto received = mux_.receive(carrier.early_frames, now);
+  mux_.take_heard_more();
+  mux_.restart_output();  // behind the early frames: what they brought is acknowledged at once
+  return received;
 }
 
-void Session::start(const DirectionKeys& keys, crypto::AeadAlgorithm algorithm, TimePoint now) {
-  assert(!started());
-  sealer_.emplace(RecordKeys{keys.sending, algorithm});
-  opener_.emplace(RecordKeys{keys.receiving, algorithm});
-  last_received_ = now;
+void Session::detach() {
+  sealer_.reset();
+  opener_.reset();
+  output_ = {};
+  partial_ = {};
+  acknowledge_at_.reset();
+  liveness_.detached();
 }
 
 std::size_t Session::restore_partial(MutableBytes buffer) {
   const auto size = partial_.size();
   assert(size < buffer.size());
-  if (size != 0) std::memcpy(buffer.data(), partial_.data(), size);
+  std::copy(partial_.begin(), partial_.end(), buffer.begin());
   partial_ = {};
   return size;
 }
 
 Result<void> Session::receive(MutableBytes wire, TimePoint now) {
-  assert(started());
-  last_received_ = now;
+  assert(attached());
   while (true) {
     const auto opened = opener_->open(wire);
-    if (!opened) return fail(opened.error());
+    if (!opened) return fail(ErrorCode::kAuthentication, opened.error().detail);
     if (opened->wire_size == 0) break;
     octets_received_ += opened->wire_size;
+    awaiting_peer_ = false;
     CULVERT_RETURN_IF_ERROR(mux_.receive(opened->text, now));
     wire = wire.subspan(opened->wire_size);
   }
   partial_.assign(wire.begin(), wire.end());
-  on_pong(now);
+  liveness_.received(now, mux_.take_heard_more());
+  if (const auto value = mux_.take_pong()) {
+    liveness_.pong(now, *value);
+    mux_.set_round_trip(liveness_.round_trip());
+  }
   if (!mux_.acknowledgement_due())
     acknowledge_at_.reset();
   else if (!acknowledge_at_)
@@ -62,23 +77,11 @@ Result<void> Session::receive(MutableBytes wire, TimePoint now) {
   return {};
 }
 
-void Session::on_pong(TimePoint now) {
-  const auto value = mux_.take_pong();
-  if (!value || !ping_sent_ || *value != ping_value_) return;
-  const auto sample = std::max<Duration>(now - *ping_sent_, std::chrono::microseconds{20});
-  round_trip_ = last_measured_ == TimePoint{} ? sample : (7 * round_trip_ + sample) / 8;
-  last_measured_ = now;
-  ping_sent_.reset();
-  mux_.set_round_trip(round_trip_);
-}
-
 void Session::fill_output(TimePoint now) {
-  assert(started());
+  if (!may_speak()) return;
   // The round trip is measured only while there is traffic: it steers the windows of bulk streams.
-  if (!ping_sent_ && mux_.has_output() && now - last_measured_ >= kMeasureInterval) {
-    mux_.ping(++ping_value_);
-    ping_sent_ = now;
-  }
+  if (mux_.has_output())
+    if (const auto value = liveness_.ping_for_measuring(now, mux_.ping_wanted())) mux_.ping(*value);
   while (output_.size() < kOutputBound && mux_.has_output()) {
     const auto room = output_.prepare(kMaxRecord);
     const auto text = mux_.fill(room.data() + kRecordHeader, kMaxRecordText);
@@ -88,6 +91,7 @@ void Session::fill_output(TimePoint now) {
     output_.commit(record.size());
     octets_sent_ += record.size();
   }
+  liveness_.sent(now, mux_.take_wants_answer());
 }
 
 void Session::output_sent(std::size_t count) {
@@ -96,29 +100,23 @@ void Session::output_sent(std::size_t count) {
 }
 
 std::optional<TimePoint> Session::next_deadline() const {
-  if (!started()) return std::nullopt;
-  auto deadline = ping_sent_ ? std::max(*ping_sent_, last_received_) + kAnswerLimit
-                             : last_received_ + kKeepalive;
-  if (acknowledge_at_) deadline = std::min(deadline, *acknowledge_at_);
+  auto deadline = liveness_.next_deadline();
+  if (deadline && acknowledge_at_) deadline = std::min(*deadline, *acknowledge_at_);
   return deadline;
 }
 
 Result<void> Session::tick(TimePoint now) {
+  if (!attached()) return {};
   if (acknowledge_at_ && now >= *acknowledge_at_) {
     mux_.acknowledge_now();
     acknowledge_at_.reset();
   }
-  if (ping_sent_) {
-    // Anything received since shows that the peer lives, even if the answer is stuck behind data.
-    if (now >= std::max(*ping_sent_, last_received_) + kAnswerLimit)
-      return fail(ErrorCode::kTimedOut, "the peer has not answered for 15 seconds");
-    return {};
+  switch (liveness_.tick(now)) {
+    case Liveness::Verdict::kFine: return {};
+    case Liveness::Verdict::kPing: mux_.ping(liveness_.ping_value()); return {};
+    case Liveness::Verdict::kDead: break;
   }
-  if (now >= last_received_ + kKeepalive) {
-    mux_.ping(++ping_value_);
-    ping_sent_ = now;
-  }
-  return {};
+  return fail(ErrorCode::kTimedOut, "the peer does not answer any more");
 }
 
 }  // namespace culvert::session

@@ -1,7 +1,9 @@
 // tunnel/session/session.h: sealed records over any carrier, with the stream multiplex inside
 // (PROTOCOL.md sections 4 and 5).
 //
-// Does no I/O and reads no clock. Knows nothing of carriers and handshakes: it is given two keys.
+// Does no I/O and reads no clock. Knows nothing of carriers and handshakes: it is given two keys
+// for each carrier, one carrier after the other. Keys and record numbers are never used on a second
+// one.
 #pragma once
 #include <optional>
 
@@ -10,6 +12,7 @@
 #include "tunnel/crypto/aead.h"
 #include "tunnel/mux/mux.h"
 #include "tunnel/session/handshake.h"
+#include "tunnel/session/liveness.h"
 #include "tunnel/session/record.h"
 
 namespace culvert::session {
@@ -21,16 +24,28 @@ class Session {
   mux::Mux& streams() { return mux_; }
   const mux::Mux& streams() const { return mux_; }
 
-  // Frames for the first handshake message; later ones go into records.
-  ByteVector take_early_frames();
-  Result<void> receive_early_frames(Bytes frames, TimePoint now);
+  // A fresh carrier begins with a handshake whose first message carries frames: what a live session
+  // has to say first (where every stream stands), then what was not acknowledged. May be called for
+  // several carriers that race; only attach() makes one of them the session's.
+  ByteVector make_flight();
 
-  void start(const DirectionKeys& keys, crypto::AeadAlgorithm algorithm, TimePoint now);
-  bool started() const { return sealer_.has_value(); }
+  struct Carrier {
+    DirectionKeys keys;
+    crypto::AeadAlgorithm algorithm{};
+    ByteVector early_frames;             // responder: of the first message
+    std::optional<Duration> round_trip;  // initiator: of the handshake
+  };
+  // Everything unacknowledged is due again. The initiator sends nothing before the responder's
+  // first record, which says what has arrived: so nothing is sent twice that need not be.
+  Result<void> attach(const Carrier& carrier, TimePoint now);
+  void detach();  // what was sealed for the carrier is worthless
+  bool attached() const { return sealer_.has_value(); }
+  bool started() const { return started_; }  // was attached once
 
   // Reading: the owner lends one large buffer to all its sessions. First restore_partial() puts a
   // cut-off record of the last time at its front, then the owner reads behind it and gives the
-  // whole to receive(), which opens records in place.
+  // whole to receive(), which opens records in place. kAuthentication: a record did not open, which
+  // is the carrier's fault; all other errors are the peer's.
   std::size_t restore_partial(MutableBytes buffer);
   Result<void> receive(MutableBytes wire, TimePoint now);
 
@@ -38,30 +53,31 @@ class Session {
   void fill_output(TimePoint now);
   Bytes pending_output() const { return output_.peek(); }
   void output_sent(std::size_t count);
-  bool has_output() const { return !output_.empty() || (started() && mux_.has_output()); }
+  bool has_output() const { return !output_.empty() || (may_speak() && mux_.has_output()); }
 
-  // Time: acknowledgements that wait for company (25 ms), keepalive, a peer that answers no ping.
+  // Time: acknowledgements that wait for company (25 ms), and what liveness.h says.
   std::optional<TimePoint> next_deadline() const;
-  Result<void> tick(TimePoint now);  // an error: the peer is dead (kTimedOut)
+  Result<void> tick(TimePoint now);                        // kTimedOut: the carrier is dead
+  void suspect(TimePoint now) { liveness_.suspect(now); }  // the network has changed
 
-  Duration round_trip() const { return round_trip_; }
+  Duration round_trip() const { return liveness_.round_trip(); }
   std::uint64_t octets_sent() const { return octets_sent_; }
   std::uint64_t octets_received() const { return octets_received_; }
 
  private:
-  void on_pong(TimePoint now);
+  bool may_speak() const { return attached() && !awaiting_peer_; }
 
+  mux::Role role_;
   mux::Mux mux_;
+  Liveness liveness_;
   std::optional<RecordSealer> sealer_;
   std::optional<RecordOpener> opener_;
   ByteQueue output_;
   ByteVector partial_;
   std::uint64_t octets_sent_ = 0, octets_received_ = 0;
-  Duration round_trip_{std::chrono::milliseconds{1}};
-  TimePoint last_received_{};
-  std::optional<TimePoint> ping_sent_, acknowledge_at_;
-  std::uint64_t ping_value_ = 0;
-  TimePoint last_measured_{};
+  std::optional<TimePoint> acknowledge_at_;
+  bool started_ = false;
+  bool awaiting_peer_ = false;  // initiator: for the responder's first record on this carrier
 };
 
 }  // namespace culvert::session

@@ -1,5 +1,11 @@
-// tunnel/session/session_link.h: drives one Session over one BytePipe on the loop, and hands its
-// events to whoever owns the streams. The thin edge: no protocol decision is made here.
+// tunnel/session/session_link.h: drives one Session on the loop, over one BytePipe after the other,
+// and hands its events to whoever owns the streams. The thin edge: no protocol decision is made
+// here.
+//
+//   introducing --answer--> attached --carrier lost--> waiting --attach(), introduce()--> attached
+//
+// A link with a grace time outlives its carriers: its owner is told that one was lost and brings
+// another, the owners of streams notice nothing. Without one it goes down with its carrier.
 #pragma once
 #include <memory>
 #include <optional>
@@ -11,11 +17,12 @@
 #include "tunnel/crypto/keys.h"
 #include "tunnel/loop/byte_pipe.h"
 #include "tunnel/loop/timer.h"
-#include "tunnel/session/session.h"
+#include "tunnel/session/introduction.h"
 
 namespace culvert::session {
 
 class SessionLink final : private loop::BytePipe::Listener,
+                          private Introduction::Listener,
                           private loop::Timer::Listener,
                           private loop::Deferred {
  public:
@@ -23,7 +30,11 @@ class SessionLink final : private loop::BytePipe::Listener,
   // callback of the loop that is not the link's.
   class Listener {
    public:
-    virtual void on_session_up(SessionLink& link) = 0;  // initiator: the hello was accepted
+    virtual void on_session_up(SessionLink& link) = 0;  // initiator: the first hello was accepted
+    // The carrier, or one that was being introduced, is gone: bring another within the grace time.
+    // Never told without one.
+    virtual void on_carrier_lost(SessionLink&, const Error& /*why*/) {}
+    virtual void on_carrier_attached(SessionLink&) {}  // a later one; told from inside attach()
     virtual void on_stream_opened(SessionLink& link, mux::StreamId stream,
                                   const control::Target& target) = 0;  // attach() or refuse()
     virtual void on_control(SessionLink& link, const control::Message& message) = 0;
@@ -49,22 +60,32 @@ class SessionLink final : private loop::BytePipe::Listener,
   struct Initiator {
     crypto::KeyPair self;
     crypto::PublicKey peer;
-    control::Hello hello;  // timestamp, aeads and session name are filled in here
+    control::Hello hello;                       // the session's name is filled in here
     Duration limit = std::chrono::seconds{10};  // for the answer
+    Duration grace{};
   };
+  // Its first message goes out at the end of this turn, with what is opened until then.
   SessionLink(loop::Loop& loop, std::unique_ptr<loop::BytePipe> pipe, const Initiator& initiator,
               Listener& listener);
-
+  // The first carrier has been introduced already, by a hello with this session name.
+  SessionLink(loop::Loop& loop, FreshCarrier carrier, const Initiator& initiator,
+              const control::SessionName& name, Listener& listener);
   // The hello has been accepted and its answer written to the pipe (session/greeter.h).
-  struct Responder {
-    DirectionKeys keys;
-    crypto::AeadAlgorithm aead;
-    ByteVector early_frames;
-    ByteVector received;  // octets that came behind the first message
-  };
-  SessionLink(loop::Loop& loop, std::unique_ptr<loop::BytePipe> pipe, Responder responder,
-              Listener& listener);
+  SessionLink(loop::Loop& loop, FreshCarrier carrier, Duration grace, Listener& listener);
   ~SessionLink() override;
+
+  // Another carrier. The present one, if any, is dropped.
+  void attach(FreshCarrier carrier);
+  // Initiator: hand this pipe's end the hello that resumes the session, and attach it.
+  void introduce(std::unique_ptr<loop::BytePipe> pipe);
+  // For owners who race several introductions of their own.
+  control::Hello resume_hello() const;
+  ByteVector make_flight() { return session_.make_flight(); }  // only while not attached
+  void drop_carrier(Error why);                                // it is known to be dead
+  void abandon(Error why);  // the peer has no such session any more: on_session_down() follows
+  void suspect();           // the network has changed: find out soon
+  bool attached() const { return session_.attached(); }
+  TimePoint attached_or_lost_at() const { return changed_at_; }
 
   // Streams. After writing to, consuming from or finishing a stream through streams(), call
   // schedule(): all of a turn's output leaves in one go.
@@ -83,14 +104,18 @@ class SessionLink final : private loop::BytePipe::Listener,
   const Session& session() const { return session_; }
 
  private:
+  void on_introduced(Introduction& introduction, FreshCarrier carrier) override;
+  void on_introduction_failed(Introduction& introduction, const Error& why, bool refused) override;
   void on_readable() override;
   void on_writable() override;
   void on_broken(int error) override;
   void on_timer(loop::Timer& timer) override;
   void run_deferred() override;
 
-  void begin();
-  void read_handshake();
+  void begin_introduction();
+  void take_early_input();
+  void carrier_lost(Error why);  // or the end, where there is no grace
+  void tell_carrier_lost();
   void receive(MutableBytes wire);
   void drain_events();
   void on_opened(mux::StreamId stream);
@@ -105,20 +130,23 @@ class SessionLink final : private loop::BytePipe::Listener,
 
   loop::Loop& loop_;
   Listener& listener_;
-  std::unique_ptr<loop::BytePipe> pipe_;
+  std::unique_ptr<loop::BytePipe> pipe_;  // null: no carrier at the moment
+  std::unique_ptr<loop::BytePipe> dead_pipe_;
   Session session_;
-  std::unique_ptr<Initiator> initiator_;  // until the hello is sent
-  std::optional<InitiatorHandshake> handshake_;
-  ByteVector handshake_input_;  // also: records that came right behind the hello
-  ByteVector early_frames_;
-  ByteQueue handshake_output_;
+  std::unique_ptr<Initiator> initiator_;  // null: the responder
+  std::unique_ptr<loop::BytePipe> to_introduce_;
+  std::optional<Introduction> introduction_;
+  ByteVector early_input_;  // records that came right behind the handshake
+  Duration grace_{};
+  TimePoint changed_at_{};
+  std::optional<TimePoint> grace_until_;
+  std::optional<Error> lost_;  // still to be told
   std::unordered_map<std::uint32_t, StreamHandler*> handlers_;
   loop::Timer timer_;
   std::optional<TimePoint> armed_for_;
-  std::optional<TimePoint> answer_deadline_;
   ByteQueue control_backlog_;  // control messages that the control stream had no room for
   std::optional<Error> down_;
-  bool closing_ = false, blocked_ = false, told_ = false;
+  bool closing_ = false, blocked_ = false, told_ = false, introduced_before_ = false;
 };
 
 }  // namespace culvert::session

@@ -46,7 +46,7 @@ void SessionLink::send_backlog() {
 
 void SessionLink::close(const std::string& reason) {
   if (closing_ || down_) return;
-  if (!session_.started()) return go_down({ErrorCode::kClosed, reason});
+  if (!session_.attached()) return go_down({ErrorCode::kClosed, reason});  // nobody to tell
   send(control::Goodbye{reason});
   closing_ = true;
 }

@@ -86,8 +86,8 @@ exclude = ["not.test", "*.not.test"]
 TEST(AgentConfig, names_the_place_of_an_unknown_key_and_the_nearest_known_one) {
   EXPECT_EQ(error_of("log_level = \"info\"\nstate_dir = \"x\"\n"),
             "/etc/x/agent.toml:2:1: unknown key \"state_dir\"; known are state_directory, "
-            "control_socket, pool, service, log_level, via, tls_port, access, publish, listen, "
-            "forward");
+            "control_socket, pool, service, log_level, via, tls_port, resume_seconds, access, "
+            "publish, listen, forward");
   EXPECT_EQ(error_of("log_levle = \"info\"\n"),
             "/etc/x/agent.toml:1:1: unknown key \"log_levle\"; did you mean \"log_level\"?");
   EXPECT_EQ(error_of("[publish]\npolcy = \"never\"\n"),

@@ -46,9 +46,9 @@ struct Acceptor final : Greeter::Listener, SessionLink::Listener, Flow::Listener
     g.answer(answer);
   }
   void on_answered(Greeter& g) override {
-    link.emplace(loop, g.take_pipe(),
-                 SessionLink::Responder{g.keys(), aead, std::move(early), g.take_received()},
-                 *this);
+    session::FreshCarrier carrier{
+        g.take_pipe(), {g.keys(), aead, std::move(early), {}}, g.take_received()};
+    link.emplace(loop, std::move(carrier), Duration{}, *this);
     greeter.reset();
   }
   void on_greeting_failed(Greeter&, const Error& why) override { FAIL() << why.detail; }

@@ -1,0 +1,125 @@
+// The session and its carriers; uplink.cc finds the ways.
+#include "agent/uplink.h"
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+namespace {
+
+// A carrier that lived shorter is a sign of a barrier that cuts at once: no hurry then.
+constexpr std::chrono::milliseconds kShortLife{200};
+
+}  // namespace
+
+// All attempts for a session name it alike: whichever of them the service sees first begins it.
+UplinkAttempt::Greeting Uplink::greeting_of(UplinkAttempt&) {
+  if (link_ != nullptr) return {link_->resume_hello(), link_->make_flight()};
+  auto hello = self_.hello(control::Purpose::kSession);
+  hello.session = session_name_;
+  hello.resume = control::Resume::kEither;
+  return {std::move(hello), {}};
+}
+
+void Uplink::begin_session(session::FreshCarrier carrier) {
+  const session::SessionLink::Initiator initiator{self_.identity.key, self_.identity.service_key,
+                                                  self_.hello(control::Purpose::kSession),
+                                                  kDialLimit, options_.grace};
+  link_ = std::make_unique<session::SessionLink>(
+      self_.loop, std::move(carrier), initiator, session_name_,
+      static_cast<session::SessionLink::Listener&>(*this));
+  link_->send(control::Publish{published_});
+  if (!expected_.empty()) link_->send(control::Expect{expected_});
+}
+
+void Uplink::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) {
+  timer_.stop();
+  picker_->won(attempt.number());
+  route_ = attempt.route();
+  const auto route = picker_->route(attempt.number());
+  attempts_.clear();  // this one too
+  was_up_ = true;
+  ++carriers_;
+  attached_at_ = self_.loop.now();
+  enter(State::kUp, picker_->why());
+  remember(route);
+  if (link_ == nullptr)
+    begin_session(std::move(carrier));
+  else
+    link_->attach(std::move(carrier));
+  send_unsent();
+  listener_.on_uplink_changed();
+}
+
+void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) {
+  const auto number = attempt.number();
+  const auto error = why;  // the attempt owns it
+  const auto detail = error.detail.empty() ? std::string(to_string(error.code)) : error.detail;
+  std::erase_if(attempts_, [&](const auto& other) { return other.get() == &attempt; });
+  if (stopping_) return;
+  if (refused && link_ != nullptr && error.code == ErrorCode::kClosed) {
+    attempts_.clear();
+    timer_.stop();
+    return link_->abandon(error);
+  }
+  picker_->failed(number, detail, self_.loop.now());
+  if (picker_->exhausted()) return wait_and_retry(picker_->why());
+  start_attempts();
+}
+
+void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
+  const bool short_lived = self_.loop.now() - attached_at_ < kShortLife;
+  down_since_ = self_.loop.now();
+  log::info("uplink", {{"event", "carrier-lost"}, {"why", why.detail}});
+  if (stopping_) return link.close("the agent stops");
+  why_ = why.detail;
+  if (short_lived) {
+    wait_and_retry(why.detail);
+  } else {
+    delay_.reset();
+    race();  // with the addresses known: names may not resolve while the network changes
+  }
+  listener_.on_uplink_changed();
+}
+
+void Uplink::on_session_down(session::SessionLink&, const Error& why) {
+  const bool was_up = up();
+  const auto detail = why.detail.empty() ? std::string(to_string(why.code)) : why.detail;
+  link_.reset();
+  attempts_.clear();
+  timer_.stop();
+  request_.reset();
+  self_.random.fill(session_name_);
+  lookups_.session_lost();
+  if (stopping_) return;
+  down_since_ = self_.loop.now();
+  log::warning("uplink", {{"event", "session-lost"}, {"why", detail}});
+  if (was_up) {
+    delay_.reset();
+    wait_and_retry(detail);
+  } else {
+    why_ = detail;
+    resolve();
+  }
+  listener_.on_uplink_changed();
+}
+
+void Uplink::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
+                              const control::Target&) {
+  link.refuse(stream, ErrorCode::kNotPermitted, "endpoints take no streams from the service");
+}
+
+void Uplink::on_control(session::SessionLink&, const control::Message& message) {
+  if (const auto* found = std::get_if<control::Found>(&message)) lookups_.answered(*found);
+  if (const auto* incoming = std::get_if<control::Incoming>(&message))
+    listener_.on_incoming(*incoming);
+}
+
+Result<void> Uplink::open(const control::Target& target, StreamOpening& opening) {
+  if (link_ == nullptr)
+    return fail(ErrorCode::kNetworkUnreachable, "there is no session to the service: " + why_);
+  const auto stream = link_->open(target, opening);
+  if (!stream) return fail(stream.error());
+  opening.on_stream_opening(*link_, *stream);
+  return {};
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,145 @@
+#include "tunnel/session/liveness.h"
+
+#include <gtest/gtest.h>
+
+namespace culvert::session {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Verdict = Liveness::Verdict;
+
+constexpr TimePoint kStart{seconds{1000}};
+
+// Ticks at every deadline until `end`; counts PINGs, stops when dead.
+struct Watch {
+  explicit Watch(bool dials = true) : liveness(dials) {
+    liveness.attached(kStart, milliseconds{1});
+    liveness.received(kStart, false);
+  }
+  void run(TimePoint end, bool answered) {
+    while (const auto next = liveness.next_deadline()) {
+      if (*next > end || dead_at) return;
+      switch (liveness.tick(*next)) {
+        case Verdict::kFine: break;
+        case Verdict::kPing:
+          ++pings;
+          last_ping = *next;
+          if (answered) {
+            liveness.received(*next + milliseconds{1}, false);
+            liveness.pong(*next + milliseconds{1}, liveness.ping_value());
+          }
+          break;
+        case Verdict::kDead: dead_at = *next; break;
+      }
+    }
+  }
+  Liveness liveness;
+  int pings = 0;
+  TimePoint last_ping{};
+  std::optional<TimePoint> dead_at;
+};
+
+TEST(Liveness, NoticesWithinThreeSecondsThatWhatWasSentIsNotAnswered) {
+  Watch watch;
+  watch.liveness.sent(kStart, /*wants_answer=*/true);
+  watch.run(kStart + seconds{10}, /*answered=*/false);
+  ASSERT_TRUE(watch.dead_at);
+  EXPECT_EQ(watch.pings, 1);
+  EXPECT_LE(*watch.dead_at - kStart, seconds{3});
+}
+
+TEST(Liveness, NoticesWithinThreeSecondsThatADownloadStopped) {
+  Watch watch;
+  watch.liveness.received(kStart, /*more_than_pings=*/true);
+  watch.run(kStart + seconds{10}, false);
+  ASSERT_TRUE(watch.dead_at);
+  EXPECT_LE(*watch.dead_at - kStart, seconds{3});
+}
+
+TEST(Liveness, AsksAPausedPeerOnceAndAnIdleOneSeldom) {
+  Watch watch;
+  watch.liveness.received(kStart, true);
+  watch.run(kStart + seconds{19}, /*answered=*/true);
+  EXPECT_EQ(watch.pings, 1) << "for the pause";
+  watch.run(kStart + seconds{26}, true);
+  EXPECT_EQ(watch.pings, 2) << "keepalive";
+}
+
+TEST(Liveness, WaitsLongerWhereTheRoundTripIsLong) {
+  Watch watch;
+  watch.liveness.attached(kStart, seconds{2});
+  watch.liveness.received(kStart, false);
+  watch.liveness.sent(kStart, true);
+  watch.run(kStart + seconds{60}, false);
+  ASSERT_TRUE(watch.dead_at);
+  EXPECT_EQ(*watch.dead_at - kStart, seconds{12});
+}
+
+TEST(Liveness, IsPatientWhileNothingIsKnownOfTheRoundTrip) {
+  Watch watch(/*dials=*/false);
+  watch.liveness.attached(kStart, std::nullopt);
+  watch.run(kStart + seconds{60}, false);
+  ASSERT_TRUE(watch.dead_at);
+  EXPECT_GE(*watch.dead_at - kStart, seconds{10});
+}
+
+TEST(Liveness, AChangedNetworkIsLookedIntoAtOnce) {
+  Watch watch;
+  watch.liveness.suspect(kStart + seconds{5});
+  watch.run(kStart + seconds{20}, false);
+  EXPECT_EQ(watch.last_ping, kStart + seconds{5});
+  ASSERT_TRUE(watch.dead_at);
+  EXPECT_LE(*watch.dead_at - kStart, seconds{6} + milliseconds{10});
+}
+
+TEST(Liveness, AnsweredSuspicionLeavesNothingBehind) {
+  Watch watch;
+  watch.liveness.suspect(kStart);
+  watch.run(kStart + seconds{15}, true);
+  EXPECT_EQ(watch.pings, 1);
+  EXPECT_FALSE(watch.dead_at);
+}
+
+TEST(Liveness, TheKeepaliveGrowsWhileItIsAnswered) {
+  Watch watch;
+  watch.run(kStart + std::chrono::minutes{30}, true);
+  EXPECT_EQ(watch.liveness.idle_interval(), Liveness::kMostIdle);
+  EXPECT_LE(watch.pings, 25);
+}
+
+TEST(Liveness, TheKeepaliveHalvesForGoodWhenTheBarrierForgotTheConnection) {
+  Watch watch;
+  watch.run(kStart + seconds{300}, true);
+  const auto grown = watch.liveness.idle_interval();
+  watch.run(kStart + seconds{600}, false);
+  ASSERT_TRUE(watch.dead_at);
+  watch.liveness.detached();
+  EXPECT_EQ(watch.liveness.idle_interval(), grown / 2);
+  const auto later = *watch.dead_at;
+  watch.dead_at.reset();
+  watch.liveness.attached(later, milliseconds{1});
+  watch.liveness.received(later, false);
+  watch.run(later + seconds{600}, true);
+  EXPECT_EQ(watch.liveness.idle_interval(), grown / 2);
+}
+
+TEST(Liveness, ManyIdleSessionsWakeTheProcessTogether) {
+  Watch one, other;
+  other.liveness.received(kStart + milliseconds{1700}, false);
+  EXPECT_EQ(one.liveness.next_deadline(), kStart + seconds{20});
+  EXPECT_EQ(other.liveness.next_deadline(), kStart + seconds{25});
+  other.liveness.received(kStart + milliseconds{3900}, false);
+  EXPECT_EQ(other.liveness.next_deadline(), kStart + seconds{25});
+}
+
+TEST(Liveness, NothingIsDueWithoutACarrier) {
+  Watch watch;
+  watch.liveness.sent(kStart, true);
+  watch.liveness.detached();
+  EXPECT_FALSE(watch.liveness.next_deadline());
+  EXPECT_EQ(watch.liveness.tick(kStart + seconds{100}), Verdict::kFine);
+}
+
+}  // namespace
+}  // namespace culvert::session

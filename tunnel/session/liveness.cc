@@ -1,0 +1,123 @@
+#include "tunnel/session/liveness.h"
+
+#include <algorithm>
+
+namespace culvert::session {
+namespace {
+
+constexpr std::chrono::seconds kGrid{5};
+constexpr std::chrono::seconds kMeasureInterval{1};
+constexpr std::chrono::seconds kAnswererWaitsLonger{15};
+
+TimePoint on_grid(TimePoint at) {
+  const auto since = at.time_since_epoch();
+  const auto steps = (since + kGrid - Duration{1}) / kGrid;
+  return TimePoint{steps * Duration{kGrid}};
+}
+
+}  // namespace
+
+void Liveness::attached(TimePoint now, std::optional<Duration> round_trip) {
+  attached_ = true;
+  measured_ = round_trip.has_value();
+  if (round_trip) round_trip_ = *round_trip;
+  last_measured_ = {};
+  last_received_ = now;
+  outstanding_since_ = now;  // each side speaks first on a fresh carrier
+  ping_sent_.reset();
+  paused_probe_due_ = suspect_ = false;
+}
+
+void Liveness::detached() {
+  // Did it die while nothing but a keepalive was on its way? Then the barrier forgot it.
+  if (attached_ && ping_sent_ && ping_was_keepalive_) {
+    idle_ = std::max<Duration>(idle_ / 2, kLeastIdle);
+    learned_ = true;
+  }
+  attached_ = false;
+  outstanding_since_.reset();
+  ping_sent_.reset();
+}
+
+void Liveness::sent(TimePoint now, bool wants_answer) {
+  if (wants_answer && !outstanding_since_) outstanding_since_ = now;
+}
+
+void Liveness::received(TimePoint now, bool more_than_pings) {
+  last_received_ = now;
+  outstanding_since_.reset();
+  suspect_ = false;
+  paused_probe_due_ |= more_than_pings;
+}
+
+void Liveness::suspect(TimePoint now) {
+  if (!attached_) return;
+  suspect_ = true;
+  if (!outstanding_since_) outstanding_since_ = now;
+  if (!ping_sent_) outstanding_since_ = now - patience(kProbeAfter);  // the PING is due at once
+}
+
+void Liveness::start_ping(TimePoint now) {
+  ++ping_value_;
+  ping_sent_ = now;
+  if (!outstanding_since_) outstanding_since_ = now;
+}
+
+std::optional<std::uint64_t> Liveness::ping_for_measuring(TimePoint now, bool urgent) {
+  if (ping_sent_ || (!urgent && now - last_measured_ < kMeasureInterval)) return std::nullopt;
+  ping_was_keepalive_ = false;
+  start_ping(now);
+  return ping_value_;
+}
+
+void Liveness::pong(TimePoint now, std::uint64_t value) {
+  if (!ping_sent_ || value != ping_value_) return;
+  const auto sample = std::max<Duration>(now - *ping_sent_, std::chrono::microseconds{20});
+  round_trip_ = measured_ ? (7 * round_trip_ + sample) / 8 : sample;
+  measured_ = true;
+  last_measured_ = now;
+  ping_sent_.reset();
+  if (ping_was_keepalive_ && !learned_) idle_ = std::min<Duration>(idle_ + idle_ / 2, kMostIdle);
+  ping_was_keepalive_ = false;
+}
+
+Liveness::Phase Liveness::phase() const {
+  if (outstanding_since_) return Phase::kOutstanding;
+  return paused_probe_due_ ? Phase::kPaused : Phase::kIdle;
+}
+
+TimePoint Liveness::ping_due() const {
+  switch (phase()) {
+    case Phase::kOutstanding: return *outstanding_since_ + patience(kProbeAfter);
+    case Phase::kPaused: return last_received_ + patience(kPauseProbe);
+    case Phase::kIdle: break;
+  }
+  return on_grid(last_received_ + idle_ + (dials_ ? Duration{} : Duration{kAnswererWaitsLonger}));
+}
+
+// Counted from what is outstanding, not from the PING: that one may be stuck behind it.
+TimePoint Liveness::dead_due() const {
+  const Duration rest = !measured_ ? Duration{kUnknownDeadAfter}
+                        : suspect_ ? patience(kSuspectDeadAfter)
+                                   : patience(kDeadAfter);
+  return *outstanding_since_ + patience(kProbeAfter) + rest;
+}
+
+std::optional<TimePoint> Liveness::next_deadline() const {
+  if (!attached_) return std::nullopt;
+  if (!ping_sent_) return ping_due();
+  return outstanding_since_ ? dead_due() : ping_due();
+}
+
+Liveness::Verdict Liveness::tick(TimePoint now) {
+  if (!attached_) return Verdict::kFine;
+  if (outstanding_since_ && now >= dead_due()) return Verdict::kDead;
+  if (now < ping_due()) return Verdict::kFine;
+  if (ping_sent_ && outstanding_since_) return Verdict::kFine;  // under way; dead_due() decides
+  ping_was_keepalive_ = phase() == Phase::kIdle;
+  paused_probe_due_ = false;
+  start_ping(now);
+  return Verdict::kPing;
+}
+
+}  // namespace culvert::session

@@ -1,0 +1,79 @@
+// tunnel/session/liveness.h: is the peer still there behind this carrier? (PROTOCOL.md section 9)
+//
+// Does no I/O and reads no clock. A silent carrier is suspected only while there is a reason to
+// expect something, so an idle session costs one PING in a while and nothing else:
+//   outstanding   something was sent that a live peer answers (data, OPEN, PING), and nothing has
+//                 come since. After max(3 x round trip, 300 ms) a PING; another
+//                 max(3 x round trip, 2 s) without an octet: dead. So within 2.3 s.
+//   paused        octets came and then stopped. After max(3 x round trip, 500 ms) one PING, which
+//   is
+//                 outstanding then. Only so does the reader of a download notice (within 2.8 s).
+//   idle          one PING every kKeepalive at first. The interval grows by half each time it was
+//                 answered, up to kMostIdle, and halves for good when a carrier died of it:
+//                 barriers forget idle connections after times of their own. Deadlines lie on a
+//                 grid of 5 s, so that many sessions wake the process once.
+// Being wrong is cheap: the session goes on over another carrier.
+#pragma once
+#include <optional>
+
+#include "tunnel/base/time.h"
+
+namespace culvert::session {
+
+class Liveness {
+ public:
+  static constexpr std::chrono::seconds kKeepalive{20};
+  static constexpr std::chrono::seconds kMostIdle{110};
+  static constexpr std::chrono::seconds kLeastIdle{10};
+  static constexpr std::chrono::milliseconds kProbeAfter{300}, kPauseProbe{500};
+  static constexpr std::chrono::milliseconds kDeadAfter{2000}, kSuspectDeadAfter{700};
+  static constexpr std::chrono::seconds kUnknownDeadAfter{10};
+
+  // The side that would dial again also keeps the barrier open; the other one pings later.
+  explicit Liveness(bool dials) : dials_(dials) {}
+
+  // A fresh carrier; something is expected of the peer at once. `round_trip`: of its handshake, if
+  // this side has seen one; else nothing is known yet and kUnknownDeadAfter holds.
+  void attached(TimePoint now, std::optional<Duration> round_trip);
+  void detached();
+  void sent(TimePoint now, bool wants_answer);
+  // `more_than_pings`: frames other than PING and PONG, after which silence is looked into. (Those
+  // two must not count: each side would answer the other's question with its own for ever.)
+  void received(TimePoint now, bool more_than_pings);
+  void suspect(TimePoint now);  // the network has changed: make sure, soon
+  // The value of a PING to send now to measure the round trip; `urgent`: as often as one is
+  // answered.
+  std::optional<std::uint64_t> ping_for_measuring(TimePoint now, bool urgent);
+  void pong(TimePoint now, std::uint64_t value);
+
+  enum class Verdict { kFine, kPing, kDead };
+  Verdict tick(TimePoint now);  // kPing: send one, its value is ping_value()
+  std::uint64_t ping_value() const { return ping_value_; }
+  std::optional<TimePoint> next_deadline() const;
+
+  Duration round_trip() const { return round_trip_; }
+  Duration idle_interval() const { return idle_; }
+
+ private:
+  enum class Phase { kOutstanding, kPaused, kIdle };
+  Phase phase() const;
+  Duration patience(Duration least) const { return std::max<Duration>(3 * round_trip_, least); }
+  TimePoint ping_due() const;
+  TimePoint dead_due() const;
+  void start_ping(TimePoint now);
+
+  bool dials_;
+  bool attached_ = false;
+  Duration round_trip_{std::chrono::milliseconds{1}};
+  bool measured_ = false;
+  TimePoint last_received_{}, last_measured_{};
+  std::optional<TimePoint> outstanding_since_, ping_sent_;
+  std::uint64_t ping_value_ = 0;
+  bool paused_probe_due_ = false;
+  bool suspect_ = false;
+  bool ping_was_keepalive_ = false;
+  bool learned_ = false;  // the idle limit of this network is known: the interval does not grow
+  Duration idle_{kKeepalive};
+};
+
+}  // namespace culvert::session
