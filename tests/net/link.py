@@ -1,16 +1,16 @@
-"""A link of chosen delay, rate and faults: culvert-test-link as a Python object."""
+"""A link of chosen delay, rate and faults: culvert-test-link as a Python object. Knows no Culvert."""
 import json
 import subprocess
 
 
 class Link:
-    """`Link(build / "culvert-test-link", ("127.0.0.1", 443), delay_ms=50)`; connect to `.port`."""
+    """`Link([build / "culvert-test-link"], ("127.0.0.1", 443), delay_ms=50)`; connect to `.port`."""
 
-    def __init__(self, program, to, delay_ms=0, rate_mbit=0, queue_kib=0, more=()):
-        shape = f"{delay_ms} {rate_mbit} {queue_kib}"
-        self.process = subprocess.Popen(
-            [str(program), "--to", f"{to[0]}:{to[1]}", "--shape", shape, *more],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, program: list, to, delay_ms=0, rate_mbit=0, queue_kib=0):
+        command = [*program, "--to", f"{to[0]}:{to[1]}",
+                   "--shape", f"{delay_ms} {rate_mbit} {queue_kib}"]
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"culvert-test-link ended with status {self.process.wait()}")

@@ -68,23 +68,23 @@ class World:
                                "(./quickstart --build-only), or name another build directory "
                                "in $CULVERT_BUILD")
 
-    def start_service(self, address: str):
+    def start_service(self, address: str, allow="203.0.113.0/24"):
         directory = self.lab.directory / self.service.name
         self.service_config = directory / "service.toml"
         self.service_config.write_text(
             f'domain = "{DOMAIN}"\nlisten = "{address}"\nstate_directory = "{directory}/state"\n\n'
-            '[forwarding]\nallow = ["203.0.113.0/24"]\n')
+            f'[forwarding]\nallow = ["{allow}"]\n')
         self.say(f"starting the service at {address}")
         self.daemons.append((self.service, self.service.spawn_daemon(
             [str(self.build / "culvert-service"), "--config", str(self.service_config)], "service")))
 
-    def start_agent(self, host, name, more=""):
+    def start_agent(self, host, name, more="", settings=""):
         directory = self.lab.directory / host.name
         config = directory / "agent.toml"
         self.sockets[host.name] = directory / "run" / "agent.sock"
         config.write_text(
             f'state_directory = "{directory}/state"\n'
-            f'control_socket = "{self.sockets[host.name]}"\n\n'
+            f'control_socket = "{self.sockets[host.name]}"\n{settings}\n'
             # Servers may drop root before they listen, and clients may run as anybody.
             f'[access]\nusers = "all"\n\n[publish]\npolicy = "always"\n\n'
             f'[[forward]]\ndomains = ["*.test"]\n{more}')
