@@ -5,6 +5,7 @@
                                                             program -- agent B -- link B --+
 """
 import subprocess
+import time
 
 from lab import Host, LabError
 from link import Link
@@ -25,8 +26,8 @@ class Corner(Host):
 
 
 class LinkedWorld(World):
-    """start() brings up the service and agent A, for forwarding; with `relay_port` also agent B, which
-    publishes the program that listens on that port of the machine."""
+    """start() brings up the service and agent A, for forwarding; with `relay_ports` also agent B, which
+    publishes the programs that listen on these ports of the machine."""
 
     def __init__(self, lab, say=lambda text: None):
         super().__init__(lab, say)
@@ -41,14 +42,26 @@ class LinkedWorld(World):
             for name in ("service", "a", "b"))
         self.links: dict[str, Link] = {}
 
-    def start(self, relay_port=None, **shape):
+    def start(self, relay_ports=(), **shape):
         self.start_service("127.0.0.1:443", allow="127.0.0.0/8")
         self.start_linked_agent(self.a, NAME_A, **shape)
-        if relay_port:
-            self.start_linked_agent(self.b, NAME_B, f'\n[[listen]]\nport = {relay_port}\n'
-                                    f'to = "127.0.0.1:{relay_port}"\n', **shape)
-            self._wait_until_published({relay_port}, "the load", 20.0)
+        if relay_ports:
+            listens = "".join(f'\n[[listen]]\nport = {port}\nto = "127.0.0.1:{port}"\n'
+                              for port in relay_ports)
+            self.start_linked_agent(self.b, NAME_B, listens, **shape)
+            self._wait_until_published(set(relay_ports), "what listens there", 20.0)
             self._wait_until_resolved(20.0)
+
+    def restart_agent_a(self):
+        """Ends it and starts it again; gives the time of the start. Its session is not up yet."""
+        agent = next(process for corner, process in self.daemons if corner is self.a)
+        self.daemons.remove((self.a, agent))
+        self.a.stop(agent)
+        started = time.monotonic()
+        config = self.lab.directory / "a" / "agent.toml"
+        self.daemons.append((self.a, self.a.spawn_daemon(
+            [str(self.build / "culvert-agent"), "--config", str(config)], "agent")))
+        return started
 
     def start_linked_agent(self, corner, name, more="", **shape):
         program = self.machine.inside([str(self.build / "culvert-test-link")])
