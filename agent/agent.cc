@@ -85,6 +85,7 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       names_(config_, self_.identity, uplink_, keys_, pool_, pool_file_),
       gate_(self_.loop, gate_options(config_, self_.identity),
             static_cast<ShimGate::Handler&>(*this)),
+      network_(self_.loop, static_cast<loop::NetworkWatch::Listener&>(*this)),
       timer_(self_.loop, *this) {}
 
 Agent::~Agent() { save_peer_keys(); }
@@ -177,6 +178,14 @@ void Agent::on_listener_gone(const ProgramListener& listener) {
 }
 
 void Agent::on_uplink_changed() { tell_status(status_line()); }
+
+void Agent::on_network_changed() {
+  if (stopping_) return;
+  log::info("agent", {{"event", "network-changed"}});
+  uplink_.network_changed();
+  peers_.network_changed();
+  for (const auto& session : incoming_) session->network_changed();
+}
 
 void Agent::on_incoming(const control::Incoming& incoming) {
   const auto* route = uplink_.route();

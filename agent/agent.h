@@ -13,6 +13,7 @@
 #include "agent/replay_floors.h"
 #include "agent/shim_gate.h"
 #include "agent/status.h"
+#include "tunnel/loop/network_watch.h"
 
 namespace culvert::agent {
 
@@ -20,6 +21,7 @@ class Agent final : private ShimGate::Handler,
                     private Uplink::Listener,
                     private IncomingSession::Listener,
                     private ProgramConnect::Listener,
+                    private loop::NetworkWatch::Listener,
                     private loop::Timer::Listener {
  public:
   static constexpr std::size_t kMostIncoming = 1024;  // calls and their sessions, at once
@@ -54,6 +56,7 @@ class Agent final : private ShimGate::Handler,
   void on_incoming_session_up(IncomingSession& session) override;
   void on_incoming_session_ended(IncomingSession& session) override;
   void on_program_connect_ended(ProgramConnect& connect) override;
+  void on_network_changed() override;
   void on_timer(loop::Timer& timer) override;
 
   bool allowed(const Asker& asker) const;
@@ -77,6 +80,7 @@ class Agent final : private ShimGate::Handler,
   std::list<std::unique_ptr<IncomingSession>> incoming_;
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
   ShimGate gate_;
+  loop::NetworkWatch network_;
   loop::Timer timer_;
   bool stopping_ = false;
 };
