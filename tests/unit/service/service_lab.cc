@@ -136,6 +136,7 @@ void TestEndpoint::connect() {
   initiator.self = key;
   initiator.peer = lab_.key();
   initiator.hello = hello(control::Purpose::kSession);
+  initiator.grace = grace;
   link.emplace(lab_.loop(), lab_.dial(), initiator,
                static_cast<session::SessionLink::Listener&>(*this));
 }
@@ -148,6 +149,11 @@ void TestEndpoint::forward(const std::string& host, std::uint16_t port,
   ASSERT_TRUE(stream);
   stream_ = *stream;
   link->streams().write(stream_, as_bytes(first_bytes));
+  link->schedule();
+}
+
+void TestEndpoint::write(std::string_view text) {
+  link->streams().write(stream_, as_bytes(text));
   link->schedule();
 }
 

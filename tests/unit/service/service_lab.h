@@ -84,15 +84,18 @@ class TestEndpoint final : private session::SessionLink::Listener,
   control::HelloAnswer enrol();  // with a new invitation
   void connect();
   void forward(const std::string& host, std::uint16_t port, std::string_view first_bytes);
+  void write(std::string_view text);  // on the forwarded stream
   std::optional<control::Found> look_up(control::Lookup::Kind kind, const std::string& name);
   control::Hello hello(control::Purpose purpose) const;
 
   const std::string name;
   crypto::KeyPair key;
   ByteVector certificate;
+  Duration grace{};  // for connect()
   std::optional<session::SessionLink> link;
   bool up = false;
   std::optional<Error> down;
+  int carriers_lost = 0, carriers_resumed = 0;
   std::vector<control::Message> messages;
   bool accepted = false;
   std::optional<Error> reset;
@@ -105,6 +108,8 @@ class TestEndpoint final : private session::SessionLink::Listener,
     messages.push_back(message);
   }
   void on_session_down(session::SessionLink&, const Error& why) override { down = why; }
+  void on_carrier_lost(session::SessionLink&, const Error&) override { ++carriers_lost; }
+  void on_carrier_attached(session::SessionLink&) override { ++carriers_resumed; }
   void on_stream_accepted() override { accepted = true; }
   void on_stream_readable() override;
   void on_stream_writable() override {}

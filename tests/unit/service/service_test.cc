@@ -1,5 +1,6 @@
 #include "service/service.h"
 
+#include "echo_server.h"
 #include "service/commands.h"
 #include "service/store_wait.h"
 #include "service_lab.h"
@@ -10,38 +11,6 @@ namespace {
 
 using control::Purpose;
 using Kind = control::Lookup::Kind;
-
-// Echoes what one client sends.
-class EchoServer final : private loop::TcpListener::Listener, private loop::BytePipe::Listener {
- public:
-  EchoServer(loop::Loop& loop, const std::string& at) : loop_(loop), listener_(loop, *this) {
-    EXPECT_TRUE(listener_.listen({*IpAddress::parse(at), 0}));
-  }
-  std::uint16_t port() const { return listener_.address().port; }
-  int accepted = 0;
-
- private:
-  void on_accepted(UniqueFd fd, const SocketAddress&) override {
-    ++accepted;
-    socket_.emplace(loop_, std::move(fd));
-    socket_->set_listener(this);
-    socket_->set_interest(/*readable=*/true, /*writable=*/false);
-  }
-  void on_readable() override {
-    std::byte buffer[4096];
-    const auto got = socket_->read(buffer);
-    if (got.state == loop::IoResult::State::kMoved)
-      socket_->write(Bytes{buffer}.first(got.count));
-    else
-      socket_.reset();
-  }
-  void on_writable() override {}
-  void on_broken(int) override { socket_.reset(); }
-
-  loop::Loop& loop_;
-  loop::TcpListener listener_;
-  std::optional<loop::TcpSocket> socket_;
-};
 
 // One end of a circuit that keeps what comes out of it.
 class CircuitEnd final : private loop::BytePipe::Listener {
