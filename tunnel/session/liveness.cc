@@ -1,12 +1,11 @@
 #include "tunnel/session/liveness.h"
 
-#include <algorithm>
-
 namespace culvert::session {
 namespace {
 
 constexpr std::chrono::seconds kGrid{5};
 constexpr std::chrono::seconds kMeasureInterval{1};
+constexpr std::chrono::seconds kLeastWindow{60};
 constexpr std::chrono::seconds kAnswererWaitsLonger{15};
 
 TimePoint on_grid(TimePoint at) {
@@ -21,6 +20,9 @@ void Liveness::attached(TimePoint now, std::optional<Duration> round_trip) {
   attached_ = true;
   measured_ = round_trip.has_value();
   if (round_trip) round_trip_ = *round_trip;
+  least_ = Duration::max();
+  least_before_ = round_trip.value_or(Duration::max());
+  least_since_ = now;
   last_measured_ = {};
   last_received_ = now;
   outstanding_since_ = now;  // each side speaks first on a fresh carrier
@@ -76,9 +78,19 @@ void Liveness::pong(TimePoint now, std::uint64_t value) {
   round_trip_ = measured_ ? (7 * round_trip_ + sample) / 8 : sample;
   measured_ = true;
   last_measured_ = now;
+  note_least(now, sample);
   ping_sent_.reset();
   if (ping_was_keepalive_ && !learned_) idle_ = std::min<Duration>(idle_ + idle_ / 2, kMostIdle);
   ping_was_keepalive_ = false;
+}
+
+void Liveness::note_least(TimePoint now, Duration sample) {
+  if (now - least_since_ > kLeastWindow) {
+    least_before_ = least_;
+    least_ = Duration::max();
+    least_since_ = now;
+  }
+  least_ = std::min(least_, sample);
 }
 
 Liveness::Phase Liveness::phase() const {

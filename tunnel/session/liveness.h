@@ -14,6 +14,7 @@
 //                 grid of 5 s, so that many sessions wake the process once.
 // Being wrong is cheap: the session goes on over another carrier.
 #pragma once
+#include <algorithm>
 #include <optional>
 
 #include "tunnel/base/time.h"
@@ -52,6 +53,11 @@ class Liveness {
   std::optional<TimePoint> next_deadline() const;
 
   Duration round_trip() const { return round_trip_; }
+  // The shortest of the last one to two minutes: without the queue that a bulk stream makes itself.
+  Duration least_round_trip() const {
+    const auto least = std::min(least_, least_before_);
+    return least == Duration::max() ? round_trip_ : least;
+  }
   Duration idle_interval() const { return idle_; }
 
  private:
@@ -61,10 +67,13 @@ class Liveness {
   TimePoint ping_due() const;
   TimePoint dead_due() const;
   void start_ping(TimePoint now);
+  void note_least(TimePoint now, Duration sample);
 
   bool dials_;
   bool attached_ = false;
   Duration round_trip_{std::chrono::milliseconds{1}};
+  Duration least_{Duration::max()}, least_before_{Duration::max()};
+  TimePoint least_since_{};
   bool measured_ = false;
   TimePoint last_received_{}, last_measured_{};
   std::optional<TimePoint> outstanding_since_, ping_sent_;

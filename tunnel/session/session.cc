@@ -29,7 +29,7 @@ Result<void> Session::attach(const Carrier& carrier, TimePoint now) {
   started_ = true;
   awaiting_peer_ = role_ == mux::Role::kInitiator;
   liveness_.attached(now, carrier.round_trip);
-  mux_.set_round_trip(liveness_.round_trip());
+  mux_.set_round_trip(liveness_.least_round_trip());
   const auto received = mux_.receive(carrier.early_frames, now);
   mux_.take_heard_more();
   mux_.restart_output();  // behind the early frames: what they brought is acknowledged at once
@@ -68,7 +68,7 @@ Result<void> Session::receive(MutableBytes wire, TimePoint now) {
   liveness_.received(now, mux_.take_heard_more());
   if (const auto value = mux_.take_pong()) {
     liveness_.pong(now, *value);
-    mux_.set_round_trip(liveness_.round_trip());
+    mux_.set_round_trip(liveness_.least_round_trip());
   }
   if (!mux_.acknowledgement_due())
     acknowledge_at_.reset();

@@ -133,6 +133,20 @@ TEST(Liveness, ManyIdleSessionsWakeTheProcessTogether) {
   EXPECT_EQ(other.liveness.next_deadline(), kStart + seconds{25});
 }
 
+TEST(Liveness, TheLeastRoundTripIsNotThatOfTheQueueABulkStreamMakes) {
+  Liveness liveness(/*dials=*/false);
+  liveness.attached(kStart, std::nullopt);
+  auto now = kStart;
+  for (const auto sample : {milliseconds{20}, milliseconds{90}, milliseconds{90}}) {
+    now += seconds{2};
+    const auto value = liveness.ping_for_measuring(now, false);
+    ASSERT_TRUE(value);
+    liveness.pong(now + sample, *value);
+  }
+  EXPECT_EQ(liveness.least_round_trip(), milliseconds{20});
+  EXPECT_GT(liveness.round_trip(), milliseconds{20});
+}
+
 TEST(Liveness, NothingIsDueWithoutACarrier) {
   Watch watch;
   watch.liveness.sent(kStart, true);
