@@ -6,8 +6,13 @@ import subprocess
 import time
 from pathlib import Path
 
+from link import Link
 from lab import Unavailable, write
 
+LINKS = {  # one way in milliseconds, Mbit/s, KiB of the queue; no limit: 0
+    "far": (50, 0, 0),
+    "gbit": (10, 1000, 256),
+}
 SSH_CIPHER = "aes128-gcm@openssh.com"  # its fastest; the default chacha20 has half the throughput
 
 
@@ -16,9 +21,12 @@ class Contender:
     title = ""   # for the table
     about = ""   # for the notes below the table
     holds_idle = True  # whether its memory is measured
+    linkable = False   # whether its carriers can be led through a link
 
-    def __init__(self, lab, server_port):
+    def __init__(self, lab, server_port, link=""):
         self.lab = lab
+        self.link = link  # of LINKS, or none
+        self.folder = f"{self.name}-{link}" if link else self.name
         self.server_port = server_port
         self.prefix = []
         self.target = ("127.0.0.1", server_port)
@@ -30,11 +38,23 @@ class Contender:
     def version(self):
         return ""
 
+    def lead(self, port):
+        """Where the near side finds what listens at `port`: there, or at the head of the link."""
+        if not self.link:
+            return port
+        program = self.lab.programs / "culvert-test-link"
+        if not program.exists():
+            raise Unavailable(f"{program} is not built")
+        link = Link([program], ("127.0.0.1", port), *LINKS[self.link])
+        link.process.log_name = f"{self.folder}/link"
+        self.lab.processes.append(link.process)
+        return link.port
+
     def spawn(self, command, name):
-        self.daemons.append(self.lab.spawn(command, f"{self.name}/{name}"))
+        self.daemons.append(self.lab.spawn(command, f"{self.folder}/{name}"))
 
     def path(self, name):
-        return self.lab.path(f"{self.name}/{name}")
+        return self.lab.path(f"{self.folder}/{name}")
 
     def pids(self):
         return [process.pid for process in self.daemons]
@@ -63,6 +83,10 @@ class Contender:
 class Raw(Contender):
     name = "raw"
     title = "raw loopback"
+    linkable = True
+
+    def start(self):
+        self.target = ("127.0.0.1", self.lead(self.server_port))
 
 
 class Ssh(Contender):
@@ -95,16 +119,17 @@ PermitRootLogin prohibit-password
 MaxSessions 10
 """)
         self.spawn([*self.enter, sshd, "-D", "-e", "-f", config], "sshd")
-        host_key = self.path("host.pub").read_text()
-        write(self.path("known_hosts"), f"[127.0.0.1]:{self.sshd_port} {host_key}")
         self.wait_until_listening(self.sshd_port)
+        self.client_port = self.lead(self.sshd_port)
+        host_key = self.path("host.pub").read_text()
+        write(self.path("known_hosts"), f"[127.0.0.1]:{self.client_port} {host_key}")
 
     def wait_until_listening(self, port, seconds=10):
         wanted = f":{port:04X} 00000000:0000 0A"
         until = time.monotonic() + seconds
         while wanted not in Path("/proc/net/tcp").read_text():
             if time.monotonic() > until:
-                raise Unavailable(f"nothing listens: {self.lab.last_words(self.name + '/sshd')}")
+                raise Unavailable(f"nothing listens: {self.lab.last_words(self.folder + '/sshd')}")
             time.sleep(0.02)
 
     def start_client(self, name, *options):
@@ -113,7 +138,7 @@ MaxSessions 10
                     "-o", f"UserKnownHostsFile={self.path('known_hosts')}",
                     "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
                     "-o", "ExitOnForwardFailure=yes", *options,
-                    "-p", str(self.sshd_port), f"{self.user}@127.0.0.1"], name)
+                    "-p", str(self.client_port), f"{self.user}@127.0.0.1"], name)
 
     def version(self):
         done = subprocess.run([self.lab.find("ssh"), "-V"], capture_output=True, text=True)
@@ -124,6 +149,7 @@ class SshLocal(Ssh):
     name = "ssh-L"
     title = "`ssh -L`"
     about = f"one ssh client and sshd, {SSH_CIPHER}"
+    linkable = True
 
     def start(self):
         self.start_sshd()
@@ -171,6 +197,7 @@ class Stunnel(Contender):
     name = "stunnel"
     title = "stunnel pair"
     about = "one TLS connection per stream, ECDSA P-256 certificate, verified"
+    linkable = True
 
     def start(self):
         stunnel = self.lab.find("stunnel")
@@ -187,7 +214,7 @@ cert = {certificate}
 [out]
 client = yes
 accept = 127.0.0.1:{port}
-connect = 127.0.0.1:{middle}
+connect = 127.0.0.1:{self.lead(middle)}
 CAfile = {certificate}
 verifyChain = yes
 """)
@@ -250,12 +277,14 @@ class HaproxyTls(Haproxy):
     name = "haproxy-tls"
     title = "haproxy TLS pair"
     about = "one TLS connection per stream, ECDSA P-256 certificate, verified"
+    linkable = True
 
     def start(self):
         certificate = make_certificate(self)
         middle, port = self.lab.port(), self.lab.port()
         self.start_haproxy("server", f"{middle} ssl crt {certificate}", self.server_port)
-        self.start_haproxy("client", port, f"{middle} ssl verify required ca-file {certificate}")
+        self.start_haproxy("client", port,
+                           f"{self.lead(middle)} ssl verify required ca-file {certificate}")
         self.target = ("127.0.0.1", port)
 
 

@@ -16,16 +16,18 @@ class Culvert(Contender):
         for program in PROGRAMS:
             if not self.binary(program).exists():
                 raise Unavailable(f"{self.binary(program)} is not built")
+        port = self.lab.port()
         self.service_config = write(self.path("service.toml"), f"""
 domain = "{DOMAIN}"
-listen = "127.0.0.1:{self.lab.port()}"
+listen = "127.0.0.1:{port}"
 state_directory = "{self.path('service-state')}"
 [forwarding]
 allow = ["127.0.0.0/8"]
 """)
         self.daemons.append(self.lab.spawn_notifying(
             [self.binary("culvert-service"), "--config", self.service_config],
-            f"{self.name}/service"))
+            f"{self.folder}/service"))
+        self.place = f'service = "127.0.0.1:{self.lead(port)}"\n' if self.link else ""
 
     def start_agent(self, label, rules):
         """Enrols LABEL.bench.example and starts its agent; the control socket."""
@@ -33,13 +35,13 @@ allow = ["127.0.0.0/8"]
         config = write(self.path(f"{label}.toml"), f"""
 state_directory = "{self.path(f'{label}-state')}"
 control_socket = "{socket}"
-{rules}
+{self.place}{rules}
 """)
         token = self.lab.run([self.binary("culvert-service"), "--config", self.service_config,
                               "invite", f"{label}.{DOMAIN}"])
         self.lab.run([self.binary("culvert"), "enroll", "--agent-config", config], input=token)
         self.daemons.append(self.lab.spawn_notifying(
-            [self.binary("culvert-agent"), "--config", config], f"{self.name}/agent-{label}"))
+            [self.binary("culvert-agent"), "--config", config], f"{self.folder}/agent-{label}"))
         return socket
 
     def run_under(self, socket, host):
@@ -55,6 +57,7 @@ class CulvertForwarding(Culvert):
     name = "culvert"
     title = "**Culvert**, forwarding"
     about = "program, agent, service, ordinary host"
+    linkable = True
 
     def start(self):
         if not self.lab.has_names:

@@ -19,6 +19,7 @@ constexpr const char* kUsage =
     "  throughput   bulk data on --streams at once\n"
     "  echo         one byte there and back\n"
     "  beside       the same beside one bulk stream\n"
+    "  stalled      the same before and after --streams of bulk data whose reader stalls\n"
     "  connections  open, 64 bytes there and back, close; --concurrency at once\n"
     "  idle         holds --streams open until standard input ends\n"
     "\n"
@@ -55,6 +56,7 @@ void measure(const std::string& mode, const Options& options) {
   if (mode == "throughput") return measure_throughput(options);
   if (mode == "echo") return measure_echo(options);
   if (mode == "beside") return measure_echo_beside_bulk(options);
+  if (mode == "stalled") return measure_echo_beside_stalled(options);
   if (mode == "connections") return measure_connections(options);
   if (mode == "idle") return hold_idle(options);
   give_up("'" + mode + "' is not a mode; see --help");

@@ -299,6 +299,25 @@ void measure_echo_beside_bulk(const Options& options) {
   print_echoes("echo_beside_bulk", std::move(taken));
 }
 
+void measure_echo_beside_stalled(const Options& options) {
+  const auto fd = open_echo(options.target);
+  auto alone = echo_for(fd.get(), options);
+  std::vector<UniqueFd> stalled;
+  while (stalled.size() < options.streams) {
+    stalled.push_back(open_stream(options.target));
+    const auto never = now_ns() + kPatience;
+    send_job(stalled.back().get(), Job{.kind = Kind::kSource, .start = never, .end = never});
+  }
+  const auto full = now_ns() + to_ns(options.warm_up);  // by then all buffers on the way are
+  while (now_ns() < full) echo_once(fd.get());
+  auto taken = echo_for(fd.get(), options);
+  const auto start = now_ns();
+  open_echo(options.target);
+  std::printf("{\"mode\":\"stalled\",\"alone_p50_us\":%.1f,\"p50_us\":%.1f,\"open_us\":%.1f}\n",
+              to_us(percentile(alone, 0.5)), to_us(percentile(taken, 0.5)),
+              to_us(now_ns() - start));
+}
+
 void measure_connections(const Options& options) { ConnectionLoop(options).run(); }
 
 void hold_idle(const Options& options) {

@@ -33,6 +33,8 @@ void measure_throughput(const Options& options);
 void measure_echo(const Options& options);
 // The same while another stream is saturated.
 void measure_echo_beside_bulk(const Options& options);
+// The same alone, and beside `streams` of bulk data that nobody reads; then what opening takes.
+void measure_echo_beside_stalled(const Options& options);
 // Connect, 64 bytes there and back, close; `concurrency` at once. Connections per second, and p50
 // of one whole connection in microseconds.
 void measure_connections(const Options& options);

@@ -83,8 +83,14 @@ def hold(contender, streams, held):
         raise Unavailable("idle streams: " + (client.stderr.read().strip() or "no answer"))
 
 
+def stalled(contender, scale):
+    """How much slower an echo is beside streams whose reader stalls."""
+    result = ask(contender, "stalled", "--seconds", 0.4 * scale, "--warm-up", 0.5, "--streams", 4)
+    return {"slowdown": result["p50_us"] / result["alone_p50_us"]}
+
+
 # In the order in which a round runs them. Memory is measured once, first: later a daemon's heap
 # has holes from earlier load, in which new streams would seem to cost nothing.
 TESTS = {"up": up, "down": down, "many": many, "echo": echo, "open": open_one,
-         "connections": connections, "beside": beside}
+         "connections": connections, "beside": beside, "stalled": stalled}
 ONCE = {"memory": memory}

@@ -84,7 +84,21 @@ COLUMNS = (
     ("... beside bulk, µs", lambda r, n: microseconds(r, n, "beside")),
     ("open + 64 B + close, µs", lambda r, n: shown(r.median(n, "open", "p50_us"), "{:.0f}")),
     ("connections/s (of raw)", per_second),
+    ("echo beside stalled readers / alone", lambda r, n: shown(r.median(n, "stalled", "slowdown"))),
     ("KB per idle stream, largest daemon / all", idle_memory),
+)
+
+
+def median_of(test, key, pattern="{:.2f}"):
+    return lambda results, name: shown(results.median(name, test, key), pattern)
+
+
+LINK_COLUMNS = (  # through culvert-test-link, of 100 ms or of 20 ms and 1 Gbit/s
+    ("100 ms: open + 64 B echoed, round trips", median_of("link-open", "round_trips", "{:.1f}")),
+    ("100 ms: 1 stream, Gbit/s", median_of("link-stream", "gbit_per_second")),
+    ("1 Gbit/s, 20 ms: echo beside bulk, round trips", median_of("link-beside", "round_trips")),
+    ("... 20 streams, Gbit/s", median_of("link-fair", "gbit_per_second")),
+    ("... slowest / fastest", median_of("link-fair", "fairness")),
 )
 
 
@@ -92,16 +106,16 @@ def measured(results, contenders):
     return [c for c in contenders if any(key[0] == c.name for key in results.values)]
 
 
-def main_table(results, contenders):
-    rows = measured(results, contenders)
-    used = [(title, cell) for title, cell in COLUMNS
-            if any(cell(results, c.name) != "-" for c in rows)]
+def table(results, contenders, columns):
+    """Of those who have any of it."""
+    used = [(title, cell) for title, cell in columns
+            if any(cell(results, c.name) != "-" for c in contenders)]
+    rows = [(c, [cell(results, c.name) for _, cell in used]) for c in contenders]
+    rows = [(c, cells) for c, cells in rows if any(cell != "-" for cell in cells)]
     lines = ["| | " + " | ".join(title for title, _ in used) + " |",
              "|---|" + "---|" * len(used)]
-    for c in rows:
-        cells = [cell(results, c.name) for _, cell in used]
-        lines.append(f"| {c.title} | " + " | ".join(cells) + " |")
-    return lines
+    lines += [f"| {c.title} | " + " | ".join(cells) + " |" for c, cells in rows]
+    return lines if rows else []
 
 
 def least_ratio(one, other, tests):
@@ -141,6 +155,17 @@ GOALS = (  # what, bound, "least" or "most", how to get it
      number("culvert", "beside", "p50_us", 1e-3)),
     ("forwarding, slowest / fastest of 100 streams", 0.9, "least",
      number("culvert", "many", "fairness")),
+    ("forwarding, echo beside stalled readers / alone", 1.25, "most",
+     number("culvert", "stalled", "slowdown")),
+    # As natively: connect() comes back when the far end has truly accepted.
+    ("forwarding at 100 ms, open + 64 B echoed, round trips", 2.1, "most",
+     number("culvert", "link-open", "round_trips")),
+    ("forwarding at 100 ms, 1 stream, Gbit/s", 1.0, "least",
+     number("culvert", "link-stream", "gbit_per_second")),
+    ("forwarding at 1 Gbit/s and 20 ms, echo beside bulk, round trips", 1.3, "most",
+     number("culvert", "link-beside", "round_trips")),
+    ("forwarding at 1 Gbit/s and 20 ms, slowest / fastest of 20 streams", 0.9, "least",
+     number("culvert", "link-fair", "fairness")),
     ("forwarding, bytes per idle stream, each side", 256, "most",
      number("culvert", "memory", "largest_daemon")),
     ("forwarding, connections per second / `ssh -L`", 2.0, "least",
@@ -169,7 +194,8 @@ def notes(results, contenders, facts, command):
              "all, contenders interleaved, medians. GB = 10^9 bytes, counted where they arrive. "
              "CPU of all daemons, not of the two programs. Memory: private, user space; growth "
              "per stream from few idle streams to many. \"Of raw\" compares within this table "
-             "only: raw loopback itself varies by a quarter from run to run.", ""]
+             "only: raw loopback itself varies by a quarter from run to run. A link delays octets "
+             "and has a bottleneck; TCP's own windows and slow start play no part in it.", ""]
     for c in measured(results, contenders):
         about = ", ".join(text for text in (c.version(), c.about) if text)
         if about:
@@ -181,8 +207,8 @@ def notes(results, contenders, facts, command):
 
 
 def markdown(results, contenders, facts, command):
-    goals = goals_table(results)
-    parts = [main_table(results, contenders), goals, notes(results, contenders, facts, command)]
+    parts = [table(results, contenders, COLUMNS), table(results, contenders, LINK_COLUMNS),
+             goals_table(results), notes(results, contenders, facts, command)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
