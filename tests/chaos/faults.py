@@ -46,9 +46,10 @@ class Faults:
         self.reset_all(link)
 
     def one(self, link, *_):
-        carriers = link.stats()["open"]
+        carriers, which = link.stats()["open"], self.dice.random()
         if carriers:
-            self.killed += int(link.ask(f"reset {self.dice.choice(carriers)}").split()[1])
+            number = carriers[int(which * len(carriers))]
+            self.killed += int(link.ask(f"reset {number}").split()[1])
 
     def stall(self, link, seconds, *rest):
         link.ask("stall")
