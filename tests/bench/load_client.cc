@@ -286,7 +286,7 @@ void measure_echo(const Options& options) {
 void measure_echo_beside_bulk(const Options& options) {
   const auto fd = open_echo(options.target);
   auto bulk_options = options;
-  bulk_options.seconds += 0.2;  // outlasts the echoes
+  bulk_options.seconds += 0.5;  // outlasts the last echo
   const auto bulk = std::make_unique<Bulk>(bulk_options);
   std::atomic<bool> over = false;
   std::jthread mover([&] {
