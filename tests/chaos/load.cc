@@ -18,11 +18,13 @@
 namespace culvert::chaos {
 namespace {
 
+constexpr std::int64_t kDrain = 15'000 * kMillisecond;
 constexpr const char* kUsage =
     "usage: culvert-chaos-load serve\n"
     "       culvert-chaos-load run STREAMS SEED SECONDS GRACE HOST PORT\n"
     "\n"
-    "serve listens on 127.0.0.1, prints its port, and prints its counts when standard input ends.\n"
+    "serve listens on 127.0.0.1, prints its port, and prints its counts when standard input has\n"
+    "ended and all streams have, or 15 s later.\n"
     "run keeps STREAMS streams open for SECONDS: short ones that are opened anew, long ones, "
     "bulk;\n"
     "then lets them finish, at most GRACE seconds, and prints its counts. Both as a line of "
@@ -96,7 +98,9 @@ void serve() {
   Crowd crowd;
   Totals totals;
   pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-  while (::poll(&input, 1, 0) == 0) {
+  auto drained_by = INT64_MAX;  // the client has ended: what it sent may still be on its way
+  while (now_ns() < drained_by && !(drained_by != INT64_MAX && crowd.peers().empty())) {
+    if (drained_by == INT64_MAX && ::poll(&input, 1, 0) != 0) drained_by = now_ns() + kDrain;
     if (crowd.turn(listener.get(), INT64_MAX, totals)) {
       for (;;) {
         UniqueFd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));

@@ -78,6 +78,11 @@ void Peer::connected(short events, Totals& totals) {
   socklen_t size = sizeof connect_error_;
   ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &connect_error_, &size);
   if (connect_error_ == 0 && (events & POLLOUT) == 0) return;
+  if (connect_error_ == ECONNRESET) {  // no connect() fails so: it was connected, and then reset
+    connect_error_ = 0;
+    ++totals.opened;
+    return lose("reset as soon as it was connected", totals);
+  }
   if (connect_error_ != 0) {
     state_ = State::kLost;
     return;
