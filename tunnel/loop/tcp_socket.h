@@ -5,6 +5,7 @@
 #include "tunnel/base/unique_fd.h"
 #include "tunnel/loop/byte_pipe.h"
 #include "tunnel/loop/loop.h"
+#include "tunnel/loop/splice_pipe.h"
 
 namespace culvert::loop {
 
@@ -19,6 +20,10 @@ class TcpSocket final : public BytePipe {
   void set_interest(bool readable, bool writable) override;
   void end_writing() override;
   void abort() override;
+
+  // The same without a copy; see SplicePipe about kBlocked.
+  IoResult read(SplicePipe& into, std::size_t most) { return into.fill(fd_.get(), most); }
+  IoResult write(SplicePipe& from) { return from.drain(fd_.get()); }
 
   int fd() const { return fd_.get(); }
 
