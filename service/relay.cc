@@ -86,7 +86,7 @@ void Relay::join(const Ticket& ticket) {
             {{"event", "joined"}, {"caller", meeting.caller}, {"callee", meeting.callee}});
   auto circuit = std::make_unique<Circuit>(
       Circuit::Leg{std::move(meeting.call.pipe), std::move(meeting.call.received)},
-      Circuit::Leg{std::move(meeting.answer.pipe), std::move(meeting.answer.received)},
+      Circuit::Leg{std::move(meeting.answer.pipe), std::move(meeting.answer.received)}, &pipes_,
       static_cast<Circuit::Listener&>(*this));
   auto* const key = circuit.get();
   circuits_.emplace(
@@ -100,7 +100,8 @@ void Relay::on_circuit_ended(Circuit& circuit) {
   log::info("circuit", {{"event", "ended"},
                         {"caller", ended.caller},
                         {"callee", ended.callee},
-                        {"octets", circuit.octets()}});
+                        {"octets", circuit.octets()},
+                        {"spliced", circuit.octets_spliced()}});
 }
 
 // Out of the tables first: answering can end a visitor, which comes back here.

@@ -58,6 +58,7 @@ class Relay final : private Circuit::Listener, private loop::Timer::Listener {
   Random& random_;
   std::map<Ticket, Meeting> meetings_;
   std::unordered_map<Visitor*, Ticket> waiting_;
+  loop::SplicePipePool pipes_;  // before the circuits that hold some of them
   std::unordered_map<Circuit*, Joined> circuits_;
   std::unordered_map<std::string, std::size_t> counts_;  // meetings and circuits of an endpoint
   loop::Timer timer_;

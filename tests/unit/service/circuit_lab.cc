@@ -1,0 +1,131 @@
+#include "circuit_lab.h"
+
+namespace culvert::service {
+namespace {
+
+// What TLS is to a circuit: a pipe that is no socket.
+class LayeredPipe final : public loop::BytePipe, private loop::BytePipe::Listener {
+ public:
+  explicit LayeredPipe(std::unique_ptr<loop::BytePipe> under) : under_(std::move(under)) {
+    under_->set_listener(this);
+  }
+  loop::IoResult read(MutableBytes into) override { return under_->read(into); }
+  loop::IoResult write(Bytes from) override { return under_->write(from); }
+  void set_interest(bool readable, bool writable) override {
+    under_->set_interest(readable, writable);
+  }
+  void end_writing() override { under_->end_writing(); }
+  void abort() override { under_->abort(); }
+
+ private:
+  void on_readable() override {
+    if (listener_ != nullptr) listener_->on_readable();
+  }
+  void on_writable() override {
+    if (listener_ != nullptr) listener_->on_writable();
+  }
+  void on_broken(int error) override {
+    if (listener_ != nullptr) listener_->on_broken(error);
+  }
+  std::unique_ptr<loop::BytePipe> under_;
+};
+
+}  // namespace
+
+std::string name_of(Way way) {
+  switch (way) {
+    case Way::kCopied: return "Copied";
+    case Way::kSpliced: return "Spliced";
+    case Way::kTinyPipe: return "TinyPipe";
+    case Way::kNoDescriptors: return "NoDescriptors";
+    case Way::kOneLayer: return "OneLayer";
+  }
+  return "";
+}
+
+CircuitLab::CircuitLab(Way way) : way_(way), timer_(loop_, *this) {
+  leg_a_ = connect(a);
+  leg_b_ = connect(b);
+  if (way == Way::kOneLayer) leg_b_ = std::make_unique<LayeredPipe>(std::move(leg_b_));
+  if (way != Way::kCopied) pool.emplace(way == Way::kTinyPipe ? 1 : loop::SplicePipe::kCapacity);
+  if (way == Way::kNoDescriptors) {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    descriptors_ = std::exchange(limit.rlim_cur, 3);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    EXPECT_EQ(pool->take(), nullptr);
+  }
+}
+
+CircuitLab::~CircuitLab() {
+  circuit.reset();  // before the loop
+  if (way_ != Way::kNoDescriptors) return;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = descriptors_;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::unique_ptr<loop::BytePipe> CircuitLab::connect(UniqueFd& far) {
+  const UniqueFd listener(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof at;
+  auto* const address = reinterpret_cast<sockaddr*>(&at);
+  EXPECT_EQ(::bind(listener.get(), address, length), 0);
+  EXPECT_EQ(::listen(listener.get(), 1), 0);
+  EXPECT_EQ(::getsockname(listener.get(), address, &length), 0);
+  far.reset(::socket(AF_INET, SOCK_STREAM, 0));
+  EXPECT_EQ(::connect(far.get(), address, length), 0);
+  return std::make_unique<loop::TcpSocket>(loop_,
+                                           UniqueFd(::accept(listener.get(), nullptr, nullptr)));
+}
+
+void CircuitLab::join(ByteVector received_from_a, ByteVector received_from_b) {
+  circuit =
+      std::make_unique<Circuit>(Circuit::Leg{std::move(leg_a_), std::move(received_from_a)},
+                                Circuit::Leg{std::move(leg_b_), std::move(received_from_b)},
+                                pool ? &*pool : nullptr, static_cast<Circuit::Listener&>(*this));
+}
+
+void CircuitLab::on_circuit_ended(Circuit&) {
+  octets = circuit->octets();
+  spliced = circuit->octets_spliced();
+  circuit.reset();
+  ended = true;
+}
+
+bool CircuitLab::is_quiet() {
+  const int before = ticks_;
+  timer_.start(std::chrono::milliseconds{30});
+  loop_.run_once();
+  timer_.stop();
+  return ticks_ > before;
+}
+
+std::uint64_t CircuitLab::fill(int end) {
+  const ByteVector block(64 * 1024);
+  std::uint64_t taken = 0;
+  EXPECT_TRUE(until([&] {
+    const auto count = write_some(end, block);
+    taken += count;
+    return count == 0 && is_quiet();
+  }));
+  return taken;
+}
+
+std::size_t write_some(int fd, Bytes bytes) {
+  const auto count = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+ssize_t read_some(int fd, ByteVector& into, std::size_t most) {
+  const auto before = into.size();
+  into.resize(before + most);
+  const auto count = ::recv(fd, into.data() + before, most, MSG_DONTWAIT);
+  into.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  return count;
+}
+
+}  // namespace culvert::service
