@@ -15,6 +15,7 @@
 #include "agent/readiness.h"
 #include "agent/state_file.h"
 #include "agent/state_lock.h"
+#include "tunnel/base/heap.h"
 #include "tunnel/loop/signals.h"
 
 namespace culvert::agent {
@@ -74,6 +75,7 @@ class Process final : private loop::Signals::Listener,
     auto tls = carrier::TlsClientContext::make({{"h2", "http/1.1"}, ""}, random_);
     if (!tls) return fail(tls.error());
     raise_descriptor_limit();
+    keep_freed_heap();
     agent_.emplace(config_, OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume},
                    static_cast<Agent::Listener&>(*this));
     auto started = agent_->start();

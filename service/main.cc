@@ -8,6 +8,7 @@
 #include "service/commands.h"
 #include "service/readiness.h"
 #include "service/tls_files.h"
+#include "tunnel/base/heap.h"
 
 namespace culvert::service {
 namespace {
@@ -71,6 +72,7 @@ int serve(loop::Loop& loop, State state, Random& random) {
   if (!tls)
     return complain(tls.error().code == ErrorCode::kBadInput ? kConfigError : kRuntimeError,
                     tls.error().detail);
+  keep_freed_heap();
   return Daemon(loop, std::move(state), std::move(*tls), random).run();
 }
 
