@@ -49,15 +49,17 @@ void Circuit::fail() {
 
 void Circuit::move_from(Side& from) {
   if (from.other->has_waiting() || from.input_ended) return settle();
-  const auto got = from.bulk && from.socket != nullptr ? splice(from) : copy(from);
+  const auto got = from.socket == nullptr ? copy(from, kCopyAtOnce)
+                   : from.bulk            ? splice(from)
+                                          : copy(from, kBulk);
   if (got.state == State::kFailed) return fail();
   if (got.state == State::kEnd) from.input_ended = true;
   settle();
 }
 
 // What the other side does not take at once stays in its queue. kFailed: either side.
-IoResult Circuit::copy(Side& from) {
-  const auto got = from.pipe->read(shared_buffer());
+IoResult Circuit::copy(Side& from, std::size_t most) {
+  const auto got = from.pipe->read(shared_buffer().first(most));
   from.bulk = got.state == State::kMoved && got.count >= kBulk;
   if (got.state != State::kMoved) return got;
   octets_ += got.count;
@@ -70,10 +72,10 @@ IoResult Circuit::copy(Side& from) {
 
 IoResult Circuit::splice(Side& from) {
   auto pipe = pipes_->take();
-  if (!pipe) return copy(from);
+  if (!pipe) return copy(from, kCopyAtOnce);
   const auto got = from.socket->read(*pipe, kSpliceAtOnce);
   if (got.state != State::kMoved) pipes_->give_back(std::move(pipe));
-  if (got.state == State::kBlocked) return copy(from);
+  if (got.state == State::kBlocked) return copy(from, kCopyAtOnce);
   if (got.state != State::kMoved) return got;
   octets_ += got.count;
   octets_spliced_ += got.count;

@@ -20,8 +20,8 @@ namespace culvert::service {
 class Circuit {
  public:
   static constexpr std::size_t kCopyAtOnce = 128 * 1024;
-  static constexpr std::size_t kSpliceAtOnce = 512 * 1024;
-  // Smaller reads are copied: a page moved costs more than 2 KiB copied, and pins all of it.
+  static constexpr std::size_t kSpliceAtOnce = 256 * 1024;
+  // What comes in less is copied: a page moved costs more than 2 KiB copied, and pins all of it.
   static constexpr std::size_t kBulk = 16 * 1024;
 
   class Listener {
@@ -61,7 +61,7 @@ class Circuit {
     void on_broken(int) override { circuit->fail(); }
   };
   void move_from(Side& from);
-  loop::IoResult copy(Side& from);
+  loop::IoResult copy(Side& from, std::size_t most);
   loop::IoResult splice(Side& from);
   loop::IoResult drain(Side& to);
   void flush(Side& to);
