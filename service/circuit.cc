@@ -35,6 +35,11 @@ Circuit::Circuit(Leg a, Leg b, loop::SplicePipePool* pipes, Listener& listener)
   settle();  // with both pipes new, this only sets the interest
 }
 
+Circuit::~Circuit() {
+  for (auto* side : {&a_, &b_})
+    if (side->held) pipes_->give_back(std::move(side->held));
+}
+
 void Circuit::abort() {
   a_.pipe->set_listener(nullptr);
   b_.pipe->set_listener(nullptr);

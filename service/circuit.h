@@ -38,6 +38,7 @@ class Circuit {
 
   // `pipes`: null copies always. Must outlive the circuit.
   Circuit(Leg a, Leg b, loop::SplicePipePool* pipes, Listener& listener);
+  ~Circuit();
   void abort();                                                     // both sides see a reset
   std::uint64_t octets() const { return octets_; }                  // both directions, as read
   std::uint64_t octets_spliced() const { return octets_spliced_; }  // of these

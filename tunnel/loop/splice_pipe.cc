@@ -58,15 +58,22 @@ SplicePipePool::SplicePipePool(int capacity) : capacity_(capacity) {
 }
 
 std::unique_ptr<SplicePipe> SplicePipePool::take() {
-  if (pipes_.empty()) return SplicePipe::open(capacity_);
-  auto pipe = std::move(pipes_.back());
-  pipes_.pop_back();
+  if (taken_ == kMost) return nullptr;
+  std::unique_ptr<SplicePipe> pipe;
+  if (pipes_.empty()) {
+    pipe = SplicePipe::open(capacity_);
+  } else {
+    pipe = std::move(pipes_.back());
+    pipes_.pop_back();
+  }
+  if (pipe) ++taken_;
   return pipe;
 }
 
 void SplicePipePool::give_back(std::unique_ptr<SplicePipe> pipe) {
-  assert(pipe->held() == 0);
-  if (pipes_.size() < kKept) pipes_.push_back(std::move(pipe));
+  assert(pipe != nullptr && taken_ > 0);
+  --taken_;
+  if (pipe->held() == 0 && pipes_.size() < kKept) pipes_.push_back(std::move(pipe));
 }
 
 }  // namespace culvert::loop

@@ -39,13 +39,19 @@ class SplicePipePool {
  public:
   static constexpr std::size_t kKept = 4;  // as a rule one is in use, for the length of a move
 
+  // Handed out at a time, so that directions that are stuck leave descriptors to accept() and the
+  // kernel its memory. 64 of 1 MiB are what it gives an ordinary user (fs.pipe-user-pages-soft);
+  // beyond that a pipe has two slots, and copying is cheaper.
+  static constexpr std::size_t kMost = 60;
+
   explicit SplicePipePool(int capacity = SplicePipe::kCapacity);
   std::unique_ptr<SplicePipe> take();                // null: copy instead
-  void give_back(std::unique_ptr<SplicePipe> pipe);  // empty
+  void give_back(std::unique_ptr<SplicePipe> pipe);  // what it holds is dropped
   std::size_t kept() const { return pipes_.size(); }
 
  private:
   const int capacity_;
+  std::size_t taken_ = 0;
   std::vector<std::unique_ptr<SplicePipe>> pipes_;
 };
 

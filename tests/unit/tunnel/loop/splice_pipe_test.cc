@@ -87,5 +87,21 @@ TEST(SplicePipePool, KeepsFewPipesAndHandsThemOutAgain) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
+TEST(SplicePipePool, HandsOutSoManyAtATimeAndDropsWhatAPipeHolds) {
+  Pair from;
+  from.send_from_far(100);
+  SplicePipePool pool;
+  std::vector<std::unique_ptr<SplicePipe>> taken(SplicePipePool::kMost);
+  for (auto& pipe : taken) pipe = pool.take();
+  ASSERT_NE(taken.back(), nullptr);
+  EXPECT_EQ(pool.take(), nullptr);
+  ASSERT_EQ(taken.back()->fill(from.near.get(), 5000).count, 100u);
+  pool.give_back(std::move(taken.back()));
+  EXPECT_EQ(pool.kept(), 0u);
+  const auto again = pool.take();
+  ASSERT_NE(again, nullptr);
+  EXPECT_EQ(again->held(), 0u);
+}
+
 }  // namespace
 }  // namespace culvert::loop
