@@ -23,7 +23,8 @@ std::vector<AeadAlgorithm> preferred_algorithms() {
   return {AeadAlgorithm::kChaCha20Poly1305};
 }
 
-AeadKey::AeadKey(std::unique_ptr<const AeadEngine> engine) : engine_(std::move(engine)) {}
+AeadKey::AeadKey(AeadAlgorithm algorithm, std::unique_ptr<const AeadEngine> engine)
+    : algorithm_(algorithm), engine_(std::move(engine)) {}
 AeadKey::AeadKey(AeadKey&&) noexcept = default;
 AeadKey& AeadKey::operator=(AeadKey&&) noexcept = default;
 AeadKey::~AeadKey() = default;
@@ -32,17 +33,37 @@ AeadKey AeadKey::make(AeadAlgorithm algorithm, std::span<const std::byte, 32> ke
   auto engine = make_ipsec_mb_engine(algorithm, key);
   if (!engine) engine = make_sodium_engine(algorithm, key);
   assert(engine);  // is_supported() was not asked
-  return AeadKey(std::move(engine));
+  return {algorithm, std::move(engine)};
+}
+
+std::optional<AeadKey> AeadKey::make_aes128_gcm(std::span<const std::byte, 16> key) {
+  auto engine = make_ipsec_mb_aes128_gcm(key);
+  if (!engine) return std::nullopt;
+  return AeadKey(AeadAlgorithm::kAes256Gcm, std::move(engine));  // counters are the same for both
+}
+
+void AeadKey::seal(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
+                   std::span<std::byte, kAeadTagSize> tag) const {
+  assert(out.size() == text.size());
+  engine_->seal(nonce, aad, text, out, tag);
+}
+
+bool AeadKey::open(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
+                   std::span<const std::byte, kAeadTagSize> tag) const {
+  assert(out.size() == text.size());
+  if (engine_->open(nonce, aad, text, out, tag)) return true;
+  sodium_memzero(out.data(), out.size());
+  return false;
 }
 
 void AeadKey::seal(std::uint64_t counter, Bytes aad, MutableBytes text,
                    std::span<std::byte, kAeadTagSize> tag) const {
-  engine_->seal(counter, aad, text, tag);
+  engine_->seal(nonce_of(algorithm_, counter), aad, text, text, tag);
 }
 
 bool AeadKey::open(std::uint64_t counter, Bytes aad, MutableBytes text, Bytes tag) const {
-  if (tag.size() == kAeadTagSize && engine_->open(counter, aad, text, tag.first<kAeadTagSize>()))
-    return true;
+  if (tag.size() == kAeadTagSize)
+    return open(nonce_of(algorithm_, counter), aad, text, text, tag.first<kAeadTagSize>());
   sodium_memzero(text.data(), text.size());
   return false;
 }

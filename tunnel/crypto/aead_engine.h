@@ -2,7 +2,7 @@
 // aead.cc, the engines and their tests include this. One virtual call per record (about 2 ns
 // against 80 ns for sealing 64 bytes, measured on Zen 4).
 #pragma once
-#include <array>
+#include <algorithm>
 #include <bit>
 #include <memory>
 
@@ -11,13 +11,13 @@
 
 namespace culvert::crypto {
 
-using AeadNonce = std::array<std::uint8_t, 12>;
-
+// `out` has the size of `text` and is the same place or does not overlap: what both libraries
+// allow.
 class AeadEngine {
  public:
-  virtual void seal(std::uint64_t counter, Bytes aad, MutableBytes text,
+  virtual void seal(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
                     std::span<std::byte, kAeadTagSize> tag) const = 0;
-  virtual bool open(std::uint64_t counter, Bytes aad, MutableBytes text,
+  virtual bool open(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
                     std::span<const std::byte, kAeadTagSize> tag) const = 0;
   virtual ~AeadEngine() = default;  // implementations wipe their key
 };
@@ -27,6 +27,7 @@ std::unique_ptr<const AeadEngine> make_sodium_engine(AeadAlgorithm algorithm,
                                                      std::span<const std::byte, 32> key);
 std::unique_ptr<const AeadEngine> make_ipsec_mb_engine(AeadAlgorithm algorithm,
                                                        std::span<const std::byte, 32> key);
+std::unique_ptr<const AeadEngine> make_ipsec_mb_aes128_gcm(std::span<const std::byte, 16> key);
 bool ipsec_mb_has_hardware_aes();
 bool sodium_has_hardware_aes();
 
@@ -40,17 +41,11 @@ inline std::uint8_t* never_null(MutableBytes bytes) {
   return bytes.empty() ? &nothing : as_u8(bytes);
 }
 
-inline AeadNonce aes_gcm_nonce(std::uint64_t counter) {
+inline AeadNonce nonce_of(AeadAlgorithm algorithm, std::uint64_t counter) {
   std::array<std::byte, 12> nonce{};
   store_be(nonce.data() + 4, counter);
+  if (algorithm == AeadAlgorithm::kChaCha20Poly1305) std::reverse(nonce.begin() + 4, nonce.end());
   return std::bit_cast<AeadNonce>(nonce);
-}
-
-inline AeadNonce chacha_nonce(std::uint64_t counter) {
-  AeadNonce nonce{};
-  for (std::size_t i = 4; i < nonce.size(); ++i, counter >>= 8)
-    nonce[i] = static_cast<std::uint8_t>(counter & 0xff);
-  return nonce;
 }
 
 }  // namespace culvert::crypto

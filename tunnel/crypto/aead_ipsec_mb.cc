@@ -14,11 +14,15 @@
 namespace culvert::crypto {
 namespace {
 
+struct GcmFunctions {
+  aes_gcm_pre_t expand = nullptr;
+  aes_gcm_enc_dec_t seal = nullptr;
+  aes_gcm_enc_dec_t open = nullptr;
+};
+
 struct DirectFunctions {
   bool usable = false;
-  aes_gcm_pre_t gcm_expand = nullptr;
-  aes_gcm_enc_dec_t gcm_seal = nullptr;
-  aes_gcm_enc_dec_t gcm_open = nullptr;
+  GcmFunctions gcm128, gcm256;
   chacha_poly_init_t chacha_start = nullptr;
   chacha_poly_enc_dec_update_t chacha_seal = nullptr;
   chacha_poly_enc_dec_update_t chacha_open = nullptr;
@@ -34,9 +38,8 @@ DirectFunctions choose_for_this_processor() {
   // The NOAESNI flavour emulates AES through tables: slow, and cache timing tells the key.
   constexpr std::uint64_t kNeeded = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
   chosen.usable = arch >= IMB_ARCH_SSE && (manager->features & kNeeded) == kNeeded;
-  chosen.gcm_expand = manager->gcm256_pre;
-  chosen.gcm_seal = manager->gcm256_enc;
-  chosen.gcm_open = manager->gcm256_dec;
+  chosen.gcm128 = {manager->gcm128_pre, manager->gcm128_enc, manager->gcm128_dec};
+  chosen.gcm256 = {manager->gcm256_pre, manager->gcm256_enc, manager->gcm256_dec};
   chosen.chacha_start = manager->chacha20_poly1305_init;
   chosen.chacha_seal = manager->chacha20_poly1305_enc_update;
   chosen.chacha_open = manager->chacha20_poly1305_dec_update;
@@ -56,35 +59,35 @@ bool same_tag(Bytes expected, Bytes given) {
 
 class IpsecMbAesGcm final : public AeadEngine {
  public:
-  explicit IpsecMbAesGcm(std::span<const std::byte, 32> key) {
-    direct().gcm_expand(key.data(), &expanded_);
+  // `key` has the size that `functions` are for.
+  IpsecMbAesGcm(const GcmFunctions& functions, Bytes key) : functions_(functions) {
+    functions_.expand(key.data(), &expanded_);
   }
   IpsecMbAesGcm(const IpsecMbAesGcm&) = delete;
   IpsecMbAesGcm& operator=(const IpsecMbAesGcm&) = delete;
   ~IpsecMbAesGcm() override { sodium_memzero(&expanded_, sizeof expanded_); }
 
-  void seal(std::uint64_t counter, Bytes aad, MutableBytes text,
+  void seal(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<std::byte, kAeadTagSize> tag) const override {
-    run(direct().gcm_seal, counter, aad, text, tag);
+    run(functions_.seal, nonce, aad, text, out, tag);
   }
 
-  bool open(std::uint64_t counter, Bytes aad, MutableBytes text,
+  bool open(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<const std::byte, kAeadTagSize> tag) const override {
     std::array<std::byte, kAeadTagSize> expected;
-    run(direct().gcm_open, counter, aad, text, expected);
+    run(functions_.open, nonce, aad, text, out, expected);
     return same_tag(expected, tag);
   }
 
  private:
-  void run(aes_gcm_enc_dec_t function, std::uint64_t counter, Bytes aad, MutableBytes text,
-           std::span<std::byte, kAeadTagSize> tag) const {
-    const auto nonce = aes_gcm_nonce(counter);
+  void run(aes_gcm_enc_dec_t function, const AeadNonce& nonce, Bytes aad, Bytes text,
+           MutableBytes out, std::span<std::byte, kAeadTagSize> tag) const {
     gcm_context_data context;
-    auto* at = never_null(text);
-    function(&expanded_, &context, at, at, text.size(), nonce.data(), never_null(aad), aad.size(),
-             as_u8(MutableBytes{tag}), kAeadTagSize);
+    function(&expanded_, &context, never_null(out), never_null(text), text.size(), nonce.data(),
+             never_null(aad), aad.size(), as_u8(MutableBytes{tag}), kAeadTagSize);
   }
 
+  const GcmFunctions& functions_;
   alignas(64) gcm_key_data expanded_;  // 1008 bytes
 };
 
@@ -92,25 +95,24 @@ class IpsecMbChaCha final : public AeadEngine {
  public:
   explicit IpsecMbChaCha(std::span<const std::byte, 32> key) : key_(key) {}
 
-  void seal(std::uint64_t counter, Bytes aad, MutableBytes text,
+  void seal(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<std::byte, kAeadTagSize> tag) const override {
-    run(direct().chacha_seal, counter, aad, text, tag);
+    run(direct().chacha_seal, nonce, aad, text, out, tag);
   }
 
-  bool open(std::uint64_t counter, Bytes aad, MutableBytes text,
+  bool open(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<const std::byte, kAeadTagSize> tag) const override {
     std::array<std::byte, kAeadTagSize> expected;
-    run(direct().chacha_open, counter, aad, text, expected);
+    run(direct().chacha_open, nonce, aad, text, out, expected);
     return same_tag(expected, tag);
   }
 
  private:
-  void run(chacha_poly_enc_dec_update_t function, std::uint64_t counter, Bytes aad,
-           MutableBytes text, std::span<std::byte, kAeadTagSize> tag) const {
-    const auto nonce = chacha_nonce(counter);
+  void run(chacha_poly_enc_dec_update_t function, const AeadNonce& nonce, Bytes aad, Bytes text,
+           MutableBytes out, std::span<std::byte, kAeadTagSize> tag) const {
     chacha20_poly1305_context_data context;
     direct().chacha_start(key_.data(), &context, nonce.data(), never_null(aad), aad.size());
-    if (!text.empty()) function(key_.data(), &context, text.data(), text.data(), text.size());
+    if (!text.empty()) function(key_.data(), &context, out.data(), text.data(), text.size());
     direct().chacha_finish(&context, tag.data(), kAeadTagSize);
     sodium_memzero(&context, sizeof context);  // it holds key stream and the Poly1305 key
   }
@@ -126,10 +128,15 @@ std::unique_ptr<const AeadEngine> make_ipsec_mb_engine(AeadAlgorithm algorithm,
                                                        std::span<const std::byte, 32> key) {
   if (!direct().usable) return nullptr;
   switch (algorithm) {
-    case AeadAlgorithm::kAes256Gcm: return std::make_unique<IpsecMbAesGcm>(key);
+    case AeadAlgorithm::kAes256Gcm: return std::make_unique<IpsecMbAesGcm>(direct().gcm256, key);
     case AeadAlgorithm::kChaCha20Poly1305: return std::make_unique<IpsecMbChaCha>(key);
   }
   return nullptr;
+}
+
+std::unique_ptr<const AeadEngine> make_ipsec_mb_aes128_gcm(std::span<const std::byte, 16> key) {
+  if (!direct().usable) return nullptr;
+  return std::make_unique<IpsecMbAesGcm>(direct().gcm128, key);
 }
 
 }  // namespace culvert::crypto

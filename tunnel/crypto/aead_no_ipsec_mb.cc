@@ -10,4 +10,8 @@ std::unique_ptr<const AeadEngine> make_ipsec_mb_engine(AeadAlgorithm /*algorithm
   return nullptr;
 }
 
+std::unique_ptr<const AeadEngine> make_ipsec_mb_aes128_gcm(std::span<const std::byte, 16> /*key*/) {
+  return nullptr;
+}
+
 }  // namespace culvert::crypto

@@ -11,19 +11,17 @@ class SodiumChaCha final : public AeadEngine {
  public:
   explicit SodiumChaCha(std::span<const std::byte, 32> key) : key_(key) {}
 
-  void seal(std::uint64_t counter, Bytes aad, MutableBytes text,
+  void seal(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<std::byte, kAeadTagSize> tag) const override {
-    const auto nonce = chacha_nonce(counter);
     crypto_aead_chacha20poly1305_ietf_encrypt_detached(
-        never_null(text), as_u8(MutableBytes{tag}), nullptr, never_null(text), text.size(),
+        never_null(out), as_u8(MutableBytes{tag}), nullptr, never_null(text), text.size(),
         never_null(aad), aad.size(), nullptr, nonce.data(), key_.data());
   }
 
-  bool open(std::uint64_t counter, Bytes aad, MutableBytes text,
+  bool open(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<const std::byte, kAeadTagSize> tag) const override {
-    const auto nonce = chacha_nonce(counter);
     return crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-               never_null(text), nullptr, never_null(text), text.size(), as_u8(Bytes{tag}),
+               never_null(out), nullptr, never_null(text), text.size(), as_u8(Bytes{tag}),
                never_null(aad), aad.size(), nonce.data(), key_.data()) == 0;
   }
 
@@ -40,19 +38,17 @@ class SodiumAesGcm final : public AeadEngine {
   SodiumAesGcm& operator=(const SodiumAesGcm&) = delete;
   ~SodiumAesGcm() override { sodium_memzero(&expanded_, sizeof expanded_); }
 
-  void seal(std::uint64_t counter, Bytes aad, MutableBytes text,
+  void seal(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<std::byte, kAeadTagSize> tag) const override {
-    const auto nonce = aes_gcm_nonce(counter);
     crypto_aead_aes256gcm_encrypt_detached_afternm(
-        never_null(text), as_u8(MutableBytes{tag}), nullptr, never_null(text), text.size(),
+        never_null(out), as_u8(MutableBytes{tag}), nullptr, never_null(text), text.size(),
         never_null(aad), aad.size(), nullptr, nonce.data(), &expanded_);
   }
 
-  bool open(std::uint64_t counter, Bytes aad, MutableBytes text,
+  bool open(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<const std::byte, kAeadTagSize> tag) const override {
-    const auto nonce = aes_gcm_nonce(counter);
     return crypto_aead_aes256gcm_decrypt_detached_afternm(
-               never_null(text), nullptr, never_null(text), text.size(), as_u8(Bytes{tag}),
+               never_null(out), nullptr, never_null(text), text.size(), as_u8(Bytes{tag}),
                never_null(aad), aad.size(), nonce.data(), &expanded_) == 0;
   }
 

@@ -50,9 +50,10 @@ TEST_P(EveryEngine, AgreesWithAnIndependentImplementation) {
     ByteVector text;
     append(text, as_bytes(example.text));
     Tag tag;
-    engine->seal(0x0102030405060708, as_bytes("record 1"), text, tag);
+    const auto nonce = nonce_of(example.algorithm, 0x0102030405060708);
+    engine->seal(nonce, as_bytes("record 1"), text, text, tag);
     EXPECT_EQ(to_hex(text) + to_hex(tag), example.sealed);
-    EXPECT_TRUE(engine->open(0x0102030405060708, as_bytes("record 1"), text, tag));
+    EXPECT_TRUE(engine->open(nonce, as_bytes("record 1"), text, text, tag));
     EXPECT_EQ(as_text(text), example.text);
   }
 }
@@ -81,15 +82,17 @@ TEST_P(EveryAlgorithm, IsTheSameInBothLibraries) {
     const auto aad = random_bytes(random, size % 33);
     auto sealed = text;
     Tag tag;
-    one->seal(size, aad, sealed, tag);
-    auto sealed_by_other = text;
+    const auto nonce = nonce_of(GetParam(), size);
+    one->seal(nonce, aad, sealed, sealed, tag);
+    ByteVector sealed_by_other(size);  // and not in place
     Tag tag_by_other;
-    other->seal(size, aad, sealed_by_other, tag_by_other);
+    other->seal(nonce, aad, text, sealed_by_other, tag_by_other);
     ASSERT_EQ(sealed, sealed_by_other);
     ASSERT_EQ(tag, tag_by_other);
-    ASSERT_TRUE(one->open(size, aad, sealed, tag));
-    ASSERT_EQ(sealed, text);
-    ASSERT_TRUE(other->open(size, aad, sealed_by_other, tag));
+    ByteVector opened(size);
+    ASSERT_TRUE(one->open(nonce, aad, sealed, opened, tag));
+    ASSERT_EQ(opened, text);
+    ASSERT_TRUE(other->open(nonce, aad, sealed_by_other, sealed_by_other, tag));
     ASSERT_EQ(sealed_by_other, text);
   }
 }
@@ -136,6 +139,32 @@ TEST_P(EveryAlgorithm, KeysMoveAndKeepWorking) {
   Tag tag;
   first.seal(0, {}, text, tag);
   EXPECT_TRUE(second.open(0, {}, text, tag));
+}
+
+// Computed as above, with the nonce a0 a1 .. ab; AES-128-GCM with the key 00 01 .. 0f.
+TEST_P(EveryAlgorithm, SealsUnderTheNonceOfACaller) {
+  AeadNonce nonce;
+  for (std::size_t i = 0; i < nonce.size(); ++i) nonce[i] = static_cast<std::uint8_t>(0xa0 + i);
+  const auto text = as_bytes("sixteen byte txt and five");
+  ByteVector out(text.size());
+  Tag tag;
+  const auto key = AeadKey::make(GetParam(), counting_key());
+  key.seal(nonce, as_bytes("record 1"), text, out, tag);
+  EXPECT_EQ(
+      to_hex(out) + to_hex(tag),
+      GetParam() == AeadAlgorithm::kAes256Gcm
+          ? "9571045920ae6c9f001cf3b6270eb8aa50cd3774b2d12b1af976daf36eb6cfd408f0a8aed151bad5d9"
+          : "7fc2002b2883ac8dc2768771dc8e858fbd3fbddb630c09d5d15e2232db193f82a82332bcad2b80d28c");
+  const auto small = AeadKey::make_aes128_gcm(Bytes{counting_key()}.first<16>());
+  if (!small) return;
+  small->seal(nonce, as_bytes("record 1"), text, out, tag);
+  EXPECT_EQ(to_hex(out) + to_hex(tag),
+            "d9ef40cf1bec5d2ae801c1656666c814738f4d6ca37154d94068d122ac71f6eff47a59443371aa341f");
+  ByteVector opened(text.size());
+  EXPECT_TRUE(small->open(nonce, as_bytes("record 1"), out, opened, tag));
+  EXPECT_EQ(as_text(opened), as_text(text));
+  EXPECT_FALSE(small->open(nonce, as_bytes("record 2"), out, opened, tag));
+  EXPECT_EQ(opened, ByteVector(text.size())) << "nothing may be released";
 }
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, EveryAlgorithm,
