@@ -18,7 +18,7 @@ ALLOWED = {
     "tunnel/settings": BASE,
     "tunnel/loop": BASE,
     "tunnel/crypto": BASE,
-    "tunnel/carrier": LOOP,
+    "tunnel/carrier": LOOP | {"tunnel/crypto"},
     "tunnel/mux": BASE,
     "tunnel/control": BASE,
     "tunnel/session": LOOP | {"tunnel/crypto", "tunnel/mux", "tunnel/control"},

@@ -18,6 +18,8 @@ bool is_supported(AeadAlgorithm algorithm) {
   return false;  // a number off the wire
 }
 
+bool supports_aes128_gcm() { return ipsec_mb_has_hardware_aes(); }
+
 std::vector<AeadAlgorithm> preferred_algorithms() {
   if (hardware_aes()) return {AeadAlgorithm::kAes256Gcm, AeadAlgorithm::kChaCha20Poly1305};
   return {AeadAlgorithm::kChaCha20Poly1305};

@@ -30,6 +30,8 @@ bool hardware_aes();
 bool is_supported(AeadAlgorithm algorithm);
 std::vector<AeadAlgorithm> preferred_algorithms();  // best first; ChaCha20-Poly1305 always in it
 
+bool supports_aes128_gcm();  // intel-ipsec-mb only: libsodium has none
+
 class AeadEngine;
 
 // One expanded key: two words here, up to 1.1 KB behind it, wiped when it goes. A moved-from key
@@ -38,8 +40,7 @@ class AeadKey {
  public:
   // `algorithm` must be supported here: check what a peer names with is_supported() first.
   static AeadKey make(AeadAlgorithm algorithm, std::span<const std::byte, 32> key);
-  // For TLS alone, so it has no number on our wire. Empty where only libsodium computes: it has no
-  // AES-128-GCM.
+  // For TLS alone, so it has no number on our wire. Empty unless supports_aes128_gcm().
   static std::optional<AeadKey> make_aes128_gcm(std::span<const std::byte, 16> key);
 
   AeadKey(AeadKey&&) noexcept;
