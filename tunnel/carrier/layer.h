@@ -36,10 +36,15 @@ class Layer {
  public:
   virtual bool established() const = 0;
 
-  // From below. Takes everything; call it only while wants_input(), and with at most 64 KiB, so
-  // that queues stay bounded.
+  // From below. Takes everything; call it only while wants_input(), and with at most 128 KiB,
+  // so that queues stay bounded.
   virtual bool wants_input() const = 0;
   virtual Result<void> receive(Bytes wire) = 0;
+  // The same, but what becomes readable and finds nothing readable() before it may be put into
+  // `room` instead, which is cut to what is left of it: a copy less for a layer that can.
+  virtual Result<void> receive_into(Bytes wire, [[maybe_unused]] MutableBytes& room) {
+    return receive(wire);
+  }
   virtual Result<void> receive_end() = 0;  // below has ended; fails where that is a truncation
 
   // To above.

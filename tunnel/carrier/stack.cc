@@ -10,6 +10,15 @@ namespace culvert::carrier {
 using loop::IoResult;
 using State = IoResult::State;
 
+namespace {
+
+// Less costs system calls, more does not pay (0.13 CPU-seconds per GB for 64 against 128 KiB in
+// both directions, measured). Into little room less is pulled, so that little waits in the layer.
+constexpr std::size_t kPullSize = 128 * 1024;
+constexpr std::size_t kMinPullSize = 16 * 1024;
+
+}  // namespace
+
 Stack::Stack(loop::Loop& loop, std::unique_ptr<BytePipe> under, std::unique_ptr<Layer> layer,
              Bytes received)
     : Deferred(loop), under_(std::move(under)), layer_(std::move(layer)) {
@@ -19,28 +28,38 @@ Stack::Stack(loop::Loop& loop, std::unique_ptr<BytePipe> under, std::unique_ptr<
 }
 
 IoResult Stack::read(MutableBytes into) {
-  while (true) {
-    const auto ready = layer_->readable();
-    if (!ready.empty()) {
-      const auto count = std::min(into.size(), ready.size());
-      std::memcpy(into.data(), ready.data(), count);
-      layer_->consumed(count);
-      if (want_read_ && !layer_->readable().empty()) schedule();  // below may have nothing more
-      update_interest();
-      return IoResult::moved(count);
-    }
-    if (error_ != 0) return failed();
-    if (layer_->peer_ended()) return IoResult::end();
-    if (!pull()) return error_ != 0 ? failed() : IoResult::blocked();
+  auto room = into;
+  for (;;) {
+    take_readable(room);
+    // Behind the first octets only what fits: the rest would have to be copied once more.
+    const bool enough = room.size() < into.size() && room.size() < kPullSize;
+    if (enough || error_ != 0 || layer_->peer_ended() || !pull(room)) break;
   }
+  take_readable(room);
+  update_interest();
+  if (const auto count = into.size() - room.size(); count != 0) {
+    if (want_read_ && has_news()) schedule();  // below may have nothing more
+    return IoResult::moved(count);
+  }
+  if (error_ != 0) return failed();
+  return layer_->peer_ended() ? IoResult::end() : IoResult::blocked();
 }
 
-bool Stack::pull() {
+void Stack::take_readable(MutableBytes& room) {
+  const auto ready = layer_->readable().first(std::min(room.size(), layer_->readable().size()));
+  if (ready.empty()) return;
+  std::memcpy(room.data(), ready.data(), ready.size());
+  room = room.subspan(ready.size());
+  layer_->consumed(ready.size());
+}
+
+bool Stack::pull(MutableBytes& room) {
   if (end_read_ || !layer_->wants_input()) return false;
-  static thread_local std::array<std::byte, 64 * 1024> buffer;
-  const auto got = under_->read(buffer);
+  static thread_local std::array<std::byte, kPullSize> buffer;
+  const auto wanted = std::clamp(room.size(), kMinPullSize, kPullSize);
+  const auto got = under_->read(MutableBytes{buffer}.first(wanted));
   switch (got.state) {
-    case State::kMoved: take(layer_->receive(Bytes{buffer}.first(got.count))); break;
+    case State::kMoved: take(layer_->receive_into(Bytes{buffer}.first(got.count), room)); break;
     case State::kEnd:
       end_read_ = true;
       take(layer_->receive_end());
@@ -49,8 +68,11 @@ bool Stack::pull() {
     case State::kBlocked: return false;
   }
   flush();
-  update_interest();
-  return error_ == 0 || !layer_->readable().empty();
+  return got.count == wanted;  // else there is no more, or there will be another event
+}
+
+bool Stack::has_news() const {
+  return !layer_->readable().empty() || layer_->peer_ended() || error_ != 0;
 }
 
 void Stack::take(const Result<void>& step) {
@@ -63,17 +85,21 @@ void Stack::broke(int error) {
   if (error_ == 0) error_ = error;
 }
 
+// The layer takes a bounded piece at a time, so that no more waits in it than below has refused.
 IoResult Stack::write(Bytes from) {
   if (error_ != 0) return failed();
-  const auto taken = layer_->write(from);
-  if (!taken) {
-    take(fail(taken.error()));
-    return failed();
+  std::size_t moved = 0;
+  for (;;) {
+    const auto taken = layer_->write(from.subspan(moved));
+    if (!taken) take(fail(taken.error()));
+    flush();
+    if (!taken || *taken == 0) break;
+    moved += *taken;
+    if (moved == from.size() || blocked_below_) break;
   }
-  flush();
   update_interest();
   if (error_ != 0) return failed();
-  return *taken == 0 ? IoResult::blocked() : IoResult::moved(*taken);
+  return moved == 0 ? IoResult::blocked() : IoResult::moved(moved);
 }
 
 void Stack::flush() {
@@ -91,9 +117,10 @@ void Stack::flush() {
 }
 
 void Stack::set_interest(bool readable, bool writable) {
+  const bool again = readable && !want_read_;
   want_read_ = readable;
   want_write_ = writable;
-  if (want_read_ && !layer_->readable().empty()) schedule();
+  if (want_read_ && (again ? has_news() : !layer_->readable().empty())) schedule();
   update_interest();
 }
 
@@ -114,12 +141,15 @@ void Stack::abort() { under_->abort(); }
 
 void Stack::on_readable() {
   const bool was_opening = !layer_->established();
-  if (was_opening) pull();
+  if (was_opening) {
+    MutableBytes nowhere;
+    pull(nowhere);
+    update_interest();
+  }
   const bool opened = was_opening && layer_->established();
   if (opened && want_write_) schedule();
-  const bool something = !layer_->readable().empty() || error_ != 0 || layer_->peer_ended();
   if (listener_ == nullptr) return;
-  if (want_read_ && (!was_opening || something)) return listener_->on_readable();
+  if (want_read_ && (!was_opening || has_news())) return listener_->on_readable();
   if (error_ != 0) listener_->on_broken(error_);
 }
 
@@ -139,10 +169,10 @@ void Stack::on_broken(int error) {
 void Stack::run_deferred() {
   if (listener_ == nullptr) return;
   if (want_write_ && layer_->established() && !blocked_below_) {
-    if (want_read_ && !layer_->readable().empty()) schedule();
+    if (want_read_ && has_news()) schedule();
     return listener_->on_writable();
   }
-  if (want_read_ && !layer_->readable().empty()) listener_->on_readable();
+  if (want_read_ && has_news()) listener_->on_readable();
 }
 
 }  // namespace culvert::carrier

@@ -17,7 +17,7 @@ class Stack final : public loop::BytePipe,
                     private loop::Deferred {
  public:
   Stack(loop::Loop& loop, std::unique_ptr<loop::BytePipe> under, std::unique_ptr<Layer> layer,
-        Bytes received = {});  // octets read from `under` already, at most 64 KiB
+        Bytes received = {});  // octets read from `under` already, at most 128 KiB
 
   loop::IoResult read(MutableBytes into) override;
   loop::IoResult write(Bytes from) override;
@@ -34,8 +34,10 @@ class Stack final : public loop::BytePipe,
   void on_broken(int error) override;
 
   void run_deferred() override;
-  bool pull();   // from below into the layer; false: nothing came
-  void flush();  // from the layer to below
+  bool pull(MutableBytes& room);  // from below through the layer; false: there is no more now
+  void take_readable(MutableBytes& room);
+  bool has_news() const;  // for a reader
+  void flush();           // from the layer to below
   void take(const Result<void>& step);
   void broke(int error);
   void update_interest();

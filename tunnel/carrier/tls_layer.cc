@@ -6,17 +6,17 @@
 #include <cassert>
 
 #include "tunnel/base/address.h"
+#include "tunnel/carrier/tls_handover.h"
 #include "tunnel/carrier/tls_library.h"
 
 namespace culvert::carrier {
 namespace {
 
-constexpr std::size_t kQueueLimit = 65536;  // each way
+constexpr std::size_t kPlainLimit = 64 * 1024;
 // Reached only by what the library itself answers (alerts to a peer that provokes them). It must be
 // out of reach of write(): two parties that both stop reading because their output is full would
 // wait for each other for ever.
-constexpr std::size_t kOutputCeiling = 2 * kQueueLimit;
-constexpr std::size_t kMaxRecord = 16384;  // plain text of one (RFC 5246 section 6.2.1)
+constexpr std::size_t kOutputCeiling = 2 * kTlsOutputLimit;
 
 // Content types 20 to 24 (RFC 5246 section 6.2.1, RFC 6520) begin every record.
 bool may_be_tls(std::byte first) { return first >= std::byte{20} && first <= std::byte{24}; }
@@ -29,6 +29,12 @@ std::string first_line(Bytes bytes) {
   return line;
 }
 
+TlsLayer::Peer describe_peer(const mbedtls_x509_crt& certificate) {
+  std::array<std::byte, crypto_hash_sha256_BYTES> digest;
+  crypto_hash_sha256(as_u8(MutableBytes{digest}), certificate.raw.p, certificate.raw.len);
+  return {to_hex(digest), tls::dn_text(certificate.subject), tls::dn_text(certificate.issuer)};
+}
+
 bool wants_more(int code) {
   return code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE;
 }
@@ -36,16 +42,22 @@ bool wants_more(int code) {
 }  // namespace
 
 struct TlsLayer::Library {
+  explicit Library(tls::Setup& shared) : setup(shared) {}
+
+  tls::Setup& setup;
   tls::Context connection;
+  tls::ExportedKeys keys;
   TlsClientContext::Impl* client = nullptr;  // null in a server
   std::string server_name;
 };
 
-TlsLayer::TlsLayer() : library_(std::make_unique<Library>()) {}
+const bool TlsLayer::kHandsOver = CULVERT_TLS_HANDS_OVER != 0;
+
+TlsLayer::TlsLayer(std::unique_ptr<Library> library) : library_(std::move(library)) {}
 TlsLayer::~TlsLayer() = default;
 
 std::unique_ptr<TlsLayer> TlsLayer::client(TlsClientContext& context, std::string server_name) {
-  std::unique_ptr<TlsLayer> layer(new TlsLayer);
+  std::unique_ptr<TlsLayer> layer(new TlsLayer(std::make_unique<Library>(*context.impl_)));
   auto& library = *layer->library_;
   library.client = context.impl_.get();
   library.server_name = std::move(server_name);
@@ -59,7 +71,7 @@ std::unique_ptr<TlsLayer> TlsLayer::client(TlsClientContext& context, std::strin
 }
 
 std::unique_ptr<TlsLayer> TlsLayer::server(TlsServerContext& context) {
-  std::unique_ptr<TlsLayer> layer(new TlsLayer);
+  std::unique_ptr<TlsLayer> layer(new TlsLayer(std::make_unique<Library>(*context.impl_)));
   layer->begin(mbedtls_ssl_setup(&layer->library_->connection, &context.impl_->config));
   return layer;
 }
@@ -95,8 +107,8 @@ int TlsLayer::give_output(void* self, const unsigned char* from, std::size_t siz
   return static_cast<int>(size);
 }
 
-tl::unexpected<Error> TlsLayer::stop(ErrorCode code, std::string detail) {
-  failure_ = Error{code, std::move(detail)};
+tl::unexpected<Error> TlsLayer::stop(Error why) {
+  failure_ = std::move(why);
   return fail(*failure_);
 }
 
@@ -114,13 +126,19 @@ int TlsLayer::step(Step&& next) {
 
 Result<void> TlsLayer::advance() {
   if (!established_) CULVERT_RETURN_IF_ERROR(shake_hands());
-  if (established_ && !peer_ended_) CULVERT_RETURN_IF_ERROR(read_records());
+  if (!established_ || peer_ended_) return {};
+  if (!traffic_) return read_records();
+  auto done = traffic_->receive(std::exchange(input_, {}), room_);
+  if (!done) return stop(std::move(done.error()));
+  peer_ended_ = traffic_->peer_ended();
   return {};
 }
 
 Result<void> TlsLayer::shake_hands() {
   auto& connection = library_->connection;
+  library_->setup.exporting = &library_->keys;
   const int code = step([&] { return mbedtls_ssl_handshake(&connection); });
+  library_->setup.exporting = nullptr;
   if (wants_more(code)) return {};
   auto* client = library_->client;
   if (code != 0) {
@@ -132,12 +150,31 @@ Result<void> TlsLayer::shake_hands() {
                                    mbedtls_ssl_get_verify_result(&connection));
       why = "the certificate of '" + library_->server_name +
             "' is not trusted: " + first_line(as_bytes(flags));
-      return stop(ErrorCode::kAuthentication, "TLS handshake failed: " + why);
+      return stop({ErrorCode::kAuthentication, "TLS handshake failed: " + why});
     }
-    return stop(ErrorCode::kProtocol, "TLS handshake failed: " + why);
+    return stop({ErrorCode::kProtocol, "TLS handshake failed: " + why});
   }
+  return establish();
+}
+
+Result<void> TlsLayer::establish() {
   established_ = true;
-  if (client != nullptr) client->remember(library_->server_name, connection);
+  const auto& connection = library_->connection;
+  const bool is_client = library_->client != nullptr;
+  if (is_client) library_->client->remember(library_->server_name, connection);
+  const auto* certificate = is_client ? mbedtls_ssl_get_peer_cert(&connection) : nullptr;
+  if (certificate != nullptr) peer_ = describe_peer(*certificate);
+  const char* protocol = mbedtls_ssl_get_alpn_protocol(&connection);
+  alpn_ = protocol == nullptr ? "" : protocol;
+  negotiated_ = mbedtls_ssl_get_version(&connection);
+  negotiated_ += std::string(" ") + mbedtls_ssl_get_ciphersuite(&connection);
+  auto start =
+      tls::hand_over(connection, is_client ? TlsTraffic::Role::kClient : TlsTraffic::Role::kServer,
+                     library_->keys);
+  if (start) {
+    traffic_.emplace(*std::move(start), plain_, output_);
+    library_.reset();
+  }
   return end_requested_ ? close_output() : Result<void>{};
 }
 
@@ -145,7 +182,7 @@ Result<void> TlsLayer::read_records() {
   auto& connection = library_->connection;
   for (;;) {
     // Room for a whole record, so that the library never keeps a part of one.
-    const auto room = plain_.prepare(kMaxRecord);
+    const auto room = plain_.prepare(kMaxTlsText);
     const int code = step([&] {
       return mbedtls_ssl_read(&connection, reinterpret_cast<unsigned char*>(room.data()),
                               room.size());
@@ -166,26 +203,33 @@ Result<void> TlsLayer::read_records() {
       continue;
     }
 #endif
-    return stop(ErrorCode::kProtocol, "TLS connection failed: " + tls::reason(code));
+    return stop({ErrorCode::kProtocol, "TLS connection failed: " + tls::reason(code)});
   }
 }
 
 bool TlsLayer::wants_input() const {
-  return !failure_ && !peer_ended_ && plain_.size() < kQueueLimit &&
+  return !failure_ && !peer_ended_ && plain_.size() < kPlainLimit &&
          output_.size() < kOutputCeiling;
 }
 
 Result<void> TlsLayer::receive(Bytes wire) {
+  MutableBytes none;
+  return receive_into(wire, none);
+}
+
+Result<void> TlsLayer::receive_into(Bytes wire, MutableBytes& room) {
   if (failure_) return fail(*failure_);
   if (peer_ended_ || wire.empty()) return {};  // RFC 5246 section 7.2.1: ignore what follows
   if (!saw_input_ && !may_be_tls(wire[0]))
     return stop(
-        ErrorCode::kProtocol,
-        "no TLS there: the far side, or a proxy in between, answered '" + first_line(wire) + "'");
+        {ErrorCode::kProtocol,
+         "no TLS there: the far side, or a proxy in between, answered '" + first_line(wire) + "'"});
   saw_input_ = true;
   input_ = wire;
+  room_ = room;
   auto done = advance();
   input_ = {};
+  room = std::exchange(room_, {});
   return done;
 }
 
@@ -193,11 +237,11 @@ Result<void> TlsLayer::receive_end() {
   if (failure_) return fail(*failure_);
   if (peer_ended_) return {};
   if (established_)
-    return stop(ErrorCode::kReset, "TLS connection was cut without the peer's closing notice");
-  return stop(ErrorCode::kReset,
-              saw_input_ ? "the connection was closed in the middle of the TLS handshake"
-                         : "the connection was closed at the first TLS message: a firewall may "
-                           "refuse TLS or this server name");
+    return stop({ErrorCode::kReset, "TLS connection was cut without the peer's closing notice"});
+  return stop({ErrorCode::kReset,
+               saw_input_ ? "the connection was closed in the middle of the TLS handshake"
+                          : "the connection was closed at the first TLS message: a firewall may "
+                            "refuse TLS or this server name"});
 }
 
 void TlsLayer::consumed(std::size_t count) {
@@ -213,12 +257,18 @@ void TlsLayer::output_sent(std::size_t count) {
 Result<std::size_t> TlsLayer::write(Bytes data) {
   if (failure_) return fail(*failure_);
   assert(!end_requested_);
+  if (traffic_) {
+    auto done = traffic_->write(data);
+    if (!done) return stop(std::move(done.error()));
+    return done;
+  }
   std::size_t taken = 0;
-  while (established_ && taken < data.size() && output_.size() < kQueueLimit) {
+  while (established_ && taken < data.size() && output_.size() < kTlsOutputLimit) {
     const auto rest = data.subspan(taken);
     const int code = mbedtls_ssl_write(&library_->connection, as_u8(rest), rest.size());
     if (wants_more(code)) break;
-    if (code < 0) return stop(ErrorCode::kProtocol, "TLS connection failed: " + tls::reason(code));
+    if (code < 0)
+      return stop({ErrorCode::kProtocol, "TLS connection failed: " + tls::reason(code)});
     taken += static_cast<std::size_t>(code);
   }
   return taken;
@@ -231,34 +281,18 @@ Result<void> TlsLayer::end_writing() {
 }
 
 Result<void> TlsLayer::close_output() {
-  if (const int code = mbedtls_ssl_close_notify(&library_->connection))
-    return stop(ErrorCode::kProtocol, "TLS connection failed: " + tls::reason(code));
+  if (traffic_)
+    traffic_->close();
+  else if (const int code = mbedtls_ssl_close_notify(&library_->connection))
+    return stop({ErrorCode::kProtocol, "TLS connection failed: " + tls::reason(code)});
   output_ended_ = true;
   return {};
 }
 
-std::optional<TlsLayer::Peer> TlsLayer::peer() const {
-  const auto* certificate =
-      established_ ? mbedtls_ssl_get_peer_cert(&library_->connection) : nullptr;
-  if (certificate == nullptr) return std::nullopt;
-  std::array<std::byte, crypto_hash_sha256_BYTES> digest;
-  crypto_hash_sha256(as_u8(MutableBytes{digest}), certificate->raw.p, certificate->raw.len);
-  return Peer{to_hex(digest), tls::dn_text(certificate->subject),
-              tls::dn_text(certificate->issuer)};
-}
-
-std::string TlsLayer::alpn() const {
-  const char* agreed = mbedtls_ssl_get_alpn_protocol(&library_->connection);
-  return agreed == nullptr ? "" : agreed;
-}
-
 std::string TlsLayer::describe() const {
   if (!established_) return "TLS, not yet established";
-  const auto& connection = library_->connection;
-  std::string text = mbedtls_ssl_get_version(&connection);
-  text += " ";
-  text += mbedtls_ssl_get_ciphersuite(&connection);
-  if (const auto seen = peer()) text += ", certificate of " + seen->subject + " by " + seen->issuer;
+  auto text = negotiated_;
+  if (peer_) text += ", certificate of " + peer_->subject + " by " + peer_->issuer;
   return text;
 }
 

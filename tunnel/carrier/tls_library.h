@@ -1,5 +1,5 @@
 // tunnel/carrier/tls_library.h: the one place that includes mbedTLS and knows its versions. Private
-// to tls_identity.cc, tls_context.cc and tls_layer.cc.
+// to tls_identity.cc, tls_context.cc, tls_handover.* and tls_layer.cc.
 //
 // Compiles on 2.28 (Debian 12: TLS 1.2 only) and 3.6 (Debian 13: TLS 1.3). 3.x hides structure
 // fields: only what both document as public may be touched.
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "tunnel/base/random.h"
+#include "tunnel/base/secret.h"
 #include "tunnel/carrier/tls_context.h"
 
 namespace culvert::carrier::tls {
@@ -64,12 +65,19 @@ inline std::string dn_text(const mbedtls_x509_name& name) {
   return text;
 }
 
+struct ExportedKeys {
+  static constexpr std::size_t kMaxBlock = 2 * (32 + 12);  // two keys, two IVs
+  Secret<kMaxBlock> block;
+  std::size_t key_size = 0, iv_size = 0;  // key_size 0: nothing was exported
+};
+
 struct Setup {  // what both roles configure alike
   explicit Setup(Random& source) : random(source) {}
   Result<void> prepare(int role, const std::vector<std::string>& protocols);
 
   Random& random;
   Config config;
+  ExportedKeys* exporting = nullptr;  // of the layer that is inside the library at the moment
   std::vector<std::string> alpn;
   std::vector<const char*> alpn_pointers;  // null-terminated, borrowed by `config`
 };
