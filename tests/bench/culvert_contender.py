@@ -54,6 +54,7 @@ control_socket = "{socket}"
 
 
 class CulvertForwarding(Culvert):
+    via = "direct"
     name = "culvert"
     title = "**Culvert**, forwarding"
     about = "program, agent, service, ordinary host"
@@ -63,7 +64,14 @@ class CulvertForwarding(Culvert):
         if not self.lab.has_names:
             raise Unavailable("needs an /etc/hosts of its own, so a mount namespace")
         self.start_service()
-        self.run_under(self.start_agent("a", '[[forward]]\ndomains = ["*.test"]\n'), ORDINARY_NAME)
+        rules = f'via = "{self.via}"\n[[forward]]\ndomains = ["*.test"]\n'
+        self.run_under(self.start_agent("a", rules), ORDINARY_NAME)
+
+
+class CulvertTls(CulvertForwarding):
+    via = "tls"
+    name = "culvert-tls"
+    title = "**Culvert**, forwarding over TLS"
 
 
 class CulvertRelay(Culvert):
