@@ -4,22 +4,31 @@
 
 namespace culvert::loop {
 
-FdWatch::FdWatch(Loop& loop, int fd, Listener& listener)
-    : listener_(listener), poll_(make_handle<uv_poll_t>(this, uv_poll_init, loop.uv(), fd)) {
-  assert(poll_ != nullptr);
-}
-
 void FdWatch::start(bool readable, bool writable) {
-  const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-  if (events == 0)
-    uv_poll_stop(poll_.get());
+  const std::uint32_t events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u);
+  if (events == events_) return;
+  if (events == 0) return stop();
+  if (events_ == 0)
+    poller_.watch(fd_, events, *this);
   else
-    uv_poll_start(poll_.get(), events, Callback<&FdWatch::on_poll>::call);
+    poller_.change(fd_, events);
+  events_ = events;
 }
 
-void FdWatch::on_poll(int status, int events) {
-  if (status < 0) return listener_.on_fd_ready(*this, true, true);
-  listener_.on_fd_ready(*this, (events & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
+void FdWatch::stop() {
+  if (std::exchange(events_, 0) != 0) poller_.unwatch(fd_);
+}
+
+void FdWatch::stop_and_close(UniqueFd& fd) {
+  assert(fd.get() == fd_);
+  if (std::exchange(events_, 0) != 0) poller_.forget(fd_);
+  fd.reset();
+}
+
+void FdWatch::on_events(std::uint32_t events) {
+  if ((events & EPOLLERR) != 0) return listener_.on_fd_ready(*this, true, true);
+  if ((events & EPOLLHUP) != 0) events |= events_;
+  listener_.on_fd_ready(*this, (events & EPOLLIN) != 0, (events & EPOLLOUT) != 0);
 }
 
 }  // namespace culvert::loop

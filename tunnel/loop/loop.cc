@@ -21,6 +21,7 @@ Deferred::~Deferred() {
 
 Loop::Loop() {
   if (uv_loop_init(&uv_) != 0) throw std::bad_alloc();
+  poller_.emplace(&uv_);
   prepare_ = make_handle<uv_prepare_t>(this, uv_prepare_init, &uv_);
   uv_prepare_start(prepare_.get(), &Loop::on_prepare);
   uv_unref(reinterpret_cast<uv_handle_t*>(prepare_.get()));
@@ -28,6 +29,7 @@ Loop::Loop() {
 
 Loop::~Loop() {
   prepare_.reset();
+  poller_.reset();
   uv_run(&uv_, UV_RUN_DEFAULT);  // close callbacks
   [[maybe_unused]] const int leaked = uv_loop_close(&uv_);
   assert(leaked == 0 && "a handle outlived its loop");
@@ -40,7 +42,10 @@ UnixTime Loop::wall_clock() {
 }
 
 void Loop::on_prepare(uv_prepare_t* handle) {
-  if (auto* self = static_cast<Loop*>(handle->data)) self->run_all_deferred();
+  auto* const self = static_cast<Loop*>(handle->data);
+  if (self == nullptr) return;
+  self->run_all_deferred();
+  self->poller_->before_sleep();
 }
 
 // Work may schedule more work, and may destroy other Deferreds: so always take the first.

@@ -2,8 +2,11 @@
 #pragma once
 #include <uv.h>
 
+#include <optional>
+
 #include "tunnel/base/time.h"
 #include "tunnel/loop/handle.h"
+#include "tunnel/loop/poller.h"
 
 namespace culvert::loop {
 
@@ -38,6 +41,7 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   uv_loop_t* uv() { return &uv_; }
+  Poller& poller() { return *poller_; }
   void run() { uv_run(&uv_, UV_RUN_DEFAULT); }
   void run_once() { uv_run(&uv_, UV_RUN_ONCE); }
   void stop() { uv_stop(&uv_); }
@@ -51,6 +55,7 @@ class Loop {
   static void on_prepare(uv_prepare_t* handle);
 
   uv_loop_t uv_;
+  std::optional<Poller> poller_;
   Handle<uv_prepare_t> prepare_;
   Deferred* first_ = nullptr;
 };

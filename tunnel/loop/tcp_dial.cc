@@ -44,10 +44,9 @@ void TcpDial::on_timer(Timer&) { finish(early_error_ != 0 ? early_error_ : ETIME
 
 void TcpDial::finish(int error) {
   timer_.stop();
+  if (error != 0 && watch_) watch_->stop_and_close(fd_);
   watch_.reset();
-  auto fd = std::move(fd_);
-  if (error != 0) fd.reset();
-  listener_.on_dialled(*this, std::move(fd), error);
+  listener_.on_dialled(*this, error == 0 ? std::move(fd_) : UniqueFd{}, error);
 }
 
 }  // namespace culvert::loop

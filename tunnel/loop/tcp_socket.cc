@@ -1,6 +1,5 @@
 #include "tunnel/loop/tcp_socket.h"
 
-#include <fcntl.h>
 #include <netinet/tcp.h>
 
 #include <cassert>
@@ -8,6 +7,8 @@
 
 namespace culvert::loop {
 namespace {
+
+constexpr std::uint32_t kReading = EPOLLET | EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 
 void set_option(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof value);  // tuning only: failure changes no meaning
@@ -22,22 +23,40 @@ int pending_error(int fd) {
 
 }  // namespace
 
-TcpSocket::TcpSocket(Loop& loop, UniqueFd connected) : fd_(std::move(connected)) {
+TcpSocket::TcpSocket(Loop& loop, UniqueFd connected)
+    : poller_(loop.poller()), fd_(std::move(connected)) {
   set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd_.get(), SOL_SOCKET, SO_OOBINLINE, 1);
-  fcntl(fd_.get(), F_SETFD, FD_CLOEXEC);
-  poll_ = make_handle<uv_poll_t>(this, uv_poll_init, loop.uv(), fd_.get());  // sets O_NONBLOCK
-  assert(poll_ != nullptr);
+  poller_.watch(fd_.get(), kReading, *this);
+}
+
+TcpSocket::~TcpSocket() { close(); }
+
+void TcpSocket::close() {
+  if (!fd_) return;
+  Poller::cancel_again(*this);
+  poller_.forget(fd_.get());
+  fd_.reset();
 }
 
 IoResult TcpSocket::read(MutableBytes into) {
   assert(!into.empty());
   while (true) {
-    const auto count = ::recv(fd_.get(), into.data(), into.size(), 0);
-    if (count > 0) return IoResult::moved(static_cast<std::size_t>(count));
+    const auto count = ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
+    if (count > 0) {
+      const auto moved = static_cast<std::size_t>(count);
+      // epoll(7): a short read of a stream has emptied it. TCP ends one at an urgent mark, too.
+      if (moved < into.size() && !more_behind_) found_empty();
+      return IoResult::moved(moved);
+    }
     if (count == 0) return IoResult::end();
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return IoResult::blocked();
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      more_behind_ = false;
+      found_empty();
+      return IoResult::blocked();
+    }
+    broken_ = false;
     return IoResult::failed(errno);
   }
 }
@@ -45,53 +64,71 @@ IoResult TcpSocket::read(MutableBytes into) {
 IoResult TcpSocket::write(Bytes from) {
   assert(!from.empty());
   while (true) {
-    const auto count = ::send(fd_.get(), from.data(), from.size(), MSG_NOSIGNAL);
-    if (count >= 0) return IoResult::moved(static_cast<std::size_t>(count));
+    const auto count = ::send(fd_.get(), from.data(), from.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0) {
+      const auto moved = static_cast<std::size_t>(count);
+      if (moved < from.size()) found_full();
+      return IoResult::moved(moved);
+    }
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return IoResult::blocked();
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      found_full();
+      return IoResult::blocked();
+    }
+    broken_ = false;
     return IoResult::failed(errno);
   }
+}
+
+void TcpSocket::found_empty() {
+  readable_ = false;
+  if (!due()) Poller::cancel_again(*this);
+}
+
+// Writability is watched from here on: watched from the start, it would be an event, and mostly
+// the only one, of every new socket. The kernel looks anew when it is told, so no edge is lost.
+void TcpSocket::found_full() {
+  writable_ = false;
+  if (!due()) Poller::cancel_again(*this);
+  if (watching_writable_) return;
+  watching_writable_ = true;
+  poller_.change(fd_.get(), kReading | EPOLLOUT);
 }
 
 void TcpSocket::set_interest(bool readable, bool writable) {
   want_read_ = readable;
   want_write_ = writable;
-  rearm();
-}
-
-// A paused socket still watches for the peer's hang-up, because that is how a reset shows without
-// reading; only until it has been seen once, as the event is level-triggered.
-void TcpSocket::rearm() {
-  const int events = (want_read_ ? UV_READABLE : 0) | (want_write_ ? UV_WRITABLE : 0) |
-                     (!want_read_ && !saw_hangup_ ? UV_DISCONNECT : 0);
-  if (events == armed_) return;
-  armed_ = events;
-  if (events == 0)
-    uv_poll_stop(poll_.get());
+  if (due())
+    poller_.call_again(*this);
   else
-    uv_poll_start(poll_.get(), events, Callback<&TcpSocket::on_poll>::call);
+    Poller::cancel_again(*this);
 }
 
-void TcpSocket::on_poll(int status, int events) {
-  if (listener_ == nullptr) return;
-  if (status < 0) {  // libuv reports POLLERR so, and has stopped watching
-    armed_ = 0;
-    if (want_read_) {  // what came before the reset can still be read
-      rearm();
-      return listener_->on_readable();
-    }
-    saw_hangup_ = true;
+void TcpSocket::on_events(std::uint32_t events) {
+  constexpr std::uint32_t kEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  if ((events & (EPOLLIN | EPOLLPRI | kEnd)) != 0) readable_ = true;
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable_ = true;
+  if ((events & (EPOLLPRI | kEnd)) != 0) more_behind_ = true;
+  if ((events & EPOLLERR) != 0) broken_ = true;
+  if (due()) poller_.call_again(*this);
+}
+
+// One callback a turn, as the listener may destroy this object; so it is put back in the queue
+// before. An event that a read or a write has used up meanwhile calls nobody.
+void TcpSocket::on_again() {
+  if (!due()) return;
+  if (broken_ && !want_read_) {
+    broken_ = false;
+    if (listener_ == nullptr) return;
     const int error = pending_error(fd_.get());
     return listener_->on_broken(error != 0 ? error : ECONNRESET);
   }
-  if ((events & UV_DISCONNECT) != 0 && !want_read_) {
-    saw_hangup_ = true;
-    rearm();
-  }
-  // One callback a turn: the listener may destroy this object. The other event, if still wanted,
-  // comes again in the next turn because polling is level-triggered.
-  if ((events & UV_READABLE) != 0 && want_read_) return listener_->on_readable();
-  if ((events & UV_WRITABLE) != 0 && want_write_) return listener_->on_writable();
+  poller_.call_again(*this);
+  if (listener_ == nullptr) return;
+  const bool write_now = write_due() && (write_first_ || !read_due());
+  write_first_ = !write_now;
+  if (write_now) return listener_->on_writable();
+  listener_->on_readable();
 }
 
 void TcpSocket::end_writing() { ::shutdown(fd_.get(), SHUT_WR); }
@@ -99,8 +136,7 @@ void TcpSocket::end_writing() { ::shutdown(fd_.get(), SHUT_WR); }
 void TcpSocket::abort() {
   const linger now{1, 0};
   setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  poll_.reset();
-  fd_.reset();
+  close();
 }
 
 void tune_local_leg(int fd) {

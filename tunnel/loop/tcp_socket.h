@@ -9,11 +9,12 @@
 
 namespace culvert::loop {
 
-class TcpSocket final : public BytePipe {
+class TcpSocket final : public BytePipe, private Poller::Watcher {
  public:
-  // Takes a connected socket; sets it non-blocking, close-on-exec, TCP_NODELAY and SO_OOBINLINE
-  // (urgent bytes must not get lost; their mark does).
+  // Takes a connected socket, blocking or not (it never waits), and sets TCP_NODELAY and
+  // SO_OOBINLINE (urgent bytes must not get lost; their mark does).
   TcpSocket(Loop& loop, UniqueFd connected);
+  ~TcpSocket() override;
 
   IoResult read(MutableBytes into) override;
   IoResult write(Bytes from) override;
@@ -28,14 +29,25 @@ class TcpSocket final : public BytePipe {
   int fd() const { return fd_.get(); }
 
  private:
-  void on_poll(int status, int events);
-  void rearm();
+  void on_events(std::uint32_t events) override;
+  void on_again() override;
+  bool read_due() const { return readable_ && want_read_; }
+  bool write_due() const { return writable_ && want_write_; }
+  bool due() const { return read_due() || write_due() || (broken_ && !want_read_); }
+  void close();
+  void found_empty();
+  void found_full();
 
+  Poller& poller_;
   UniqueFd fd_;
-  Handle<uv_poll_t> poll_;  // after fd_: libuv must forget the descriptor before it is closed
-  int armed_ = 0;           // what libuv watches now
   bool want_read_ = false, want_write_ = false;
-  bool saw_hangup_ = false;  // the peer's end was seen while not reading: do not watch for it again
+  // What the kernel said, until a call has shown that it is over: its events are edges.
+  bool readable_ = false, writable_ = true;
+  bool broken_ = false;  // and the owner does not know yet
+  // An end, an error or an urgent mark was announced: a short read need not be the last one.
+  bool more_behind_ = false;
+  bool watching_writable_ = false;  // only from the first time that the socket was full
+  bool write_first_ = false;        // both are due: they alternate
 };
 
 // Tuning of local legs: programs on this machine. BBR halves loopback (measured 0.42-0.74 x), and

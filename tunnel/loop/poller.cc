@@ -1,0 +1,119 @@
+#include "tunnel/loop/poller.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+namespace culvert::loop {
+
+Poller::Watcher::~Watcher() { cancel_again(*this); }
+
+Poller::Poller(uv_loop_t* loop) : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  if (!epoll_) throw std::bad_alloc();
+  poll_ = make_handle<uv_poll_t>(this, uv_poll_init, loop, epoll_.get());
+  idle_ = make_handle<uv_idle_t>(this, uv_idle_init, loop);
+  if (poll_ == nullptr || idle_ == nullptr) throw std::bad_alloc();
+  uv_poll_start(poll_.get(), UV_READABLE, Callback<&Poller::on_ready>::call);
+  uv_unref(reinterpret_cast<uv_handle_t*>(poll_.get()));
+  uv_unref(reinterpret_cast<uv_handle_t*>(idle_.get()));
+}
+
+Poller::~Poller() { assert(watched_ == 0 && "a descriptor's watcher outlived its loop"); }
+
+bool Poller::tell_kernel(int operation, int fd, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = std::uint64_t{place_of(fd).generation} << 32 | static_cast<std::uint32_t>(fd);
+  return ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
+}
+
+void Poller::watch(int fd, std::uint32_t events, Watcher& watcher) {
+  const auto index = static_cast<std::size_t>(fd);
+  if (index >= places_.size()) places_.resize(std::max(index + 1, places_.size() * 2));
+  auto& place = places_[index];
+  assert(place.watcher == nullptr);
+  place.watcher = &watcher;
+  ++place.generation;
+  // Fails where the descriptor was closed since, and this is another of the same number.
+  const bool known = place.known_to_kernel && tell_kernel(EPOLL_CTL_MOD, fd, events);
+  if (!known && !tell_kernel(EPOLL_CTL_ADD, fd, events)) throw std::bad_alloc();
+  place.known_to_kernel = true;
+  if (watched_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(poll_.get()));
+}
+
+void Poller::change(int fd, std::uint32_t events) {
+  assert(place_of(fd).watcher != nullptr);
+  [[maybe_unused]] const bool known = tell_kernel(EPOLL_CTL_MOD, fd, events);
+  assert(known);
+}
+
+void Poller::let_go(int fd) {
+  assert(place_of(fd).watcher != nullptr);
+  place_of(fd).watcher = nullptr;
+  if (--watched_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(poll_.get()));
+}
+
+void Poller::forget(int fd) {
+  let_go(fd);
+  place_of(fd).known_to_kernel = false;
+}
+
+// Nothing is said to the kernel: mostly another watcher takes over at once, or it is closed. Its
+// next event, if there is one, is what ends the watching.
+void Poller::unwatch(int fd) { let_go(fd); }
+
+void Poller::call_again(Watcher& watcher) {
+  if (watcher.link_ != nullptr) return;
+  watcher.next_ = again_;
+  if (again_ != nullptr) again_->link_ = &watcher.next_;
+  again_ = &watcher;
+  watcher.link_ = &again_;
+}
+
+void Poller::cancel_again(Watcher& watcher) {
+  if (watcher.link_ == nullptr) return;
+  *watcher.link_ = watcher.next_;
+  if (watcher.next_ != nullptr) watcher.next_->link_ = watcher.link_;
+  watcher.next_ = nullptr;
+  watcher.link_ = nullptr;
+}
+
+void Poller::before_sleep() {
+  if (again_ != nullptr)
+    uv_idle_start(idle_.get(), Callback<&Poller::call_all>::call);
+  else
+    uv_idle_stop(idle_.get());
+}
+
+void Poller::on_ready(int, int) {
+  std::array<epoll_event, kBatch> batch;
+  const int count = ::epoll_wait(epoll_.get(), batch.data(), kBatch, 0);
+  for (int i = 0; i < count; ++i) {
+    const auto& event = batch[static_cast<std::size_t>(i)];
+    const auto fd = static_cast<int>(event.data.u64 & 0xffff'ffff);
+    auto& place = place_of(fd);
+    if (place.generation != event.data.u64 >> 32) continue;
+    if (place.watcher != nullptr) {
+      place.watcher->on_events(event.events);
+    } else if (std::exchange(place.known_to_kernel, false)) {
+      tell_kernel(EPOLL_CTL_DEL, fd, 0);
+    }
+  }
+  call_all();
+}
+
+// Each once: those who want to be called again meanwhile have their turn after everybody else's.
+void Poller::call_all() {
+  Watcher* now = std::exchange(again_, nullptr);
+  if (now != nullptr) now->link_ = &now;
+  while (now != nullptr) {
+    Watcher& watcher = *now;
+    cancel_again(watcher);
+    watcher.on_again();
+  }
+}
+
+}  // namespace culvert::loop
