@@ -119,7 +119,7 @@ bool Flow::pump_down() {
   }
   if (down_ended_ || !streams.at_end(stream_)) return true;
   down_ended_ = true;
-  socket_->end_writing();
+  if (!up_ended_) socket_->end_writing();  // else closing it says the same
   streams.end_taken(stream_);
   link_.schedule();
   return end_if_done();
