@@ -42,8 +42,11 @@ struct DnsClient::Query {
     const std::unique_ptr<Query> query(static_cast<Query*>(self));
     --query->client.waiting_;
     if (query->request != nullptr) {
-      query->request->query_ = nullptr;
-      query->request->give(to_addresses(query->request->name_, status, info));
+      auto& [client, request] = *query;
+      auto answer = to_addresses(request->name_, status, info);
+      if (answer) client.recent_.remember(request->name_, *answer, client.loop_.now());
+      request->query_ = nullptr;
+      request->give(std::move(answer));
     }
     if (info != nullptr) ares_freeaddrinfo(info);
   }
@@ -88,6 +91,10 @@ DnsRequest::DnsRequest(DnsClient& client, std::string_view name, Listener& liste
   }
   if (auto canonical = canonical_name(name); !canonical) {
     give(fail(std::move(canonical.error())));
+    return;
+  }
+  if (const auto* known = client.recent_.find(name_, client.loop_.now())) {
+    give(*known);
     return;
   }
   auto query = std::make_unique<DnsClient::Query>(DnsClient::Query{client, this});

@@ -1,7 +1,8 @@
 // resolver/dns_client.h: addresses of ordinary host names, by c-ares on the loop.
 //
 // Answers as the system's resolver would: /etc/hosts, nsswitch order, resolv.conf with its search
-// domains (read anew when it changes: machines roam), RFC 6724 order of addresses. Caches nothing.
+// domains (read anew when it changes: machines roam), RFC 6724 order of addresses. An answer serves
+// again for a second.
 // Errors: kNameUnknown (there is no such name, or it has no address), kTryAgain (no server
 // answered, or it could not), kBadInput (not a host name), kExhausted (kMostWaiting).
 #pragma once
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "resolver/recent_answers.h"
 #include "tunnel/base/address.h"
 #include "tunnel/loop/loop.h"
 
@@ -45,6 +47,7 @@ class DnsClient {
   Options options_;
   std::size_t waiting_ = 0;
   std::int64_t configured_at_ = 0;  // change time of resolv.conf when the channel read it
+  RecentAnswers recent_;
   std::unique_ptr<Channel> channel_;
 };
 

@@ -103,6 +103,26 @@ TEST_F(Dns, FindsAddressesOfBothFamilies) {
             addresses->end());
 }
 
+TEST_F(Dns, AsksOnceForANameThatManyWantInOneSecond) {
+  ASSERT_TRUE(resolve("web.example.net."));
+  const int asked = server_.asked;
+  const auto again = resolve("web.example.net.");
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->size(), 2u);
+  EXPECT_EQ(server_.asked, asked);
+}
+
+TEST(RecentAnswers, AreForgottenAfterASecond) {
+  RecentAnswers recent;
+  const std::vector<IpAddress> addresses{IpAddress::v4(0xc0000201)};
+  const TimePoint now{std::chrono::seconds{100}};
+  recent.remember("a", addresses, now);
+  ASSERT_NE(recent.find("a", now + std::chrono::milliseconds{999}), nullptr);
+  EXPECT_EQ(*recent.find("a", now), addresses);
+  EXPECT_EQ(recent.find("a", now + std::chrono::seconds{1}), nullptr);
+  EXPECT_EQ(recent.find("b", now), nullptr);
+}
+
 TEST_F(Dns, TellsAnUnknownNameFromASilentServer) {
   const auto unknown = resolve("no.example.net.");
   ASSERT_FALSE(unknown);
