@@ -1,5 +1,6 @@
 #include "agent/connect_table.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "tunnel/base/log.h"
@@ -11,8 +12,9 @@ ConnectTable::ConnectTable(loop::Loop& loop, const IpPrefix& pool, bool use_raw_
     : loop_(loop),
       low_ports_mapped_(!may_bind_low_ports(IpAddress::v4(pool.address.v4_value() + 1))),
       holds_(low_ports_mapped_, hold_linger),
-      destroyed_(loop, *this),
-      sweep_(loop, *this) {
+      destroyed_(loop, pool, *this),
+      sweep_(loop, *this),
+      slow_(loop, *this) {
   if (!use_raw_socket) return;
   auto syns = SynWatch::open(pool);
   auto refusal = Refusal::open();
@@ -43,7 +45,7 @@ bool ConnectTable::is_pending(std::uint64_t cookie, const SocketAddress& to) {
   pending = find(cookie);
   if (pending == nullptr) return false;
   if (pending->phase() != PendingConnect::Phase::kAnnounced && pending->to() == to &&
-      pending->is_connecting())
+      pending->is_the_announced_socket())
     return true;
   pending->abandon("the socket was connected anew");
   return false;
@@ -63,6 +65,7 @@ Result<ConnectTable::Added> ConnectTable::add(const Asker& asker, std::uint64_t 
   const Added added{pending.get(), held_at};
   pending_.emplace(cookie, std::move(pending));
   if (!sweep_.running()) sweep_.start(kSweepEvery);
+  if (!destroyed_.wanted() && !slow_.running()) slow_.start(kWatchAfter);
   return added;
 }
 
@@ -86,19 +89,45 @@ void ConnectTable::on_socket_destroyed(std::uint64_t cookie) {
 void ConnectTable::on_events_lost() {
   std::vector<std::uint64_t> gone;
   for (const auto& [cookie, pending] : pending_)
-    if (pending->phase() == PendingConnect::Phase::kConnecting && !pending->is_connecting())
+    if (pending->phase() == PendingConnect::Phase::kConnecting &&
+        !pending->is_the_announced_socket())
       gone.push_back(cookie);
   for (const auto cookie : gone) on_socket_destroyed(cookie);
 }
 
-void ConnectTable::on_timer(loop::Timer&) {
+void ConnectTable::on_timer(loop::Timer& timer) {
+  if (&timer == &slow_)
+    watch_slow();
+  else
+    sweep();
+}
+
+bool ConnectTable::has_slow() const {
+  return std::any_of(pending_.begin(), pending_.end(), [this](const auto& entry) {
+    return loop_.now() - entry.second->since() >= kWatchAfter;
+  });
+}
+
+void ConnectTable::watch_slow() {
+  if (has_slow()) {
+    destroyed_.want(true);  // before looking: no death may fall in between
+    on_events_lost();
+  } else if (!pending_.empty()) {
+    slow_.start(kWatchAfter);
+  }
+}
+
+void ConnectTable::sweep() {
   std::vector<std::uint64_t> cookies;  // looking at one may remove it, or others
   cookies.reserve(pending_.size());
   for (const auto& each : pending_) cookies.push_back(each.first);
   for (const auto cookie : cookies)
     if (auto* pending = find(cookie)) look_at_age(*pending);
   holds_.close_idle(loop_.now());
-  if (pending_.empty()) destroyed_.want(false);
+  if (destroyed_.wanted() && !has_slow()) {
+    destroyed_.want(false);
+    if (!pending_.empty()) slow_.start(kWatchAfter);
+  }
   if (!pending_.empty() || holds_.size() > 0) sweep_.start(kSweepEvery);
 }
 

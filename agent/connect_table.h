@@ -19,6 +19,8 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
  public:
   static constexpr std::size_t kMost = 16'384;
   static constexpr std::chrono::seconds kSweepEvery{1};
+  // Most connects are over sooner. Of those that are not we want to hear when their socket dies.
+  static constexpr std::chrono::milliseconds kWatchAfter{20};
   static constexpr std::chrono::seconds kTellWithin{30};  // HOLD was answered, the shim is silent
   static constexpr std::chrono::seconds kJoinWithin{5};   // loopback answers at once or never
 
@@ -51,6 +53,9 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
   bool is_pending(std::uint64_t cookie, const SocketAddress& to);
   PendingConnect* find(std::uint64_t cookie);
   void look_at_age(PendingConnect& pending);
+  bool has_slow() const;
+  void watch_slow();
+  void sweep();
   void remove(const PendingConnect& pending) { pending_.erase(pending.cookie()); }
 
   loop::Loop& loop_;
@@ -61,7 +66,7 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
   FailureMemory failures_;
   std::optional<SynWatch> syns_;
   std::optional<Refusal> refusal_;
-  loop::Timer sweep_;
+  loop::Timer sweep_, slow_;
   std::unordered_map<std::uint64_t, std::unique_ptr<PendingConnect>> pending_;
 };
 

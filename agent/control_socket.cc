@@ -50,7 +50,7 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
 }  // namespace
 
 ControlSocket::ControlSocket(loop::Loop& loop, Listener& listener)
-    : loop_(loop), listener_(listener), retry_(loop, *this) {}
+    : loop_(loop), listener_(listener), own_uid_(geteuid()), retry_(loop, *this) {}
 
 ControlSocket::~ControlSocket() {
   struct stat facts {};
@@ -89,7 +89,7 @@ Result<void> ControlSocket::listen(const std::string& path, bool any_user) {
 }
 
 bool ControlSocket::may_ask(const Asker& asker) const {
-  return any_user_ || asker.uid == geteuid() || asker.uid == 0;
+  return any_user_ || asker.uid == own_uid_ || asker.uid == 0;
 }
 
 void ControlSocket::pause() {

@@ -42,6 +42,7 @@ class ControlSocket final : private loop::FdWatch::Listener, private loop::Timer
   std::string path_;
   std::uint64_t inode_ = 0;  // of the socket file as we made it
   bool any_user_ = false;
+  uid_t own_uid_;
   bool paused_ = false;
   UniqueFd fd_;
   std::optional<loop::FdWatch> watch_;

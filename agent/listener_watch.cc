@@ -9,7 +9,9 @@
 namespace culvert::agent {
 
 ListenerWatch::ListenerWatch(loop::Loop& loop, Listener& listener)
-    : listener_(listener), destroyed_(loop, *this), timer_(loop, *this) {}
+    : listener_(listener),
+      destroyed_(loop, IpPrefix{IpAddress::v4(0), 32}, *this),
+      timer_(loop, *this) {}
 
 void ListenerWatch::add(std::uint64_t cookie, const Asker& asker) {
   if (listeners_.contains(cookie)) return;  // listen() again, or a forked child's

@@ -1,7 +1,6 @@
 #include "agent/pending_connect.h"
 
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cassert>
@@ -17,11 +16,6 @@ namespace culvert::agent {
 namespace {
 
 constexpr int kMostRefusals = 4;  // then the failure is reported the other way
-
-bool is_writable_now(int fd) {
-  pollfd one{fd, POLLOUT, 0};
-  return ::poll(&one, 1, 0) == 1;
-}
 
 }  // namespace
 
@@ -81,32 +75,26 @@ void PendingConnect::on_shim_spoke() {
   const auto told = parse_question(packet.bytes());
   if (!told || told->kind != CULVERT_TELL_CONNECTING)
     return abandon("the shim hung up before it connected");
+  watch_->stop_and_close(conversation_);
   watch_.reset();
-  conversation_.reset();
+  if (told->cookie != cookie_ || !told->address.ip.is_v4())
+    return abandon("the shim spoke of another socket");
   program_ = told->address;
-  table_.destroyed_.want(true);  // before looking: no death may fall in between
-  if (!is_the_announced_socket(*told))
-    return abandon("the socket that the shim spoke of is not connecting");
   set_phase(Phase::kConnecting);
   if (decision_ != Decision::kNone) carry_out();
 }
 
-// Nobody may make us join a socket of another user: the kernel says whose it is.
-bool PendingConnect::is_the_announced_socket(const ShimQuestion& told) {
-  if (told.cookie != cookie_ || !program_.ip.is_v4()) return false;
+// Nobody may make us join or reset a socket of another user: the kernel says whose it is. Asked
+// right before, as the port of a socket that is gone may belong to another program's by now.
+bool PendingConnect::is_the_announced_socket() {
   const auto found = table_.diag_.find(program_, held_at_, cookie_);
   return found && found->state == TCP_SYN_SENT && (found->uid == asker_.uid || asker_.uid == 0);
 }
 
-bool PendingConnect::is_connecting() {
-  const auto found = table_.diag_.find(program_, held_at_, cookie_);
-  return found && found->state == TCP_SYN_SENT;
-}
-
 void PendingConnect::carry_out() {
   if (phase_ == Phase::kJoining) return;
-  // The port of a socket that is gone may belong to another program's by now.
-  if (since_ != loop_.now() && !is_connecting()) return abandon("the program gave up");
+  if (!is_the_announced_socket())
+    return abandon("the program gave up, or the socket that its shim spoke of is not its own");
   if (decision_ == Decision::kFail) return carry_out_failure();
   join();
 }
@@ -116,15 +104,13 @@ void PendingConnect::join() {
   auto opened = join_program(program_, held_at_);
   if (!opened) return abandon(opened.error().detail);
   ours_ = std::move(*opened);
-  if (is_writable_now(ours_.get())) return on_joined();
   watch_.emplace(loop_, ours_.get(), static_cast<loop::FdWatch::Listener&>(*this));
-  watch_->start(/*readable=*/false, /*writable=*/true);
+  on_joined();  // mostly it is over already
 }
 
 void PendingConnect::on_joined() {
-  int error = 0;
-  socklen_t length = sizeof error;
-  getsockopt(ours_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  const int error = join_outcome(ours_, program_);
+  if (error == EALREADY) return watch_->start(/*readable=*/false, /*writable=*/true);
   if (error != 0) return abandon(std::strerror(error));
   watch_.reset();
   if (decision_ == Decision::kFail) {  // changed its mind in between
@@ -171,7 +157,8 @@ bool PendingConnect::forge_refusal(int error) {
   }
   if (!table_.refusal_->send(syn, packet)) return false;
   // Linux drops an ICMP error for a socket that its program is just inside a system call with.
-  for (int again = 0; again < 3 && is_connecting(); ++again) table_.refusal_->send(syn, packet);
+  for (int again = 0; again < 3 && is_the_announced_socket(); ++again)
+    table_.refusal_->send(syn, packet);
   return true;
 }
 
@@ -181,6 +168,7 @@ void PendingConnect::try_again() {
 
 void PendingConnect::fail_at_once() {
   if (phase_ != Phase::kConnecting || decision_ == Decision::kComplete) return;
+  if (!is_the_announced_socket()) return;
   if (!table_.refusal_ || !forge_refusal(ENETUNREACH)) (void)reset_program(program_, held_at_);
 }
 

@@ -39,7 +39,7 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
   std::optional<ErrorCode> failed_already() const;
   void listen_to_shim(UniqueFd conversation);
   void on_shim_spoke();                // * or may have
-  bool is_connecting();                // asks the kernel
+  bool is_the_announced_socket();      // in SYN_SENT, of the asker's user: asks the kernel
   void abandon(std::string_view why);  // *
   void try_again();                    // * a failure that could not be carried out before
   void fail_at_once();                 // the agent ends
@@ -49,7 +49,6 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
 
   void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
   void run_deferred() override { carry_out(); }
-  bool is_the_announced_socket(const ShimQuestion& told);
   void set_phase(Phase phase);
   void carry_out();
   void join();

@@ -43,6 +43,13 @@ Result<UniqueFd> join_program(const SocketAddress& program, const SocketAddress&
   return open_towards(program, from, Hearing::kNormal);
 }
 
+int join_outcome(const UniqueFd& ours, const SocketAddress& program) {
+  sockaddr_storage address{};
+  const auto length = program.fill(address);
+  const int result = connect(ours.get(), reinterpret_cast<sockaddr*>(&address), length);
+  return result == 0 || errno == EISCONN ? 0 : errno;
+}
+
 Result<UniqueFd> reset_program(const SocketAddress& program, const SocketAddress& from) {
   if (auto deaf = open_towards(program, from, Hearing::kDeaf); !deaf) return deaf;
   return open_towards(program, from, Hearing::kNormal);

@@ -9,8 +9,10 @@ namespace culvert::agent {
 
 // Connects from the virtual address to the program's socket, which is connecting to us: a
 // simultaneous open (RFC 9293 figure 8). kRefused: it is not connecting (any more). The result is
-// connected as soon as it is writable and without SO_ERROR.
+// connected when join_outcome() says so; until then it is not writable.
 Result<UniqueFd> join_program(const SocketAddress& program, const SocketAddress& from);
+// 0: connected. EALREADY: not yet. Else why it failed.
+int join_outcome(const UniqueFd& ours, const SocketAddress& program);
 
 // Resets the program's socket, which never becomes connected: it goes to SYN_RECEIVED by a
 // connection of ours that is deaf to its answer, and that we forget; the next one looks to it like
