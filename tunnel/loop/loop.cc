@@ -29,6 +29,7 @@ Loop::Loop() {
 
 Loop::~Loop() {
   prepare_.reset();
+  spare_timers_.clear();
   poller_.reset();
   uv_run(&uv_, UV_RUN_DEFAULT);  // close callbacks
   [[maybe_unused]] const int leaked = uv_loop_close(&uv_);
@@ -42,10 +43,22 @@ UnixTime Loop::wall_clock() {
 }
 
 void Loop::on_prepare(uv_prepare_t* handle) {
-  auto* const self = static_cast<Loop*>(handle->data);
-  if (self == nullptr) return;
-  self->run_all_deferred();
-  self->poller_->before_sleep();
+  if (auto* self = static_cast<Loop*>(handle->data)) self->run_all_deferred();
+}
+
+// libuv learns of new descriptors of its own (signals) only when it runs.
+void Loop::run() {
+  poller_->run_libuv();
+  while (!stopped_ && uv_loop_alive(&uv_) != 0) run_once();
+  stopped_ = false;
+}
+
+// Most turns are without libuv, which would be one more system call: only for its own events,
+// timers that are due, and handles to be freed.
+void Loop::run_once() {
+  run_all_deferred();
+  const bool libuv_ready = poller_->poll(stopped_ ? 0 : uv_backend_timeout(&uv_));
+  if (libuv_ready || uv_backend_timeout(&uv_) == 0) poller_->run_libuv();
 }
 
 // Work may schedule more work, and may destroy other Deferreds: so always take the first.

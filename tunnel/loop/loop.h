@@ -3,6 +3,7 @@
 #include <uv.h>
 
 #include <optional>
+#include <vector>
 
 #include "tunnel/base/time.h"
 #include "tunnel/loop/handle.h"
@@ -42,22 +43,25 @@ class Loop {
 
   uv_loop_t* uv() { return &uv_; }
   Poller& poller() { return *poller_; }
-  void run() { uv_run(&uv_, UV_RUN_DEFAULT); }
-  void run_once() { uv_run(&uv_, UV_RUN_ONCE); }
-  void stop() { uv_stop(&uv_); }
+  void run();       // until stop(), or until nothing is left that could happen
+  void run_once();  // one turn, which may sleep
+  void stop() { stopped_ = true; }
   TimePoint now() const;  // of this turn, in milliseconds: cheap, for deadlines
   static TimePoint precise_now() { return TimePoint{Duration{uv_hrtime()}}; }  // same clock
   static UnixTime wall_clock();
 
  private:
   friend class Deferred;
+  friend class Timer;
   void run_all_deferred();
   static void on_prepare(uv_prepare_t* handle);
 
   uv_loop_t uv_;
   std::optional<Poller> poller_;
   Handle<uv_prepare_t> prepare_;
+  std::vector<Handle<uv_timer_t>> spare_timers_;  // closing a handle takes a run of libuv
   Deferred* first_ = nullptr;
+  bool stopped_ = false;
 };
 
 }  // namespace culvert::loop

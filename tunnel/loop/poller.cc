@@ -11,14 +11,24 @@ namespace culvert::loop {
 
 Poller::Watcher::~Watcher() { cancel_again(*this); }
 
-Poller::Poller(uv_loop_t* loop) : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (!epoll_) throw std::bad_alloc();
-  poll_ = make_handle<uv_poll_t>(this, uv_poll_init, loop, epoll_.get());
-  idle_ = make_handle<uv_idle_t>(this, uv_idle_init, loop);
-  if (poll_ == nullptr || idle_ == nullptr) throw std::bad_alloc();
-  uv_poll_start(poll_.get(), UV_READABLE, Callback<&Poller::on_ready>::call);
-  uv_unref(reinterpret_cast<uv_handle_t*>(poll_.get()));
-  uv_unref(reinterpret_cast<uv_handle_t*>(idle_.get()));
+namespace {
+
+constexpr std::uint64_t kLibuv = ~std::uint64_t{0};  // no descriptor has this number
+
+}  // namespace
+
+Poller::Poller(uv_loop_t* loop)
+    : loop_(loop),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      check_(make_handle<uv_check_t>(this, uv_check_init, loop)) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kLibuv;
+  if (!epoll_ || check_ == nullptr ||
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, uv_backend_fd(loop), &event) != 0)
+    throw std::bad_alloc();
+  uv_check_start(check_.get(), Callback<&Poller::on_check>::call);
+  uv_unref(reinterpret_cast<uv_handle_t*>(check_.get()));
 }
 
 Poller::~Poller() { assert(watched_ == 0 && "a descriptor's watcher outlived its loop"); }
@@ -41,7 +51,7 @@ void Poller::watch(int fd, std::uint32_t events, Watcher& watcher) {
   const bool known = place.known_to_kernel && tell_kernel(EPOLL_CTL_MOD, fd, events);
   if (!known && !tell_kernel(EPOLL_CTL_ADD, fd, events)) throw std::bad_alloc();
   place.known_to_kernel = true;
-  if (watched_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(poll_.get()));
+  if (watched_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(check_.get()));
 }
 
 void Poller::change(int fd, std::uint32_t events) {
@@ -53,7 +63,7 @@ void Poller::change(int fd, std::uint32_t events) {
 void Poller::let_go(int fd) {
   assert(place_of(fd).watcher != nullptr);
   place_of(fd).watcher = nullptr;
-  if (--watched_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(poll_.get()));
+  if (--watched_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(check_.get()));
 }
 
 void Poller::forget(int fd) {
@@ -81,28 +91,37 @@ void Poller::cancel_again(Watcher& watcher) {
   watcher.link_ = nullptr;
 }
 
-void Poller::before_sleep() {
-  if (again_ != nullptr)
-    uv_idle_start(idle_.get(), Callback<&Poller::call_all>::call);
-  else
-    uv_idle_stop(idle_.get());
+bool Poller::poll(int milliseconds) {
+  std::array<epoll_event, kBatch> batch;
+  const int timeout = again_ != nullptr ? 0 : milliseconds;
+  const int count = ::epoll_wait(epoll_.get(), batch.data(), kBatch, timeout);
+  uv_update_time(loop_);
+  bool libuv = false;
+  for (int i = 0; i < count; ++i) libuv |= tell(batch[static_cast<std::size_t>(i)]);
+  call_all();
+  return libuv;
 }
 
-void Poller::on_ready(int, int) {
-  std::array<epoll_event, kBatch> batch;
-  const int count = ::epoll_wait(epoll_.get(), batch.data(), kBatch, 0);
-  for (int i = 0; i < count; ++i) {
-    const auto& event = batch[static_cast<std::size_t>(i)];
-    const auto fd = static_cast<int>(event.data.u64 & 0xffff'ffff);
-    auto& place = place_of(fd);
-    if (place.generation != event.data.u64 >> 32) continue;
-    if (place.watcher != nullptr) {
-      place.watcher->on_events(event.events);
-    } else if (std::exchange(place.known_to_kernel, false)) {
-      tell_kernel(EPOLL_CTL_DEL, fd, 0);
-    }
-  }
-  call_all();
+void Poller::run_libuv() {
+  runs_libuv_ = true;
+  uv_run(loop_, UV_RUN_NOWAIT);
+  runs_libuv_ = false;
+}
+
+void Poller::on_check() {
+  if (!runs_libuv_) poll(0);
+}
+
+bool Poller::tell(const epoll_event& event) {
+  if (event.data.u64 == kLibuv) return true;
+  const auto fd = static_cast<int>(event.data.u64 & 0xffff'ffff);
+  auto& place = place_of(fd);
+  if (place.generation != event.data.u64 >> 32) return false;
+  if (place.watcher != nullptr)
+    place.watcher->on_events(event.events);
+  else if (std::exchange(place.known_to_kernel, false))
+    tell_kernel(EPOLL_CTL_DEL, fd, 0);
+  return false;
 }
 
 // Each once: those who want to be called again meanwhile have their turn after everybody else's.

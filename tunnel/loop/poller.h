@@ -1,4 +1,5 @@
-// tunnel/loop/poller.h: the loop's own epoll instance, which libuv watches as one descriptor.
+// tunnel/loop/poller.h: the loop's own epoll instance, in which the loop sleeps. libuv's is one of
+// the descriptors that it watches.
 //
 // A uv_poll costs an ADD and a DEL to try the descriptor out, then an ADD and a MOD for every
 // change of interest: 13 of the 43 system calls of a short connection [measured with strace]. Here
@@ -49,8 +50,10 @@ class Poller {
   void call_again(Watcher& watcher);
   static void cancel_again(Watcher& watcher);
 
-  // Right before the loop sleeps, if anybody is still to be called: then it must not.
-  void before_sleep();
+  // Waits for events for at most so long (< 0: no limit), unless somebody is to be called again,
+  // and calls everybody concerned. True if libuv has an event.
+  bool poll(int milliseconds);
+  void run_libuv();  // whatever is due there, without waiting
 
  private:
   // The kernel's events name a place and its generation: those of a descriptor that was closed
@@ -65,12 +68,14 @@ class Poller {
   Place& place_of(int fd) { return places_[static_cast<std::size_t>(fd)]; }
   bool tell_kernel(int operation, int fd, std::uint32_t events);
   void let_go(int fd);
-  void on_ready(int status, int events);
+  bool tell(const epoll_event& event);
   void call_all();
+  void on_check();  // somebody else runs the libuv loop (tests do)
 
+  uv_loop_t* loop_;
   UniqueFd epoll_;
-  Handle<uv_poll_t> poll_;
-  Handle<uv_idle_t> idle_;  // active: the loop polls without sleeping
+  Handle<uv_check_t> check_;  // keeps the libuv loop alive while descriptors are watched
+  bool runs_libuv_ = false;
   std::vector<Place> places_;
   std::size_t watched_ = 0;
   Watcher* again_ = nullptr;

@@ -15,6 +15,7 @@ class Timer {
   };
 
   Timer(Loop& loop, Listener& listener);
+  ~Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
@@ -25,6 +26,7 @@ class Timer {
  private:
   void on_due() { listener_.on_timer(*this); }
 
+  Loop& loop_;
   Listener& listener_;
   Handle<uv_timer_t> timer_;
 };

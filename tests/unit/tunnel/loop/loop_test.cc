@@ -72,6 +72,25 @@ TEST(Deferred, MayScheduleItselfAgainAndDestroyOthers) {
   EXPECT_FALSE(victim);
 }
 
+TEST(Loop, StopsWhereverItIsToldTo) {
+  struct Stopper final : Deferred, Timer::Listener {
+    explicit Stopper(Loop& its_loop) : Deferred(its_loop), loop(its_loop) {}
+    void run_deferred() override { loop.stop(); }
+    void on_timer(Timer&) override { loop.stop(); }
+    Loop& loop;
+  };
+  Loop loop;
+  Stopper stopper(loop);
+  Timer keeps_it_alive(loop, stopper), timer(loop, stopper);
+  keeps_it_alive.start(std::chrono::hours{1});
+  stopper.schedule();
+  loop.run();
+  timer.start(std::chrono::milliseconds{1});
+  loop.run();
+  EXPECT_FALSE(timer.running());
+  EXPECT_TRUE(keeps_it_alive.running());
+}
+
 TEST(Timer, MayBeDestroyedInItsOwnCallback) {
   Loop loop;
   Sink sink;
