@@ -157,7 +157,7 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
   pool_file_.changed();
   const bool is_virtual = names_.is_virtual(name);
   if (!is_virtual && !config_.forwards(name)) return held->fail(ErrorCode::kNotPermitted);
-  auto made = std::make_unique<ProgramConnect>(self_.loop, std::move(held), name,
+  auto made = std::make_unique<ProgramConnect>(std::move(held), name,
                                                static_cast<ProgramConnect::Listener&>(*this));
   auto& connect = *made;
   connects_.emplace(&connect, std::move(made));
@@ -165,6 +165,12 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
     connect.call_endpoint(peers_);
   else
     connect.call_ordinary(uplink_);
+}
+
+void Agent::on_program_connected(ProgramConnect& connect, session::SessionLink& link,
+                                 mux::StreamId stream, UniqueFd program) {
+  flows_.add(self_.loop, link, stream, std::move(program));
+  connects_.erase(&connect);
 }
 
 void Agent::on_program_connect_ended(ProgramConnect& connect) { connects_.erase(&connect); }
@@ -251,9 +257,7 @@ StatusReport Agent::status() const {
     out.peers.push_back(peer_status(peer->name(), false, peer->since(), peer->link()));
   for (const auto& peer : incoming_)
     out.peers.push_back(peer_status(peer->caller(), true, peer->since(), peer->link()));
-  out.streams = static_cast<std::uint64_t>(
-      std::count_if(connects_.begin(), connects_.end(),
-                    [](const auto& entry) { return entry.second->flowing(); }));
+  out.streams = flows_.size();
   for (const auto& peer : incoming_) out.streams += peer->stream_count();
   out.held_connects = gate_.pending_connects();
   out.published = publisher_.ports();

@@ -13,6 +13,7 @@
 #include "agent/replay_floors.h"
 #include "agent/shim_gate.h"
 #include "agent/status.h"
+#include "tunnel/flow/flow_list.h"
 #include "tunnel/loop/network_watch.h"
 
 namespace culvert::agent {
@@ -55,6 +56,8 @@ class Agent final : private ShimGate::Handler,
                                 const control::SessionName& session) override;
   void on_incoming_session_up(IncomingSession& session) override;
   void on_incoming_session_ended(IncomingSession& session) override;
+  void on_program_connected(ProgramConnect& connect, session::SessionLink& link,
+                            mux::StreamId stream, UniqueFd program) override;
   void on_program_connect_ended(ProgramConnect& connect) override;
   void on_network_changed() override;
   void on_timer(loop::Timer& timer) override;
@@ -79,6 +82,7 @@ class Agent final : private ShimGate::Handler,
   NameDesk names_;
   std::list<std::unique_ptr<IncomingSession>> incoming_;
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
+  flow::FlowList flows_;
   ShimGate gate_;
   loop::NetworkWatch network_;
   loop::Timer timer_;

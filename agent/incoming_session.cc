@@ -130,6 +130,11 @@ void IncomingSession::on_stream_opened(session::SessionLink& link, mux::StreamId
   streams_.emplace(key, std::move(made));
 }
 
+void IncomingSession::on_incoming_stream_connected(IncomingStream& connected, UniqueFd program) {
+  flows_.add(policy_.self.loop, *link_, connected.stream(), std::move(program));
+  streams_.erase(&connected);
+}
+
 void IncomingSession::on_incoming_stream_ended(IncomingStream& ended) { streams_.erase(&ended); }
 
 void IncomingSession::on_session_down(session::SessionLink&, const Error& why) {

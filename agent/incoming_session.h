@@ -17,6 +17,7 @@
 #include "agent/replay_floors.h"
 #include "resolver/address_pool.h"
 #include "tunnel/carrier/carrier_dial.h"
+#include "tunnel/flow/flow_list.h"
 #include "tunnel/session/greeter.h"
 
 namespace culvert::agent {
@@ -55,7 +56,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
 
   const std::string& caller() const { return caller_; }  // proven once link() is there
   const session::SessionLink* link() const { return link_.get(); }
-  std::size_t stream_count() const { return streams_.size(); }
+  std::size_t stream_count() const { return streams_.size() + flows_.size(); }
   UnixTime since() const { return since_; }
   void close(const std::string& reason);
   void network_changed();
@@ -75,6 +76,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
                         const control::Target& target) override;
   void on_control(session::SessionLink&, const control::Message&) override {}
   void on_session_down(session::SessionLink& link, const Error& why) override;
+  void on_incoming_stream_connected(IncomingStream& stream, UniqueFd program) override;
   void on_incoming_stream_ended(IncomingStream& stream) override;
 
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
@@ -97,7 +99,8 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   bool refused_ = false, resumes_ = false;
   std::unique_ptr<session::SessionLink> link_;
   std::unordered_map<IncomingStream*, std::unique_ptr<IncomingStream>>
-      streams_;  // after link_: flows borrow it
+      streams_;  // after link_: they borrow it
+  flow::FlowList flows_;
 };
 
 }  // namespace culvert::agent

@@ -6,9 +6,12 @@ namespace culvert::agent {
 
 IncomingStream::IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
                                const IpAddress& caller, const SocketAddress& to, Listener& listener)
-    : loop_(loop), link_(link), stream_(stream), to_(to), listener_(listener) {
+    : link_(link),
+      stream_(stream),
+      to_(to),
+      listener_(listener),
+      dial_(loop, caller, to, static_cast<InboundDial::Listener&>(*this)) {
   link_.attach(stream_, *this);
-  dial_.emplace(loop, caller, to, static_cast<InboundDial::Listener&>(*this));
 }
 
 void IncomingStream::on_stream_reset(const Error&) { listener_.on_incoming_stream_ended(*this); }
@@ -20,11 +23,7 @@ void IncomingStream::on_inbound_dialled(InboundDial&, UniqueFd fd, int error) {
     return listener_.on_incoming_stream_ended(*this);
   }
   link_.accept(stream_);
-  flow_.emplace(link_, stream_, std::make_unique<loop::TcpSocket>(loop_, std::move(fd)),
-                static_cast<flow::Flow::Listener&>(*this));
-  dial_.reset();  // last: it is the caller
+  listener_.on_incoming_stream_connected(*this, std::move(fd));
 }
-
-void IncomingStream::on_flow_ended(flow::Flow&) { listener_.on_incoming_stream_ended(*this); }
 
 }  // namespace culvert::agent

@@ -1,22 +1,19 @@
 #include "agent/program_connect.h"
 
+#include <sys/socket.h>
+
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
 
-ProgramConnect::ProgramConnect(loop::Loop& loop, std::unique_ptr<HeldConnect> held,
-                               std::string name, Listener& listener)
-    : loop_(loop),
-      held_(std::move(held)),
-      name_(std::move(name)),
-      port_(held_->to().port),
-      listener_(listener) {
+ProgramConnect::ProgramConnect(std::unique_ptr<HeldConnect> held, std::string name,
+                               Listener& listener)
+    : held_(std::move(held)), name_(std::move(name)), port_(held_->to().port), listener_(listener) {
   held_->set_listener(*this);
 }
 
 ProgramConnect::~ProgramConnect() {
   if (waiting_at_ != nullptr) waiting_at_->cancel(*this);
-  flow_.reset();
   drop_stream("the agent stops");
 }
 
@@ -70,21 +67,19 @@ void ProgramConnect::fail_connect(const Error& why) {
 }
 
 void ProgramConnect::on_connect_completed(HeldConnect&, UniqueFd ours) {
-  auto socket = std::make_unique<loop::TcpSocket>(loop_, std::move(ours));
   if (reset_) {
-    socket->abort();
+    const linger at_once{1, 0};
+    ::setsockopt(ours.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ours.reset();
     return listener_.on_program_connect_ended(*this);
   }
-  flow_.emplace(*link_, stream_, std::move(socket), static_cast<flow::Flow::Listener&>(*this));
-  link_ = nullptr;  // the flow has the stream now
-  held_.reset();    // last: it is the caller
+  auto& link = *std::exchange(link_, nullptr);
+  listener_.on_program_connected(*this, link, stream_, std::move(ours));
 }
 
 void ProgramConnect::on_connect_abandoned(HeldConnect&) {
   listener_.on_program_connect_ended(*this);
 }
-
-void ProgramConnect::on_flow_ended(flow::Flow&) { listener_.on_program_connect_ended(*this); }
 
 void ProgramConnect::drop_stream(std::string_view why) {
   if (link_ == nullptr) return;

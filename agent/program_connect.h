@@ -1,33 +1,31 @@
 // agent/program_connect.h: one connect() of a program to a virtual address, from the shim's
-// announcement to the end of the connection.
+// announcement until both ends are connected.
 //
-//   opening --stream--> waiting --accepted--> completing --program joined--> flowing --> gone
+//   opening --stream--> waiting --accepted--> completing --program joined--> gone
 #pragma once
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "agent/held_connect.h"
 #include "agent/peer_sessions.h"
 #include "agent/stream_opening.h"
-#include "tunnel/flow/flow.h"
 
 namespace culvert::agent {
 
-class ProgramConnect final : private StreamOpening,
-                             private HeldConnect::Listener,
-                             private flow::Flow::Listener {
+class ProgramConnect final : private StreamOpening, private HeldConnect::Listener {
  public:
   class Listener {
    public:
-    virtual void on_program_connect_ended(ProgramConnect& connect) = 0;  // destroy it
+    // One of them, once: destroy it.
+    virtual void on_program_connected(ProgramConnect& connect, session::SessionLink& link,
+                                      mux::StreamId stream, UniqueFd program) = 0;
+    virtual void on_program_connect_ended(ProgramConnect& connect) = 0;
 
    protected:
     ~Listener() = default;
   };
 
-  ProgramConnect(loop::Loop& loop, std::unique_ptr<HeldConnect> held, std::string name,
-                 Listener& listener);
+  ProgramConnect(std::unique_ptr<HeldConnect> held, std::string name, Listener& listener);
   ~ProgramConnect();
 
   // One of them, once, after construction; may end (and so destroy) this at once.
@@ -36,7 +34,6 @@ class ProgramConnect final : private StreamOpening,
 
   const std::string& name() const { return name_; }
   std::uint16_t port() const { return port_; }
-  bool flowing() const { return flow_.has_value(); }
 
  private:
   void on_stream_opening(session::SessionLink& link, mux::StreamId stream) override;
@@ -47,11 +44,9 @@ class ProgramConnect final : private StreamOpening,
   void on_stream_reset(const Error& why) override;
   void on_connect_completed(HeldConnect& held, UniqueFd ours) override;
   void on_connect_abandoned(HeldConnect& held) override;
-  void on_flow_ended(flow::Flow& flow) override;
   void fail_connect(const Error& why);
   void drop_stream(std::string_view why);
 
-  loop::Loop& loop_;
   std::unique_ptr<HeldConnect> held_;
   std::string name_;
   std::uint16_t port_;
@@ -61,7 +56,6 @@ class ProgramConnect final : private StreamOpening,
   mux::StreamId stream_{};
   bool completing_ = false;
   bool reset_ = false;  // by the far end, while the program was being joined
-  std::optional<flow::Flow> flow_;
 };
 
 }  // namespace culvert::agent

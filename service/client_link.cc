@@ -49,7 +49,7 @@ void ClientLink::on_stream_opened(session::SessionLink& link, mux::StreamId stre
   if (!context_.config.forwarding.enabled)
     return link.refuse(stream, ErrorCode::kNotPermitted,
                        "forwarding is switched off at this service (forwarding.enabled)");
-  if (forwards_.size() >= context_.config.limits.streams_per_session)
+  if (forwards_.size() + flows_.size() >= context_.config.limits.streams_per_session)
     return link.refuse(stream, ErrorCode::kExhausted,
                        "this endpoint has too many forwarded connections open "
                        "(limits.streams_per_session)");
@@ -59,6 +59,12 @@ void ClientLink::on_stream_opened(session::SessionLink& link, mux::StreamId stre
   auto& started = *forward;
   forwards_.emplace(&started, std::move(forward));
   started.start();
+}
+
+void ClientLink::on_forward_connected(Forward& forward, UniqueFd destination) {
+  flows_.add(context_.loop, link_, forward.stream(), std::move(destination));
+  link_.accept(forward.stream());
+  forwards_.erase(&forward);
 }
 
 void ClientLink::on_control(session::SessionLink&, const control::Message& message) {

@@ -8,6 +8,7 @@
 #include "service/forward.h"
 #include "service/login.h"
 #include "service/ordinary_lookup.h"
+#include "tunnel/flow/flow_list.h"
 
 namespace culvert::service {
 
@@ -61,6 +62,7 @@ class ClientLink final : private session::SessionLink::Listener,
                         const control::Target& target) override;
   void on_control(session::SessionLink& link, const control::Message& message) override;
   void on_session_down(session::SessionLink& link, const Error& why) override;
+  void on_forward_connected(Forward& forward, UniqueFd destination) override;
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
   void on_forward_ended(Forward& forward) override { forwards_.erase(&forward); }
   void on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) override;
@@ -81,6 +83,7 @@ class ClientLink final : private session::SessionLink::Listener,
   session::SessionLink link_;
   // After link_: they use it to the end.
   std::unordered_map<Forward*, std::unique_ptr<Forward>> forwards_;
+  flow::FlowList flows_;
   std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;
 };
 

@@ -22,7 +22,7 @@ Forward::Forward(const Context& context, session::SessionLink& link, mux::Stream
 }
 
 Forward::~Forward() {
-  if (!flow_ && !stream_gone_) link_.detach(stream_);
+  if (!stream_gone_) link_.detach(stream_);
 }
 
 // Nothing but a strictly written address is taken for one ("127.1", "0x7f.1" and "2130706433" are
@@ -75,13 +75,13 @@ void Forward::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
     return connect_next();
   }
   if (const auto fine = check_end(fd); !fine) return refuse(fine.error());
-  auto socket = std::make_unique<loop::TcpSocket>(context_.loop, std::move(fd));
-  flow_.emplace(link_, stream_, std::move(socket), static_cast<flow::Flow::Listener&>(*this));
-  link_.accept(stream_);
-  log::debug("forward", {{"event", "connected"},
-                         {"endpoint", endpoint_},
-                         {"host", target_.host},
-                         {"to", to.to_string()}});
+  if (log::enabled(log::Level::kDebug))  // else the texts would be made for nobody
+    log::debug("forward", {{"event", "connected"},
+                           {"endpoint", endpoint_},
+                           {"host", target_.host},
+                           {"to", to.to_string()}});
+  stream_gone_ = true;
+  listener_.on_forward_connected(*this, std::move(fd));
 }
 
 // Whatever the address looked like: a connection whose two ends have one address has not left this
@@ -114,7 +114,5 @@ void Forward::on_stream_reset(const Error&) {
   stream_gone_ = true;
   listener_.on_forward_ended(*this);
 }
-
-void Forward::on_flow_ended(flow::Flow&) { listener_.on_forward_ended(*this); }
 
 }  // namespace culvert::service

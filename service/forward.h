@@ -1,26 +1,27 @@
 // service/forward.h: one stream that an endpoint wants connected to an ordinary host: resolves,
-// asks the guard about every address, connects to each in turn as a native client would, then lets
-// a Flow carry the bytes. The program behind the stream sees the errors it would see natively.
+// asks the guard about every address, connects to each in turn as a native client would, and hands
+// the connection over. The program behind the stream sees the errors it would see natively.
 #pragma once
 #include <optional>
 
 #include "resolver/dns_client.h"
 #include "service/guard.h"
-#include "tunnel/flow/flow.h"
 #include "tunnel/loop/tcp_dial.h"
+#include "tunnel/session/session_link.h"
 
 namespace culvert::service {
 
 class Forward final : private session::SessionLink::StreamHandler,
                       private resolver::DnsRequest::Listener,
-                      private loop::TcpDial::Listener,
-                      private flow::Flow::Listener {
+                      private loop::TcpDial::Listener {
  public:
   static constexpr std::size_t kMaxAddresses = 16;  // tried of one name
 
   class Listener {
    public:
-    virtual void on_forward_ended(Forward& forward) = 0;  // destroy it
+    // One of them, once: destroy it.
+    virtual void on_forward_connected(Forward& forward, UniqueFd destination) = 0;
+    virtual void on_forward_ended(Forward& forward) = 0;
 
    protected:
     ~Listener() = default;
@@ -36,6 +37,7 @@ class Forward final : private session::SessionLink::StreamHandler,
           const control::Target& target, std::string_view endpoint, Listener& listener);
   ~Forward();
   void start();  // may end it at once
+  mux::StreamId stream() const { return stream_; }
 
  private:
   void on_stream_accepted() override {}
@@ -45,7 +47,6 @@ class Forward final : private session::SessionLink::StreamHandler,
   void on_resolved(resolver::DnsRequest& request,
                    Result<std::vector<IpAddress>> addresses) override;
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
-  void on_flow_ended(flow::Flow& flow) override;
 
   void connect_next();
   Result<void> check_end(const UniqueFd& fd) const;
@@ -64,8 +65,7 @@ class Forward final : private session::SessionLink::StreamHandler,
   std::optional<Error> denial_;
   std::optional<resolver::DnsRequest> resolving_;
   std::optional<loop::TcpDial> dial_;
-  std::optional<flow::Flow> flow_;
-  bool stream_gone_ = false;
+  bool stream_gone_ = false;  // reset, refused, or handed over
 };
 
 }  // namespace culvert::service

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tunnel/flow/flow_list.h"
+
 namespace culvert::flow {
 namespace {
 
@@ -16,10 +18,10 @@ constexpr std::size_t kBulk = 32 * 1024;
 using loop::IoResult;
 using State = IoResult::State;
 
-Flow::Flow(session::SessionLink& link, mux::StreamId stream,
-           std::unique_ptr<loop::TcpSocket> socket, Listener& listener)
-    : link_(link), stream_(stream), socket_(std::move(socket)), listener_(listener) {
-  socket_->set_listener(this);
+Flow::Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket,
+           FlowList& owner)
+    : link_(link), owner_(owner), socket_(loop, std::move(socket)), stream_(stream) {
+  socket_.set_listener(this);
   link_.attach(stream_, *this);
   // What came before this flow was made is written from the loop: its owner is not ready yet.
   socket_full_ = !link_.streams().readable(stream_).empty() || link_.streams().at_end(stream_);
@@ -35,8 +37,10 @@ Flow::~Flow() {
   }
 }
 
+void Flow::end() { owner_.drop(*this); }
+
 void Flow::update_interest() {
-  socket_->set_interest(!up_ended_ && !stream_full_, !down_ended_ && socket_full_);
+  socket_.set_interest(!up_ended_ && !stream_full_, !down_ended_ && socket_full_);
 }
 
 void Flow::on_readable() {
@@ -49,14 +53,14 @@ IoResult Flow::read_socket() {
   auto& streams = link_.streams();
   if (bulk_) {
     const auto room = streams.prepare_write(stream_, kReadAtOnce);
-    const auto got = socket_->read(room);
+    const auto got = socket_.read(room);
     if (got.state == State::kMoved) streams.wrote(stream_, got.count);
     bulk_ = got.state == State::kMoved && got.count >= kBulk;
     return got;
   }
   static thread_local std::array<std::byte, 64 * 1024> buffer;
   const auto got =
-      socket_->read(MutableBytes{buffer}.first(std::min(buffer.size(), streams.room(stream_))));
+      socket_.read(MutableBytes{buffer}.first(std::min(buffer.size(), streams.room(stream_))));
   if (got.state == State::kMoved) streams.write(stream_, Bytes{buffer}.first(got.count));
   bulk_ = got.state == State::kMoved && got.count >= kBulk;
   return got;
@@ -71,10 +75,7 @@ bool Flow::pump_up() {
   }
   const auto got = read_socket();
   switch (got.state) {
-    case State::kMoved:
-      up_ += got.count;
-      link_.schedule();
-      return true;
+    case State::kMoved: link_.schedule(); return true;
     case State::kBlocked: return true;
     case State::kEnd:
       up_ended_ = true;
@@ -105,13 +106,12 @@ bool Flow::pump_down() {
   while (true) {
     const auto data = streams.readable(stream_);
     if (data.empty()) break;
-    const auto put = socket_->write(data);
+    const auto put = socket_.write(data);
     if (put.state == State::kFailed) return abort_stream(put.error);
     if (put.state != State::kMoved) {
       socket_full_ = true;
       return true;
     }
-    down_ += put.count;
     socket_full_ = put.count < data.size();
     streams.consumed(stream_, put.count);
     link_.schedule();
@@ -119,7 +119,7 @@ bool Flow::pump_down() {
   }
   if (down_ended_ || !streams.at_end(stream_)) return true;
   down_ended_ = true;
-  if (!up_ended_) socket_->end_writing();  // else closing it says the same
+  if (!up_ended_) socket_.end_writing();  // else closing it says the same
   streams.end_taken(stream_);
   link_.schedule();
   return end_if_done();
@@ -133,21 +133,21 @@ bool Flow::abort_stream(int error) {
   if (streams.knows(stream_)) streams.reset(stream_, from_errno(error), std::strerror(error));
   link_.schedule();
   stream_gone_ = true;
-  listener_.on_flow_ended(*this);
+  end();
   return false;
 }
 
 void Flow::on_stream_reset(const Error&) {
   stream_gone_ = true;
-  socket_->abort();
-  listener_.on_flow_ended(*this);
+  socket_.abort();
+  end();
 }
 
 bool Flow::end_if_done() {
   if (!up_ended_ || !down_ended_) return true;
   link_.detach(stream_);
   stream_gone_ = true;
-  listener_.on_flow_ended(*this);
+  end();
   return false;
 }
 

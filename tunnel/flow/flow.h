@@ -2,31 +2,19 @@
 // session: bytes, half-close (FIN) and reset (RST) pass faithfully in both directions. Not reading
 // is its back-pressure; it holds no byte itself.
 #pragma once
-#include <memory>
-
 #include "tunnel/loop/tcp_socket.h"
 #include "tunnel/session/session_link.h"
 
 namespace culvert::flow {
 
+class FlowList;
+
 class Flow final : private loop::BytePipe::Listener, private session::SessionLink::StreamHandler {
  public:
-  class Listener {
-   public:
-    virtual void on_flow_ended(Flow& flow) = 0;  // destroy it: nothing more will happen
-
-   protected:
-    ~Listener() = default;
-  };
-
-  // Takes over the stream: attaches itself in place of its handler, and reads at once.
-  Flow(session::SessionLink& link, mux::StreamId stream, std::unique_ptr<loop::TcpSocket> socket,
-       Listener& listener);
+  // Takes over the stream: attaches itself in place of its handler. Never ends in here.
+  Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket,
+       FlowList& owner);
   ~Flow();
-
-  mux::StreamId stream() const { return stream_; }
-  std::uint64_t octets_up() const { return up_; }      // socket to stream
-  std::uint64_t octets_down() const { return down_; }  // stream to socket
 
  private:
   void on_readable() override;
@@ -44,13 +32,18 @@ class Flow final : private loop::BytePipe::Listener, private session::SessionLin
   bool abort_stream(int error);
   bool end_if_done();
 
+  void end();  // destroys this
+
+  friend class FlowList;
   session::SessionLink& link_;
+  FlowList& owner_;
+  Flow* next_ = nullptr;
+  Flow** place_ = nullptr;
+  loop::TcpSocket socket_;
   mux::StreamId stream_;
-  std::unique_ptr<loop::TcpSocket> socket_;
-  Listener& listener_;
-  std::uint64_t up_ = 0, down_ = 0;
-  bool up_ended_ = false, down_ended_ = false, stream_full_ = false, socket_full_ = false;
-  bool stream_gone_ = false, bulk_ = false;
+  bool up_ended_ : 1 = false, down_ended_ : 1 = false;
+  bool stream_full_ : 1 = false, socket_full_ : 1 = false;
+  bool stream_gone_ : 1 = false, bulk_ : 1 = false;
 };
 
 }  // namespace culvert::flow

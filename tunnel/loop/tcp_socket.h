@@ -40,14 +40,14 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
 
   Poller& poller_;
   UniqueFd fd_;
-  bool want_read_ = false, want_write_ = false;
+  bool want_read_ : 1 = false, want_write_ : 1 = false;
   // What the kernel said, until a call has shown that it is over: its events are edges.
-  bool readable_ = false, writable_ = true;
-  bool broken_ = false;  // and the owner does not know yet
+  bool readable_ : 1 = false, writable_ : 1 = true;
+  bool broken_ : 1 = false;  // and the owner does not know yet
   // An end, an error or an urgent mark was announced: a short read need not be the last one.
-  bool more_behind_ = false;
-  bool watching_writable_ = false;  // only from the first time that the socket was full
-  bool write_first_ = false;        // both are due: they alternate
+  bool more_behind_ : 1 = false;
+  bool watching_writable_ : 1 = false;  // only from the first time that the socket was full
+  bool write_first_ : 1 = false;        // both are due: they alternate
 };
 
 // Tuning of local legs: programs on this machine. BBR halves loopback (measured 0.42-0.74 x), and

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
-#include <list>
 #include <thread>
 
+#include "tunnel/flow/flow_list.h"
 #include "tunnel/loop/tcp_listener.h"
 #include "tunnel/session/greeter.h"
 
@@ -32,7 +32,7 @@ std::pair<UniqueFd, UniqueFd> tcp_pair() {
 }
 
 // The responding end: greets, accepts everybody, joins each stream to a socket it is given.
-struct Acceptor final : Greeter::Listener, SessionLink::Listener, Flow::Listener {
+struct Acceptor final : Greeter::Listener, SessionLink::Listener {
   Acceptor(loop::Loop& l, UniqueFd carrier, const crypto::KeyPair& self)
       : loop(l),
         greeter(std::make_unique<Greeter>(
@@ -57,16 +57,12 @@ struct Acceptor final : Greeter::Listener, SessionLink::Listener, Flow::Listener
     target = t;
     if (!destination) return l.refuse(stream, ErrorCode::kRefused, "nothing here");
     l.accept(stream);
-    flows.emplace_back(l, stream, std::make_unique<loop::TcpSocket>(loop, std::move(destination)),
-                       *this);
+    flows.add(loop, l, stream, std::move(destination));
   }
   void on_control(SessionLink&, const control::Message&) override {}
   void on_session_down(SessionLink&, const Error& why) override {
     down = why;
     link.reset();
-  }
-  void on_flow_ended(Flow& flow) override {
-    flows.remove_if([&](Flow& f) { return &f == &flow; });
   }
   loop::Loop& loop;
   SystemRandom random;
@@ -76,11 +72,11 @@ struct Acceptor final : Greeter::Listener, SessionLink::Listener, Flow::Listener
   std::optional<SessionLink> link;
   control::Target target;
   UniqueFd destination;
-  std::list<Flow> flows;
+  FlowList flows;
   std::optional<Error> down;
 };
 
-struct Opener final : SessionLink::Listener, SessionLink::StreamHandler, Flow::Listener {
+struct Opener final : SessionLink::Listener, SessionLink::StreamHandler {
   void on_session_up(SessionLink&) override { up = true; }
   void on_stream_opened(SessionLink&, mux::StreamId, const control::Target&) override {}
   void on_control(SessionLink&, const control::Message&) override {}
@@ -89,24 +85,18 @@ struct Opener final : SessionLink::Listener, SessionLink::StreamHandler, Flow::L
     link.reset();
   }
   void on_stream_accepted() override {
-    if (source)
-      flow.emplace(*link, stream, std::make_unique<loop::TcpSocket>(*loop, std::move(source)),
-                   *this);
+    if (source) flows.add(*loop, *link, stream, std::move(source));
   }
   void on_stream_readable() override {}
   void on_stream_writable() override {}
   void on_stream_reset(const Error& why) override { reset = why; }
-  void on_flow_ended(Flow&) override {
-    flow.reset();
-    ended = true;
-  }
   loop::Loop* loop = nullptr;
   std::optional<SessionLink> link;
   mux::StreamId stream{};
   UniqueFd source;
-  std::optional<Flow> flow;
+  FlowList flows;
   std::optional<Error> reset, down;
-  bool up = false, ended = false;
+  bool up = false;
 };
 
 class FlowTest : public testing::Test {
@@ -121,7 +111,7 @@ class FlowTest : public testing::Test {
                          SessionLink::Initiator{alice, bob.public_key, {}}, opener_);
   }
   void TearDown() override {
-    opener_.flow.reset();
+    opener_.flows.clear();
     opener_.link.reset();
     acceptor_.reset();
   }
@@ -134,7 +124,7 @@ class FlowTest : public testing::Test {
     opener_.source = std::move(source);
     acceptor_->destination = std::move(inner);
     opener_.stream = *opener_.link->open({control::Target::Kind::kEndpointPort, "", 80}, opener_);
-    run_until([this] { return opener_.flow.has_value(); });
+    run_until([this] { return opener_.flows.size() == 1; });
   }
   template <class F>
   void run_until(F&& done) {
@@ -165,7 +155,7 @@ TEST_F(FlowTest, BytesHalfCloseAndEndPassBothWays) {
   EXPECT_EQ(::recv(destination_.get(), buffer, sizeof buffer, 0), 0) << "the FIN arrived";
   ASSERT_EQ(::send(destination_.get(), "pong!", 5, 0), 5) << "the other direction goes on";
   destination_.reset();
-  run_until([this] { return opener_.ended; });
+  run_until([this] { return opener_.flows.size() == 0; });
   EXPECT_EQ(::recv(program_.get(), buffer, sizeof buffer, 0), 5);
   EXPECT_EQ(::recv(program_.get(), buffer, sizeof buffer, 0), 0);
   run_until([this] { return acceptor_->link->streams().stream_count() == 1; });

@@ -1,0 +1,28 @@
+#include "tunnel/flow/flow_list.h"
+
+#include "tunnel/flow/flow.h"
+
+namespace culvert::flow {
+
+void FlowList::add(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
+                   UniqueFd socket) {
+  auto flow = std::make_unique<Flow>(loop, link, stream, std::move(socket), *this);
+  flow->next_ = first_;
+  if (first_ != nullptr) first_->place_ = &flow->next_;
+  flow->place_ = &first_;
+  first_ = flow.release();
+  ++size_;
+}
+
+void FlowList::drop(Flow& flow) {
+  const std::unique_ptr<Flow> dropped(&flow);
+  *flow.place_ = flow.next_;
+  if (flow.next_ != nullptr) flow.next_->place_ = flow.place_;
+  --size_;
+}
+
+void FlowList::clear() {
+  while (first_ != nullptr) drop(*first_);
+}
+
+}  // namespace culvert::flow
