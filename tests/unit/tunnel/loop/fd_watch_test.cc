@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "tests/unit/tunnel/loop/socket_pairs.h"
@@ -12,7 +13,7 @@ namespace {
 
 struct Watched final : FdWatch::Listener {
   Watched(Loop& loop, UniqueFd its_fd) : fd(std::move(its_fd)) {
-    watch.emplace(loop, fd.get(), *this);
+    watch = std::make_unique<FdWatch>(loop, fd.get(), *this);
   }
   void on_fd_ready(FdWatch&, bool readable, bool writable) override {
     readables += readable ? 1 : 0;
@@ -26,7 +27,7 @@ struct Watched final : FdWatch::Listener {
     return text;
   }
   UniqueFd fd;
-  std::optional<FdWatch> watch;
+  std::unique_ptr<FdWatch> watch;
   std::function<void()> then;
   int readables = 0, writables = 0;
 };
@@ -95,7 +96,7 @@ TEST(FdWatch, HandsItsDescriptorToTheNextOne) {
   Watched watched(loop, std::move(near));
   watched.watch->start(true, false);
   turn(loop);
-  watched.watch.emplace(loop, watched.fd.get(), watched);
+  watched.watch = std::make_unique<FdWatch>(loop, watched.fd.get(), watched);
   watched.watch->start(true, false);
   say(far, "a");
   turn(loop, 1);
