@@ -18,7 +18,7 @@ class FdWatch final : private Poller::Watcher {
   // `fd` must stay open until the watch is gone or stopped.
   FdWatch(Loop& loop, int fd, Listener& listener)
       : poller_(loop.poller()), listener_(listener), fd_(fd) {}
-  ~FdWatch() override { stop(); }
+  ~FdWatch() { stop(); }
   void start(bool readable, bool writable);  // neither: stops. An error shows as both ready
   void stop();
   // Stops, right before the descriptor is closed: that saves a system call later.

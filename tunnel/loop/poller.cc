@@ -1,6 +1,5 @@
 #include "tunnel/loop/poller.h"
 
-#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cerrno>
@@ -8,8 +7,6 @@
 #include <utility>
 
 namespace culvert::loop {
-
-Poller::Watcher::~Watcher() { cancel_again(*this); }
 
 namespace {
 
@@ -42,7 +39,7 @@ bool Poller::tell_kernel(int operation, int fd, std::uint32_t events) {
 
 void Poller::watch(int fd, std::uint32_t events, Watcher& watcher) {
   const auto index = static_cast<std::size_t>(fd);
-  if (index >= places_.size()) places_.resize(std::max(index + 1, places_.size() * 2));
+  if (index >= places_.size()) places_.resize(index + 1);
   auto& place = places_[index];
   assert(place.watcher == nullptr);
   place.watcher = &watcher;
@@ -62,6 +59,7 @@ void Poller::change(int fd, std::uint32_t events) {
 
 void Poller::let_go(int fd) {
   assert(place_of(fd).watcher != nullptr);
+  cancel_again(fd);
   place_of(fd).watcher = nullptr;
   if (--watched_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(check_.get()));
 }
@@ -75,25 +73,19 @@ void Poller::forget(int fd) {
 // next event, if there is one, is what ends the watching.
 void Poller::unwatch(int fd) { let_go(fd); }
 
-void Poller::call_again(Watcher& watcher) {
-  if (watcher.link_ != nullptr) return;
-  watcher.next_ = again_;
-  if (again_ != nullptr) again_->link_ = &watcher.next_;
-  again_ = &watcher;
-  watcher.link_ = &again_;
+void Poller::call_again(int fd) {
+  auto& place = place_of(fd);
+  if (!std::exchange(place.again, true)) ++again_count_;
+  if (!std::exchange(place.queued, true)) again_.push_back(fd);
 }
 
-void Poller::cancel_again(Watcher& watcher) {
-  if (watcher.link_ == nullptr) return;
-  *watcher.link_ = watcher.next_;
-  if (watcher.next_ != nullptr) watcher.next_->link_ = watcher.link_;
-  watcher.next_ = nullptr;
-  watcher.link_ = nullptr;
+void Poller::cancel_again(int fd) {
+  if (std::exchange(place_of(fd).again, false)) --again_count_;
 }
 
 bool Poller::poll(int milliseconds) {
   std::array<epoll_event, kBatch> batch;
-  const int timeout = again_ != nullptr ? 0 : milliseconds;
+  const int timeout = again_count_ > 0 ? 0 : milliseconds;
   const int count = ::epoll_wait(epoll_.get(), batch.data(), kBatch, timeout);
   uv_update_time(loop_);
   bool libuv = false;
@@ -126,13 +118,16 @@ bool Poller::tell(const epoll_event& event) {
 
 // Each once: those who want to be called again meanwhile have their turn after everybody else's.
 void Poller::call_all() {
-  Watcher* now = std::exchange(again_, nullptr);
-  if (now != nullptr) now->link_ = &now;
-  while (now != nullptr) {
-    Watcher& watcher = *now;
-    cancel_again(watcher);
-    watcher.on_again();
+  auto now = std::exchange(again_, {});
+  for (const int fd : now) {
+    auto& place = place_of(fd);
+    place.queued = false;
+    if (!place.again) continue;
+    cancel_again(fd);
+    place.watcher->on_again();
   }
+  now.clear();
+  if (again_.empty()) again_.swap(now);  // keeps the room
 }
 
 }  // namespace culvert::loop

@@ -20,19 +20,11 @@ class Poller {
  public:
   class Watcher {
    public:
-    Watcher() = default;
-    Watcher(const Watcher&) = delete;
-    Watcher& operator=(const Watcher&) = delete;
-
-   protected:
-    virtual ~Watcher();
-
-   private:
-    friend class Poller;
     virtual void on_events(std::uint32_t events) = 0;  // EPOLL*; may destroy this and others
     virtual void on_again() {}                         // after call_again(); may destroy as well
-    Watcher* next_ = nullptr;
-    Watcher** link_ = nullptr;  // null: not to be called again
+
+   protected:
+    ~Watcher() = default;
   };
 
   explicit Poller(uv_loop_t* loop);
@@ -47,8 +39,8 @@ class Poller {
   void unwatch(int fd);  // the descriptor lives on
 
   // on_again() is called once, from the loop, before it sleeps.
-  void call_again(Watcher& watcher);
-  static void cancel_again(Watcher& watcher);
+  void call_again(int fd);
+  void cancel_again(int fd);
 
   // Waits for events for at most so long (< 0: no limit), unless somebody is to be called again,
   // and calls everybody concerned. True if libuv has an event.
@@ -62,6 +54,8 @@ class Poller {
     Watcher* watcher = nullptr;
     std::uint32_t generation = 0;
     bool known_to_kernel = false;
+    bool queued = false;  // in again_
+    bool again = false;   // and to be called
   };
   static constexpr int kBatch = 256;
 
@@ -78,7 +72,8 @@ class Poller {
   bool runs_libuv_ = false;
   std::vector<Place> places_;
   std::size_t watched_ = 0;
-  Watcher* again_ = nullptr;
+  std::vector<int> again_;
+  std::size_t again_count_ = 0;
 };
 
 }  // namespace culvert::loop

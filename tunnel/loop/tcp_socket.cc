@@ -34,7 +34,6 @@ TcpSocket::~TcpSocket() { close(); }
 
 void TcpSocket::close() {
   if (!fd_) return;
-  Poller::cancel_again(*this);
   poller_.forget(fd_.get());
   fd_.reset();
 }
@@ -82,14 +81,14 @@ IoResult TcpSocket::write(Bytes from) {
 
 void TcpSocket::found_empty() {
   readable_ = false;
-  if (!due()) Poller::cancel_again(*this);
+  if (!due()) poller_.cancel_again(fd_.get());
 }
 
 // Writability is watched from here on: watched from the start, it would be an event, and mostly
 // the only one, of every new socket. The kernel looks anew when it is told, so no edge is lost.
 void TcpSocket::found_full() {
   writable_ = false;
-  if (!due()) Poller::cancel_again(*this);
+  if (!due()) poller_.cancel_again(fd_.get());
   if (watching_writable_) return;
   watching_writable_ = true;
   poller_.change(fd_.get(), kReading | EPOLLOUT);
@@ -99,9 +98,9 @@ void TcpSocket::set_interest(bool readable, bool writable) {
   want_read_ = readable;
   want_write_ = writable;
   if (due())
-    poller_.call_again(*this);
+    poller_.call_again(fd_.get());
   else
-    Poller::cancel_again(*this);
+    poller_.cancel_again(fd_.get());
 }
 
 void TcpSocket::on_events(std::uint32_t events) {
@@ -110,7 +109,7 @@ void TcpSocket::on_events(std::uint32_t events) {
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable_ = true;
   if ((events & (EPOLLPRI | kEnd)) != 0) more_behind_ = true;
   if ((events & EPOLLERR) != 0) broken_ = true;
-  if (due()) poller_.call_again(*this);
+  if (due()) poller_.call_again(fd_.get());
 }
 
 // One callback a turn, as the listener may destroy this object; so it is put back in the queue
@@ -123,7 +122,7 @@ void TcpSocket::on_again() {
     const int error = pending_error(fd_.get());
     return listener_->on_broken(error != 0 ? error : ECONNRESET);
   }
-  poller_.call_again(*this);
+  poller_.call_again(fd_.get());
   if (listener_ == nullptr) return;
   const bool write_now = write_due() && (write_first_ || !read_due());
   write_first_ = !write_now;
