@@ -26,6 +26,8 @@ Circuit::Circuit(Leg a, Leg b, loop::SplicePipePool* pipes, Listener& listener)
   if (pipes_ != nullptr && bare_a != nullptr && bare_b != nullptr) {
     a_.socket = bare_a;
     b_.socket = bare_b;
+    bare_a->splice_from_now();
+    bare_b->splice_from_now();
   }
   a_.waiting.append(b.received);
   b_.waiting.append(a.received);

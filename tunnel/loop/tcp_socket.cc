@@ -1,5 +1,6 @@
 #include "tunnel/loop/tcp_socket.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 
 #include <cassert>
@@ -77,6 +78,24 @@ IoResult TcpSocket::write(Bytes from) {
     broken_ = false;
     return IoResult::failed(errno);
   }
+}
+
+void TcpSocket::splice_from_now() {
+  fcntl(fd_.get(), F_SETFL, fcntl(fd_.get(), F_GETFL) | O_NONBLOCK);
+}
+
+// Whatever came, there may be more: only read() finds out that the socket is empty.
+IoResult TcpSocket::read(SplicePipe& into, std::size_t most) {
+  const auto got = into.fill(fd_.get(), most);
+  if (got.state == IoResult::State::kFailed) broken_ = false;
+  return got;
+}
+
+IoResult TcpSocket::write(SplicePipe& from) {
+  const auto put = from.drain(fd_.get());
+  if (put.state == IoResult::State::kFailed) broken_ = false;
+  if (put.state != IoResult::State::kFailed && from.held() > 0) found_full();
+  return put;
 }
 
 void TcpSocket::found_empty() {

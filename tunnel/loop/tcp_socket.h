@@ -22,9 +22,10 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   void end_writing() override;
   void abort() override;
 
-  // The same without a copy; see SplicePipe about kBlocked.
-  IoResult read(SplicePipe& into, std::size_t most) { return into.fill(fd_.get(), most); }
-  IoResult write(SplicePipe& from) { return from.drain(fd_.get()); }
+  // The same without a copy, after splice_from_now(); see SplicePipe about kBlocked.
+  IoResult read(SplicePipe& into, std::size_t most);
+  IoResult write(SplicePipe& from);
+  void splice_from_now();  // splice() knows no MSG_DONTWAIT: the socket itself must not wait
 
   int fd() const { return fd_.get(); }
 

@@ -99,7 +99,8 @@ void CircuitLab::on_circuit_ended(Circuit&) {
 bool CircuitLab::is_quiet() {
   const int before = ticks_;
   timer_.start(std::chrono::milliseconds{30});
-  loop_.run_once();
+  // A socket that was not read until it was empty has a last turn or two to find that out.
+  for (int turn = 0; turn < 4 && ticks_ == before; ++turn) loop_.run_once();
   timer_.stop();
   return ticks_ > before;
 }
