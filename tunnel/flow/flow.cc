@@ -24,7 +24,7 @@ Flow::Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, U
   socket_.set_listener(this);
   link_.attach(stream_, *this);
   // What came before this flow was made is written from the loop: its owner is not ready yet.
-  socket_full_ = !link_.streams().readable(stream_).empty() || link_.streams().at_end(stream_);
+  socket_full_ = link_.streams().has_data(stream_) || link_.streams().at_end(stream_);
   update_interest();
 }
 
@@ -104,15 +104,18 @@ void Flow::on_writable() {
 bool Flow::pump_down() {
   auto& streams = link_.streams();
   while (true) {
-    const auto data = streams.readable(stream_);
-    if (data.empty()) break;
-    const auto put = socket_.write(data);
+    std::array<Bytes, mux::Mux::kMostPieces> pieces;
+    const auto count = streams.pieces(stream_, pieces);
+    if (count == 0) break;
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < count; ++i) size += pieces[i].size();
+    const auto put = socket_.write(std::span{pieces}.first(count));
     if (put.state == State::kFailed) return abort_stream(put.error);
     if (put.state != State::kMoved) {
       socket_full_ = true;
       return true;
     }
-    socket_full_ = put.count < data.size();
+    socket_full_ = put.count < size;
     streams.consumed(stream_, put.count);
     link_.schedule();
     if (socket_full_) return true;

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/uio.h>
 
+#include <array>
 #include <cassert>
 #include <cerrno>
 
@@ -61,13 +63,24 @@ IoResult TcpSocket::read(MutableBytes into) {
   }
 }
 
-IoResult TcpSocket::write(Bytes from) {
-  assert(!from.empty());
+IoResult TcpSocket::write(Bytes from) { return write(std::span{&from, 1}); }
+
+IoResult TcpSocket::write(std::span<const Bytes> pieces) {
+  std::array<iovec, 64> parts;
+  assert(!pieces.empty() && pieces.size() <= parts.size());
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    parts[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};  // as sendmsg() has it
+    size += pieces[i].size();
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = pieces.size();
   while (true) {
-    const auto count = ::send(fd_.get(), from.data(), from.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto count = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count >= 0) {
       const auto moved = static_cast<std::size_t>(count);
-      if (moved < from.size()) found_full();
+      if (moved < size) found_full();
       return IoResult::moved(moved);
     }
     if (errno == EINTR) continue;

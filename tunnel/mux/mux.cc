@@ -8,6 +8,9 @@ namespace culvert::mux {
 namespace {
 
 constexpr std::uint64_t kFloor = 256 * 1024;
+// Credit is told in steps of half a window, which leaves the other half, more than what is in
+// flight (tune_window), and costs few records; but a large window must not shrink by megabytes.
+constexpr std::uint32_t kMostCreditStep = 1u << 20;
 constexpr auto kPause = std::chrono::seconds{1};
 constexpr auto kActivityEpoch = std::chrono::milliseconds{100};
 
@@ -130,26 +133,33 @@ void Mux::put_reset(StreamId id, ErrorCode code, std::string_view reason) {
 }
 
 Bytes Mux::target(StreamId id) const { return find(id).target; }
-Bytes Mux::readable(StreamId id) const { return find(id).receive.queue.peek(); }
+
+Bytes Mux::readable(StreamId id) {
+  auto& stream = find(id);
+  settle(stream);
+  return stream.receive.queue.peek();
+}
 
 bool Mux::at_end(StreamId id) const {
   const auto& half = find(id).receive;
-  return half.ended && half.queue.empty();
+  return half.ended && half.waiting() == 0;
 }
 
 void Mux::consumed(StreamId id, std::size_t count) {
   auto& stream = find(id);
   auto& half = stream.receive;
-  half.queue.pop(count);
+  const auto queued = std::min(count, half.queue.size());
+  half.queue.pop(queued);
   half.queue.release_if_empty();
+  if (count > queued) consume_borrowed(half, count - queued);
   if (stream.reset != ErrorCode::kNone) {
-    if (half.queue.empty()) report_reset(stream);
+    if (half.waiting() == 0) report_reset(stream);
     return;
   }
   if (half.ended) return;  // nothing more may come: no credit is needed
   tune_window(stream);
   const auto limit = half.consumed() + half.window;
-  if (limit > half.limit && limit - half.limit >= half.window / 4) {
+  if (limit > half.limit && limit - half.limit >= std::min(half.window / 2, kMostCreditStep)) {
     half.limit = limit;
     window_due(stream, /*lazy=*/false);
   }

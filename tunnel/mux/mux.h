@@ -4,6 +4,9 @@
 // means. The owner feeds it opened records, takes events until there are none, and lets it fill
 // outgoing records.
 //
+// Data can be had without a copy: between borrow() and settle() what arrives stays where it was
+// opened, and pieces() shows it there. An owner who writes it on at once (flow/) never queues it.
+//
 // Memory: a stream holds at most its window (64 KiB at first, grown by measured bandwidth times
 // round trip, all streams together within Limits::receive_budget) of received bytes that the owner
 // has not consumed, 256 KiB of unsent ones, and unacknowledged ones up to the peer's window; unsent
@@ -12,9 +15,11 @@
 // Carriers come and go: restart_output() forgets what was sent and not acknowledged, so that it is
 // sent again. As every frame carries absolute offsets, the peer skips what it has already.
 #pragma once
+#include <array>
 #include <deque>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "tunnel/mux/departures.h"
 #include "tunnel/mux/send_budget.h"
@@ -28,7 +33,7 @@ struct Limits {
   std::size_t streams = 65536;               // open at once, both sides together
   std::size_t unaccepted = 4096;             // opened by the peer, not accepted yet (S18)
   std::uint64_t receive_budget = 16u << 20;  // octets of window beyond 64 KiB each
-  std::uint32_t max_window = 8u << 20;
+  std::uint32_t max_window = 16u << 20;      // 1 Gbit/s at 100 ms
 };
 
 // Trivially copyable on purpose: what belongs to an event is asked for by the stream's id.
@@ -63,8 +68,12 @@ class Mux {
   void finish(StreamId stream);         // nothing more will be written
   void reset(StreamId stream, ErrorCode code, std::string_view reason = {});  // forgets the id
   Bytes target(StreamId stream) const;
-  Bytes readable(StreamId stream) const;
+  Bytes readable(StreamId stream);
   bool at_end(StreamId stream) const;  // the peer finished and everything was consumed
+  // The same as up to kMostPieces pieces in order, perhaps not all; gives how many.
+  static constexpr std::size_t kMostPieces = 64;
+  std::size_t pieces(StreamId stream, std::array<Bytes, kMostPieces>& out) const;
+  bool has_data(StreamId stream) const { return find(stream).receive.waiting() != 0; }
   void consumed(StreamId stream, std::size_t count);
   void end_taken(StreamId stream);  // the owner has acted on at_end()
   bool knows(StreamId stream) const { return streams_.count(stream) != 0; }
@@ -75,6 +84,10 @@ class Mux {
 
   // --- for the session that carries it
   Result<void> receive(Bytes record, TimePoint now);  // an error: the peer broke the protocol
+  // From here on records handed to receive() stay as they are until settle(), which queues what has
+  // not been consumed.
+  void borrow() { borrowing_ = true; }
+  void settle();
   bool has_output() const;
   // Appends whole frames, at most `capacity` octets; returns how many. `out` has that much room.
   std::size_t fill(std::byte* out, std::size_t capacity);
@@ -109,6 +122,9 @@ class Mux {
   void window_due(Stream& stream, bool lazy);
   void announce_readable(Stream& stream);
   void tune_window(Stream& stream);
+  void keep(Stream& stream, Bytes payload);
+  void settle(Stream& stream);
+  std::size_t consume_borrowed(ReceiveHalf& half, std::size_t count);
   void maybe_done(Stream& stream);
   void report_reset(Stream& stream);
   void put_reset(StreamId stream, ErrorCode code, std::string_view reason);
@@ -144,6 +160,13 @@ class Mux {
   std::deque<StreamId> fresh_, busy_;  // newly active streams go first: an echo beside a bulk
   std::size_t turn_used_ = 0;          // by the first of busy_
   std::optional<std::uint64_t> pong_;
+  struct Borrowed {
+    StreamId stream;
+    Bytes data;
+    std::uint32_t next;  // of the same stream; kNoPiece: the last
+  };
+  std::vector<Borrowed> borrowed_;
+  bool borrowing_ = false;
   bool wants_answer_ = false, heard_more_ = false;
   std::string last_reason_;
   TimePoint now_{};

@@ -62,15 +62,14 @@ Result<void> Mux::on_frame(const Data& frame) {
   if (frame.last && frame.stream == kControlStream)
     return broken("an end of the control stream", frame.stream);
   if (end > half.received) {
-    half.queue.append(
-        frame.payload.subspan(static_cast<std::size_t>(half.received - frame.offset)));
+    keep(*stream, frame.payload.subspan(static_cast<std::size_t>(half.received - frame.offset)));
     half.received = end;
   }
   const bool ends_now = frame.last && !half.ended;
   if (ends_now) half.ended = true;
   if (half.acknowledgement() > half.told_received || !frame.payload.empty() || frame.last)
     window_due(*stream, /*lazy=*/true);
-  if (ends_now || !half.queue.empty()) announce_readable(*stream);
+  if (ends_now || half.waiting() != 0) announce_readable(*stream);
   return {};
 }
 
@@ -132,7 +131,7 @@ Result<void> Mux::on_frame(const Reset& frame) {
   stream->send.finished = stream->send.end_sent = true;  // nothing more goes out
   stream->open_unsent = false;
   // As with TCP, what arrived before the reset can still be read; consumed() reports it then.
-  if (stream->receive.queue.empty()) report_reset(*stream);
+  if (stream->receive.waiting() == 0) report_reset(*stream);
   return {};
 }
 

@@ -15,7 +15,7 @@
 
 namespace culvert::mux {
 
-inline constexpr std::size_t kLeastSendShare = 64 * 1024;
+inline constexpr std::size_t kLeastSendShare = 256 * 1024;
 
 class SendBudget {
  public:

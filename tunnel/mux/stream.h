@@ -31,8 +31,13 @@ struct SendHalf {
   }
 };
 
+inline constexpr std::uint32_t kNoPiece = ~std::uint32_t{0};
+
 struct ReceiveHalf {
-  ByteQueue queue;  // octets consumed .. received
+  ByteQueue queue;                       // octets from the first that was not consumed ...
+  std::uint32_t first_piece = kNoPiece;  // ... then those that are borrowed still (Mux::borrow())
+  std::uint32_t last_piece = kNoPiece;
+  std::size_t borrowed = 0;  // octets of them
   std::uint64_t received = 0;
   std::uint64_t limit = kInitialWindow;   // what we allowed
   std::uint64_t told_received = 0;        // acknowledged in the last WINDOW
@@ -40,7 +45,8 @@ struct ReceiveHalf {
   bool ended = false;                     // the peer's last octet has arrived
   bool end_taken = false;                 // ... and the owner knows
 
-  std::uint64_t consumed() const { return received - queue.size(); }
+  std::size_t waiting() const { return queue.size() + borrowed; }
+  std::uint64_t consumed() const { return received - waiting(); }
   std::uint64_t acknowledgement() const { return received + (ended ? 1 : 0); }
 };
 

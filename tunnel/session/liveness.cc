@@ -4,8 +4,12 @@ namespace culvert::session {
 namespace {
 
 constexpr std::chrono::seconds kGrid{5};
-constexpr std::chrono::seconds kMeasureInterval{1};
+constexpr Duration kMeasureInterval = std::chrono::seconds{1};
+constexpr Duration kFirstInterval = std::chrono::milliseconds{50};
+constexpr int kFirstSamples = 10;
 constexpr std::chrono::seconds kLeastWindow{60};
+constexpr std::chrono::milliseconds kFarAbove{20};
+constexpr int kFarInARow = 3;
 constexpr std::chrono::seconds kAnswererWaitsLonger{15};
 
 TimePoint on_grid(TimePoint at) {
@@ -19,6 +23,7 @@ TimePoint on_grid(TimePoint at) {
 void Liveness::attached(TimePoint now, std::optional<Duration> round_trip) {
   attached_ = true;
   measured_ = round_trip.has_value();
+  samples_ = far_above_ = 0;
   if (round_trip) round_trip_ = *round_trip;
   least_ = Duration::max();
   least_before_ = round_trip.value_or(Duration::max());
@@ -66,7 +71,8 @@ void Liveness::start_ping(TimePoint now) {
 }
 
 std::optional<std::uint64_t> Liveness::ping_for_measuring(TimePoint now, bool urgent) {
-  if (ping_sent_ || (!urgent && now - last_measured_ < kMeasureInterval)) return std::nullopt;
+  const Duration interval = samples_ < kFirstSamples ? kFirstInterval : kMeasureInterval;
+  if (ping_sent_ || (!urgent && now - last_measured_ < interval)) return std::nullopt;
   ping_was_keepalive_ = false;
   start_ping(now);
   return ping_value_;
@@ -85,6 +91,15 @@ void Liveness::pong(TimePoint now, std::uint64_t value) {
 }
 
 void Liveness::note_least(TimePoint now, Duration sample) {
+  ++samples_;
+  // A path that has become longer must not be taken for a queue: the window of the short path would
+  // choke it (256 KiB at 100 ms are 20 Mbit/s).
+  const bool far = sample > 4 * least_round_trip() && sample - least_round_trip() > kFarAbove;
+  far_above_ = far ? far_above_ + 1 : 0;
+  if (far_above_ == kFarInARow) {
+    least_ = least_before_ = sample;
+    far_above_ = 0;
+  }
   if (now - least_since_ > kLeastWindow) {
     least_before_ = least_;
     least_ = Duration::max();

@@ -74,6 +74,7 @@ class Liveness {
   Duration round_trip_{std::chrono::milliseconds{1}};
   Duration least_{Duration::max()}, least_before_{Duration::max()};
   TimePoint least_since_{};
+  int samples_ = 0, far_above_ = 0;  // of this carrier; one after the other far above the least
   bool measured_ = false;
   TimePoint last_received_{}, last_measured_{};
   std::optional<TimePoint> outstanding_since_, ping_sent_;

@@ -36,8 +36,11 @@ void SessionLink::on_readable() {
 }
 
 void SessionLink::receive(MutableBytes wire) {
+  // `wire` stays as it is until the owners of streams have seen what came.
+  streams().borrow();
   const auto received = session_.receive(wire, loop::Loop::precise_now());
   drain_events();  // what came before a violation was valid
+  streams().settle();
   if (!received) {
     // A record that does not open is the doing of the carrier, which nobody trusts.
     if (received.error().code == ErrorCode::kAuthentication) return carrier_lost(received.error());
