@@ -36,7 +36,6 @@ Uplink::~Uplink() = default;
 void Uplink::start() {
   down_since_ = self_.loop.now();
   since_ = loop::Loop::wall_clock();
-  self_.random.fill(session_name_);
   resolve();
 }
 
@@ -163,8 +162,9 @@ Result<void> Uplink::look_up(control::Lookup::Kind kind, const std::string& name
   return {};
 }
 
+// Not while a carrier is missing: nobody waits so long for the answer.
 void Uplink::send_unsent() {
-  if (!up()) return;
+  if (link_ == nullptr || (link_->up() && !up())) return;
   for (auto& lookup : lookups_.take_unsent()) link_->send(lookup);
 }
 

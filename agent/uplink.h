@@ -85,7 +85,7 @@ class Uplink final : private UplinkAttempt::Listener,
 
   void resolve();
   void race();
-  void begin_session(session::FreshCarrier carrier);
+  void make_link();
   void start_attempts();
   void wait_and_retry(const std::string& why);
   void enter(State state, std::string why);
@@ -109,8 +109,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::vector<IpAddress> addresses_;                    // of the service
   std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
   std::optional<ServiceRoute> route_;                   // of the last winner
-  control::SessionName session_name_{};
-  std::unique_ptr<session::SessionLink> link_;
+  std::unique_ptr<session::SessionLink> link_;          // from the first attempt on, up or not yet
   std::uint64_t carriers_ = 0;
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_;

@@ -10,22 +10,20 @@ constexpr std::chrono::milliseconds kShortLife{200};
 
 }  // namespace
 
-// All attempts for a session name it alike: whichever of them the service sees first begins it.
+// What is published and asked rides in the first message: a cold agent knows a name after one round
+// trip of the session.
 UplinkAttempt::Greeting Uplink::greeting_of(UplinkAttempt&) {
-  if (link_ != nullptr) return {link_->resume_hello(), link_->make_flight()};
-  auto hello = self_.hello(control::Purpose::kSession);
-  hello.session = session_name_;
-  hello.resume = control::Resume::kEither;
-  return {std::move(hello), {}};
+  if (link_ == nullptr) make_link();
+  if (!link_->up()) send_unsent();
+  return {link_->session_hello(), link_->make_flight()};
 }
 
-void Uplink::begin_session(session::FreshCarrier carrier) {
+void Uplink::make_link() {
   const session::SessionLink::Initiator initiator{self_.identity.key, self_.identity.service_key,
                                                   self_.hello(control::Purpose::kSession),
                                                   kDialLimit, options_.grace};
   link_ = std::make_unique<session::SessionLink>(
-      self_.loop, std::move(carrier), initiator, session_name_,
-      static_cast<session::SessionLink::Listener&>(*this));
+      self_.loop, initiator, static_cast<session::SessionLink::Listener&>(*this));
   link_->send(control::Publish{published_});
   if (!expected_.empty()) link_->send(control::Expect{expected_});
 }
@@ -41,10 +39,7 @@ void Uplink::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier
   attached_at_ = self_.loop.now();
   enter(State::kUp, picker_->why());
   remember(route);
-  if (link_ == nullptr)
-    begin_session(std::move(carrier));
-  else
-    link_->attach(std::move(carrier));
+  link_->attach(std::move(carrier));
   send_unsent();
   listener_.on_uplink_changed();
 }
@@ -87,7 +82,6 @@ void Uplink::on_session_down(session::SessionLink&, const Error& why) {
   attempts_.clear();
   timer_.stop();
   request_.reset();
-  self_.random.fill(session_name_);
   lookups_.session_lost();
   if (stopping_) return;
   down_since_ = self_.loop.now();
@@ -114,7 +108,7 @@ void Uplink::on_control(session::SessionLink&, const control::Message& message) 
 }
 
 Result<void> Uplink::open(const control::Target& target, StreamOpening& opening) {
-  if (link_ == nullptr)
+  if (link_ == nullptr || !link_->up())
     return fail(ErrorCode::kNetworkUnreachable, "there is no session to the service: " + why_);
   const auto stream = link_->open(target, opening);
   if (!stream) return fail(stream.error());

@@ -67,9 +67,9 @@ class SessionLink final : private loop::BytePipe::Listener,
   // Its first message goes out at the end of this turn, with what is opened until then.
   SessionLink(loop::Loop& loop, std::unique_ptr<loop::BytePipe> pipe, const Initiator& initiator,
               Listener& listener);
-  // The first carrier has been introduced already, by a hello with this session name.
-  SessionLink(loop::Loop& loop, FreshCarrier carrier, const Initiator& initiator,
-              const control::SessionName& name, Listener& listener);
+  // Without a carrier for now, and for as long as it takes: its owner races introductions with
+  // session_hello() and make_flight(), and attaches the first that succeeds.
+  SessionLink(loop::Loop& loop, const Initiator& initiator, Listener& listener);
   // The hello has been accepted and its answer written to the pipe (session/greeter.h).
   SessionLink(loop::Loop& loop, FreshCarrier carrier, Duration grace, Listener& listener);
   ~SessionLink() override;
@@ -78,12 +78,13 @@ class SessionLink final : private loop::BytePipe::Listener,
   void attach(FreshCarrier carrier);
   // Initiator: hand this pipe's end the hello that resumes the session, and attach it.
   void introduce(std::unique_ptr<loop::BytePipe> pipe);
-  // For owners who race several introductions of their own.
-  control::Hello resume_hello() const;
-  ByteVector make_flight() { return session_.make_flight(); }  // only while not attached
-  void drop_carrier(Error why);                                // it is known to be dead
-  void abandon(Error why);  // the peer has no such session any more: on_session_down() follows
-  void suspect();           // the network has changed: find out soon
+  // For owners who race several introductions of their own, while no carrier is attached. All of
+  // them name the session alike: whichever the peer sees first begins it, the next resumes it.
+  control::Hello session_hello() const;
+  ByteVector make_flight();
+  void drop_carrier(Error why);  // it is known to be dead
+  void abandon(Error why);       // the peer has no such session any more: on_session_down() follows
+  void suspect();                // the network has changed: find out soon
   bool attached() const { return session_.attached(); }
   TimePoint attached_or_lost_at() const { return changed_at_; }
 
@@ -134,6 +135,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   std::unique_ptr<loop::BytePipe> dead_pipe_;
   Session session_;
   std::unique_ptr<Initiator> initiator_;  // null: the responder
+  bool introduced_before_ = false;
   std::unique_ptr<loop::BytePipe> to_introduce_;
   std::optional<Introduction> introduction_;
   ByteVector early_input_;  // records that came right behind the handshake
@@ -146,7 +148,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   std::optional<TimePoint> armed_for_;
   ByteQueue control_backlog_;  // control messages that the control stream had no room for
   std::optional<Error> down_;
-  bool closing_ = false, blocked_ = false, told_ = false, introduced_before_ = false;
+  bool closing_ = false, blocked_ = false, told_ = false;
 };
 
 }  // namespace culvert::session

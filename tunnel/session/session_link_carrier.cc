@@ -30,17 +30,17 @@ SessionLink::SessionLink(loop::Loop& loop, std::unique_ptr<loop::BytePipe> pipe,
   schedule();
 }
 
-SessionLink::SessionLink(loop::Loop& loop, FreshCarrier carrier, const Initiator& initiator,
-                         const control::SessionName& name, Listener& listener)
+SessionLink::SessionLink(loop::Loop& loop, const Initiator& initiator, Listener& listener)
     : Deferred(loop),
       loop_(loop),
       listener_(listener),
       session_(mux::Role::kInitiator),
       initiator_(std::make_unique<Initiator>(initiator)),
+      introduced_before_(true),
       grace_(initiator.grace),
+      changed_at_(loop.now()),
       timer_(loop, *this) {
-  initiator_->hello.session = name;
-  attach(std::move(carrier));
+  initiator_->hello.session = random_name();
 }
 
 SessionLink::SessionLink(loop::Loop& loop, FreshCarrier carrier, Duration grace, Listener& listener)
@@ -90,24 +90,29 @@ void SessionLink::introduce(std::unique_ptr<loop::BytePipe> pipe) {
   schedule();
 }
 
-control::Hello SessionLink::resume_hello() const {
+// Not up yet: a first message may or may not have arrived by an earlier carrier.
+control::Hello SessionLink::session_hello() const {
   assert(initiator_ != nullptr);
   auto hello = initiator_->hello;
-  hello.resume = control::Resume::kExisting;
+  hello.resume = session_.started()   ? control::Resume::kExisting
+                 : introduced_before_ ? control::Resume::kEither
+                                      : control::Resume::kNew;
   return hello;
+}
+
+ByteVector SessionLink::make_flight() {
+  assert(!session_.attached());
+  send_backlog();
+  return session_.make_flight();
 }
 
 void SessionLink::begin_introduction() {
   if (session_.attached()) drop_carrier({ErrorCode::kClosed, "another carrier is being tried"});
-  auto hello = resume_hello();
-  // Not up yet: the first message may or may not have arrived by an earlier carrier.
-  if (!session_.started())
-    hello.resume = introduced_before_ ? control::Resume::kEither : control::Resume::kNew;
+  auto hello = session_hello();
   introduced_before_ = true;
-  send_backlog();
   introduction_.emplace(loop_, std::move(to_introduce_),
                         Introduction::Who{initiator_->self, initiator_->peer}, std::move(hello),
-                        session_.make_flight(), initiator_->limit,
+                        make_flight(), initiator_->limit,
                         static_cast<Introduction::Listener&>(*this));
 }
 

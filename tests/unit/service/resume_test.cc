@@ -78,7 +78,7 @@ TEST_F(ResumeTest, NobodyElseGetsASessionByItsName) {
   start_stream(server);
   ASSERT_EQ(b_.enrol().refusal, ErrorCode::kNone);
   auto hello = b_.hello(Purpose::kSession);
-  hello.session = a_.link->resume_hello().session;
+  hello.session = a_.link->session_hello().session;
   hello.resume = Resume::kExisting;
   EXPECT_EQ(ask(b_.key, hello).refusal, ErrorCode::kClosed);
   EXPECT_FALSE(a_.down);
@@ -88,7 +88,7 @@ TEST_F(ResumeTest, AKeyThatWasReplacedResumesNothing) {
   EchoServer server(lab_.loop(), "127.0.0.5");
   start_stream(server);
   auto hello = a_.hello(Purpose::kSession);
-  hello.session = a_.link->resume_hello().session;
+  hello.session = a_.link->session_hello().session;
   hello.resume = Resume::kExisting;
   const auto thief = crypto::KeyPair::generate(lab_.random());
   EXPECT_EQ(ask(thief, hello).refusal, ErrorCode::kAuthentication);
