@@ -23,6 +23,8 @@ Flow::Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, U
     : link_(link), owner_(owner), socket_(loop, std::move(socket)), stream_(stream) {
   socket_.set_listener(this);
   link_.attach(stream_, *this);
+  up_ended_ = link_.streams().finished(stream_);
+  down_ended_ = link_.streams().end_was_taken(stream_);
   // What came before this flow was made is written from the loop: its owner is not ready yet.
   socket_full_ = link_.streams().has_data(stream_) || link_.streams().at_end(stream_);
   update_interest();

@@ -11,10 +11,14 @@ class FlowList;
 
 class Flow final : private loop::BytePipe::Listener, private session::SessionLink::StreamHandler {
  public:
-  // Takes over the stream: attaches itself in place of its handler. Never ends in here.
+  // Takes over the stream: attaches itself in place of its handler. Never ends in here. The stream
+  // may be one that an earlier process half-closed.
   Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket,
        FlowList& owner);
   ~Flow();
+
+  mux::StreamId stream() const { return stream_; }
+  int fd() const { return socket_.fd(); }
 
  private:
   void on_readable() override;

@@ -46,4 +46,15 @@ void Departures::restart() {
   unconfirmed_.clear();
 }
 
+std::vector<DepartureSnapshot> Departures::snapshot() const {
+  std::vector<DepartureSnapshot> out;
+  for (const auto* list : {&unconfirmed_, &due_})
+    for (const auto& one : *list) out.push_back({one.stream, one.code, one.received, one.reason});
+  return out;
+}
+
+void Departures::restore(const std::vector<DepartureSnapshot>& from) {
+  for (const auto& one : from) due_.push_back({one.stream, one.code, one.received, one.reason, 0});
+}
+
 }  // namespace culvert::mux

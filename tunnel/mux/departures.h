@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "tunnel/mux/frame.h"
+#include "tunnel/mux/snapshot.h"
 
 namespace culvert::mux {
 
@@ -28,6 +28,9 @@ class Departures {
   void restart();                       // another carrier: all that is not confirmed is due again
   bool crowded() const { return unconfirmed_.size() >= kCrowd; }
   std::size_t size() const { return due_.size() + unconfirmed_.size(); }
+
+  std::vector<DepartureSnapshot> snapshot() const;
+  void restore(const std::vector<DepartureSnapshot>& from);  // all are due
 
  private:
   static constexpr std::size_t kCrowd = 256;

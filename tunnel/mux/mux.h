@@ -23,11 +23,10 @@
 
 #include "tunnel/mux/departures.h"
 #include "tunnel/mux/send_budget.h"
+#include "tunnel/mux/snapshot.h"
 #include "tunnel/mux/stream.h"
 
 namespace culvert::mux {
-
-enum class Role : std::uint8_t { kInitiator, kResponder };
 
 struct Limits {
   std::size_t streams = 65536;               // open at once, both sides together
@@ -78,6 +77,8 @@ class Mux {
   void end_taken(StreamId stream);  // the owner has acted on at_end()
   bool knows(StreamId stream) const { return streams_.count(stream) != 0; }
   bool accepted(StreamId stream) const { return find(stream).accepted; }
+  bool finished(StreamId stream) const { return find(stream).send.finished; }
+  bool end_was_taken(StreamId stream) const { return find(stream).receive.end_taken; }
   std::optional<Event> next_event();
   std::string_view last_reason() const { return last_reason_; }
   std::size_t stream_count() const { return streams_.size(); }  // the control stream included
@@ -105,6 +106,12 @@ class Mux {
   bool acknowledgement_due() const { return !lazy_windows_.empty(); }
   void acknowledge_now();  // turns lazy acknowledgements into output
 
+  // --- for the next process (mux_restore.cc)
+  Snapshot snapshot() const;
+  // Into a mux of the same role that has done nothing yet. Raises again what the owner may not have
+  // been told: kOpened of what is not accepted, kAccepted, kReadable, kReset, kWritable.
+  void restore(const Snapshot& from);
+
  private:
   struct HashId {
     std::size_t operator()(StreamId id) const { return static_cast<std::size_t>(id); }
@@ -129,6 +136,8 @@ class Mux {
   void report_reset(Stream& stream);
   void put_reset(StreamId stream, ErrorCode code, std::string_view reason);
   void restart_output(Stream& stream);
+  void restore(const StreamSnapshot& from);
+  void raise_again(const StreamSnapshot& from);
   void acknowledged(SendHalf& half, std::uint64_t received);
 
   Result<void> on_frame(const Open& frame);

@@ -15,6 +15,11 @@ constexpr auto kAcknowledgeDelay = std::chrono::milliseconds{25};
 Session::Session(mux::Role role, mux::Limits limits)
     : role_(role), mux_(role, limits), liveness_(role == mux::Role::kInitiator) {}
 
+void Session::restore(const mux::Snapshot& streams, bool started) {
+  mux_.restore(streams);
+  started_ = started;
+}
+
 ByteVector Session::make_flight() {
   mux_.restart_output();
   ByteVector frames(kMaxEarlyFrames);

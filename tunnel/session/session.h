@@ -23,6 +23,8 @@ class Session {
 
   mux::Mux& streams() { return mux_; }
   const mux::Mux& streams() const { return mux_; }
+  // Of an earlier process, into a session that has done nothing yet.
+  void restore(const mux::Snapshot& streams, bool started);
 
   // A fresh carrier begins with a handshake whose first message carries frames: what a live session
   // has to say first (where every stream stands), then what was not acknowledged. May be called for

@@ -1,5 +1,6 @@
 // The loop's side: reading, writing, timers, and the end. session_link_carrier.cc has carriers
-// coming and going, session_link_streams.cc what the owners of streams call.
+// coming and going, session_link_streams.cc what the owners of streams call,
+// session_link_handover.cc what goes from one process to the next.
 #include "tunnel/session/session_link.h"
 
 #include <algorithm>
@@ -71,6 +72,7 @@ void SessionLink::on_timer(loop::Timer&) {
 }
 
 void SessionLink::run_deferred() {
+  if (frozen_) return;
   if (dead_pipe_) std::exchange(dead_pipe_, nullptr)->abort();
   if (down_) return tell_down();
   if (to_introduce_) begin_introduction();

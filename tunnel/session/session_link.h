@@ -18,6 +18,7 @@
 #include "tunnel/loop/byte_pipe.h"
 #include "tunnel/loop/timer.h"
 #include "tunnel/session/introduction.h"
+#include "tunnel/session/link_snapshot.h"
 
 namespace culvert::session {
 
@@ -72,7 +73,16 @@ class SessionLink final : private loop::BytePipe::Listener,
   SessionLink(loop::Loop& loop, const Initiator& initiator, Listener& listener);
   // The hello has been accepted and its answer written to the pipe (session/greeter.h).
   SessionLink(loop::Loop& loop, FreshCarrier carrier, Duration grace, Listener& listener);
+  // Of an earlier process; without a carrier, with a whole grace time to find one. The owners of
+  // its streams attach themselves in this turn.
+  SessionLink(loop::Loop& loop, const LinkSnapshot& from, const Initiator& initiator,
+              Listener& listener);
+  SessionLink(loop::Loop& loop, const LinkSnapshot& from, Duration grace, Listener& listener);
   ~SessionLink() override;
+
+  // For the next process. From here on the link is dead: what it took from the peer now, or told
+  // it, the next process would not know.
+  LinkSnapshot take_snapshot();
 
   // Another carrier. The present one, if any, is dropped.
   void attach(FreshCarrier carrier);
@@ -113,6 +123,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void on_timer(loop::Timer& timer) override;
   void run_deferred() override;
 
+  void restore(const LinkSnapshot& from);
   void begin_introduction();
   void take_early_input();
   void carrier_lost(Error why);  // or the end, where there is no grace
@@ -149,6 +160,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   ByteQueue control_backlog_;  // control messages that the control stream had no room for
   std::optional<Error> down_;
   bool closing_ = false, blocked_ = false, told_ = false;
+  bool frozen_ = false;  // take_snapshot() was called
 };
 
 }  // namespace culvert::session

@@ -75,7 +75,7 @@ void SessionLink::attach(FreshCarrier carrier) {
 }
 
 void SessionLink::take_early_input() {
-  if (down_ || !pipe_) return;
+  if (down_) return;
   drain_events();
   if (early_input_.empty() || down_ || !pipe_) return;
   auto input = std::exchange(early_input_, {});

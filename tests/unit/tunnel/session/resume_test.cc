@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "tunnel/session/link_snapshot.h"
 #include "tunnel/session/session.h"
 
 namespace culvert::session {
@@ -106,6 +107,31 @@ TEST(SessionResume, ARecordOfAnEarlierCarrierDoesNotOpenOnTheNext) {
   const auto received = Parties::deliver(wire, wire.size(), parties.alice);
   ASSERT_FALSE(received);
   EXPECT_EQ(received.error().code, ErrorCode::kAuthentication);
+}
+
+TEST(SessionResume, AnotherProcessGoesOnWithASnapshot) {
+  Parties parties;
+  parties.reconnect();
+  const auto stream = *parties.alice.streams().open(as_bytes("t"));
+  parties.alice.streams().write(stream, as_bytes("before "));
+  Parties::send(parties.alice, parties.to_bob);
+  LinkSnapshot snapshot;
+  snapshot.control_backlog = ByteVector(3);
+  snapshot.streams = parties.alice.streams().snapshot();
+  ByteVector bytes;
+  Writer out(bytes);
+  encode(snapshot, out);
+  Reader wrong(bytes), right(bytes);
+  EXPECT_FALSE(decode_link_snapshot(wrong, mux::Role::kResponder));
+  const auto decoded = decode_link_snapshot(right, mux::Role::kInitiator);
+  ASSERT_TRUE(decoded && right.done());
+  EXPECT_EQ(decoded->control_backlog, snapshot.control_backlog);
+  parties.alice = Session(mux::Role::kInitiator);
+  parties.alice.restore(decoded->streams, decoded->started);
+  EXPECT_TRUE(parties.alice.started() && !parties.alice.attached());
+  parties.alice.streams().write(stream, as_bytes("and after"));
+  parties.reconnect();
+  EXPECT_EQ(as_text(parties.bob.streams().readable(stream)), "before and after");
 }
 
 TEST(SessionResume, NothingIsSentTwiceThatThePeerHas) {
