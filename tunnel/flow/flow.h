@@ -18,6 +18,7 @@ class Flow final : private loop::BytePipe::Listener, private session::SessionLin
   ~Flow();
 
   mux::StreamId stream() const { return stream_; }
+  const session::SessionLink& link() const { return link_; }
   int fd() const { return socket_.fd(); }
 
  private:

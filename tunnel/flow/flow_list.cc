@@ -21,6 +21,10 @@ void FlowList::drop(Flow& flow) {
   --size_;
 }
 
+void FlowList::for_each(const std::function<void(const Flow&)>& visit) const {
+  for (const auto* flow = first_; flow != nullptr; flow = flow->next_) visit(*flow);
+}
+
 void FlowList::clear() {
   while (first_ != nullptr) drop(*first_);
 }

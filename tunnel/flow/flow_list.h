@@ -2,6 +2,7 @@
 // hands it over and is gone: of an idle stream nothing but its Flow is left.
 #pragma once
 #include <cstddef>
+#include <functional>
 
 #include "tunnel/base/unique_fd.h"
 #include "tunnel/mux/frame.h"
@@ -29,6 +30,7 @@ class FlowList {
   void add(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket);
   void clear();  // programs and far ends see a reset
   std::size_t size() const { return size_; }
+  void for_each(const std::function<void(const Flow&)>& visit) const;
 
  private:
   friend class Flow;

@@ -44,9 +44,11 @@ void Poller::watch(int fd, std::uint32_t events, Watcher& watcher) {
   assert(place.watcher == nullptr);
   place.watcher = &watcher;
   ++place.generation;
-  // Fails where the descriptor was closed since, and this is another of the same number.
+  // The first fails where the descriptor was closed since, and this is another of the same number;
+  // ADD where it was closed, but a duplicate kept its socket open, and has its number now.
   const bool known = place.known_to_kernel && tell_kernel(EPOLL_CTL_MOD, fd, events);
-  if (!known && !tell_kernel(EPOLL_CTL_ADD, fd, events)) throw std::bad_alloc();
+  if (!known && !tell_kernel(EPOLL_CTL_ADD, fd, events) && !tell_kernel(EPOLL_CTL_MOD, fd, events))
+    throw std::bad_alloc();
   place.known_to_kernel = true;
   if (watched_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(check_.get()));
 }

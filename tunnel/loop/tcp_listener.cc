@@ -22,13 +22,18 @@ Result<void> TcpListener::listen(const SocketAddress& at) {
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return failed("bind");
   if (::listen(fd.get(), 4096) != 0) return failed("listen on");
-  length = sizeof address;
-  getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  adopt(std::move(fd));
+  return {};
+}
+
+void TcpListener::adopt(UniqueFd listening) {
+  fd_ = std::move(listening);
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
   address_ = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
-  fd_ = std::move(fd);
   watch_.emplace(loop_, fd_.get(), static_cast<FdWatch::Listener&>(*this));
   watch_->start(/*readable=*/true, /*writable=*/false);
-  return {};
 }
 
 void TcpListener::on_fd_ready(FdWatch&, bool, bool) {

@@ -21,7 +21,9 @@ class TcpListener final : private FdWatch::Listener, private Timer::Listener {
 
   TcpListener(Loop& loop, Listener& listener);
   Result<void> listen(const SocketAddress& at);  // port 0: the kernel chooses
+  void adopt(UniqueFd listening);                // of an earlier process
   const SocketAddress& address() const { return address_; }
+  int fd() const { return fd_.get(); }
 
  private:
   void on_fd_ready(FdWatch& watch, bool readable, bool writable) override;

@@ -2,6 +2,17 @@
 
 namespace culvert::session {
 
+std::vector<mux::StreamId> streams_with_owners(const LinkSnapshot& snapshot) {
+  std::vector<mux::StreamId> out;
+  const bool odd_is_ours = snapshot.streams.role == mux::Role::kInitiator;
+  for (const auto& stream : snapshot.streams.streams) {
+    const bool ours = (static_cast<std::uint32_t>(stream.id) % 2 == 1) == odd_is_ours;
+    if (stream.id == mux::kControlStream || !(ours || stream.accepted)) continue;
+    if (!(stream.finished && stream.end_taken)) out.push_back(stream.id);
+  }
+  return out;
+}
+
 void encode(const LinkSnapshot& snapshot, Writer& out) {
   out.bytes(snapshot.name);
   out.u8(snapshot.started ? 1 : 0);

@@ -14,6 +14,10 @@ struct LinkSnapshot {
   mux::Snapshot streams;
 };
 
+// The streams that somebody has to go on with, or to reset: accepted or opened here, and not ended
+// both ways (what is not acknowledged of those still arrives).
+std::vector<mux::StreamId> streams_with_owners(const LinkSnapshot& snapshot);
+
 void encode(const LinkSnapshot& snapshot, Writer& out);
 Result<LinkSnapshot> decode_link_snapshot(Reader& in, mux::Role role);
 

@@ -35,7 +35,7 @@ Result<void> Session::attach(const Carrier& carrier, TimePoint now) {
   awaiting_peer_ = role_ == mux::Role::kInitiator;
   liveness_.attached(now, carrier.round_trip);
   mux_.set_round_trip(liveness_.least_round_trip());
-  const auto received = mux_.receive(carrier.early_frames, now);
+  auto received = mux_.receive(carrier.early_frames, now);
   mux_.take_heard_more();
   mux_.restart_output();  // behind the early frames: what they brought is acknowledged at once
   return received;
