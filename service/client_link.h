@@ -8,6 +8,7 @@
 #include "service/forward.h"
 #include "service/login.h"
 #include "service/ordinary_lookup.h"
+#include "service/snapshot.h"
 #include "tunnel/flow/flow_list.h"
 
 namespace culvert::service {
@@ -47,7 +48,12 @@ class ClientLink final : private session::SessionLink::Listener,
 
   ClientLink(const Context& context, Principal principal, const control::SessionName& session,
              session::FreshCarrier carrier, Listener& listener);
+  // Of an earlier process, without a carrier.
+  ClientLink(const Context& context, ClientSnapshot from, restart::Inherited& sockets,
+             Listener& listener);
   ~ClientLink();
+  // Nothing may run on it afterwards.
+  ClientSnapshot take_snapshot(restart::Outgoing& out);
 
   const Principal& principal() const { return principal_; }
   const control::SessionName& session() const { return session_; }
@@ -67,6 +73,8 @@ class ClientLink final : private session::SessionLink::Listener,
   void on_forward_ended(Forward& forward) override { forwards_.erase(&forward); }
   void on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) override;
 
+  void go_on(const ClientSnapshot& from, restart::Inherited& sockets);
+  bool may_go_on(int socket) const;
   void handle(const control::Publish& publish);
   void handle(const control::Lookup& lookup);
   void look_up_endpoint(const control::Lookup& lookup, const std::string& name);

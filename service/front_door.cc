@@ -31,6 +31,25 @@ Result<void> FrontDoor::listen(const SocketAddress& at) {
   return {};
 }
 
+void FrontDoor::adopt(UniqueFd listening, std::vector<SocketAddress>& wanted) {
+  auto listener = std::make_unique<loop::TcpListener>(
+      context_.loop, static_cast<loop::TcpListener::Listener&>(*this));
+  listener->adopt(std::move(listening));
+  const auto& at = listener->address();
+  const auto found = std::ranges::find_if(wanted, [&](const SocketAddress& one) {
+    return one.ip == at.ip && (one.port == at.port || one.port == 0);
+  });
+  if (found == wanted.end()) return;
+  wanted.erase(found);
+  listeners_.push_back(std::move(listener));
+}
+
+std::vector<std::uint64_t> FrontDoor::pass_on(restart::Outgoing& out) const {
+  std::vector<std::uint64_t> cookies;
+  for (const auto& listener : listeners_) cookies.push_back(out.add(listener->fd()));
+  return cookies;
+}
+
 std::vector<SocketAddress> FrontDoor::addresses() const {
   std::vector<SocketAddress> all;
   for (const auto& listener : listeners_) all.push_back(listener->address());

@@ -9,6 +9,7 @@
 #include "service/config.h"
 #include "service/visitor.h"
 #include "tunnel/loop/tcp_listener.h"
+#include "tunnel/restart/sockets.h"
 
 namespace culvert::service {
 
@@ -30,6 +31,10 @@ class FrontDoor final : private loop::TcpListener::Listener,
   ~FrontDoor() override;
 
   Result<void> listen(const SocketAddress& at);
+  // A listening socket of an earlier process; closed if it is not at any of `wanted`, from which it
+  // is taken then (port 0: any).
+  void adopt(UniqueFd listening, std::vector<SocketAddress>& wanted);
+  std::vector<std::uint64_t> pass_on(restart::Outgoing& out) const;
   std::vector<SocketAddress> addresses() const;  // as bound
   void close();                                  // no new visitors; those waiting leave
 

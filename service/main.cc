@@ -27,14 +27,18 @@ int print(const std::string& text) {
 
 class Daemon final : private Service::Listener, private loop::Signals::Listener {
  public:
-  Daemon(loop::Loop& loop, State state, carrier::TlsServerContext tls, Random& random)
+  Daemon(loop::Loop& loop, State state, carrier::TlsServerContext tls, Random& random,
+         bool keep_for_restart)
       : loop_(loop),
         domain_(state.config.domain),
-        service_(loop, std::move(state), std::move(tls), random, *this),
-        signals_(loop, *this) {}
+        keep_for_restart_(keep_for_restart && restart::manager_is_there()),
+        signals_(loop, *this) {
+    service_.emplace(loop, std::move(state), std::move(tls), random,
+                     static_cast<Service::Listener&>(*this));
+  }
 
   int run() {
-    service_.start();
+    service_->start(restart::take_from_manager());
     loop_.run();
     return status_;
   }
@@ -45,6 +49,7 @@ class Daemon final : private Service::Listener, private loop::Signals::Listener 
       log::info("service",
                 {{"event", "listening"}, {"at", address.to_string()}, {"domain", domain_}});
     tell_ready("waiting for endpoints of " + domain_);
+    ready_ = true;
   }
   void on_stopped(const Result<void>& why) override {
     if (!why) status_ = complain(kRuntimeError, why.error().detail);
@@ -55,25 +60,40 @@ class Daemon final : private Service::Listener, private loop::Signals::Listener 
     if (std::exchange(stopping_, true)) return;
     const std::string why = signal == SIGTERM ? "SIGTERM" : "SIGINT";
     log::info("service", {{"event", "stopping"}, {"why", why}});
+    if (signal == SIGTERM && keep_for_restart_ && ready_) return hand_over();
     tell_stopping("saying goodbye");
-    service_.stop("the service is stopping");
+    service_->stop("the service is stopping");
+  }
+  // No turn of the loop in between: an octet that is read after the snapshot would be lost.
+  void hand_over() {
+    tell_stopping("leaving connections to the next process");
+    restart::Outgoing out;
+    const auto state = service_->hand_over(out);
+    if (const auto left = restart::leave_to_manager(state, out); !left)
+      log::error("restart", {{"event", "connections-lost"}, {"why", left.error().detail}});
+    else
+      log::info("restart",
+                {{"event", "left-to-manager"}, {"sockets", out.size()}, {"octets", state.size()}});
+    service_.reset();
+    loop_.stop();
   }
 
   loop::Loop& loop_;
   std::string domain_;
-  Service service_;
+  bool keep_for_restart_;
+  std::optional<Service> service_;
   loop::Signals signals_;
   int status_ = 0;
-  bool stopping_ = false;
+  bool stopping_ = false, ready_ = false;
 };
 
-int serve(loop::Loop& loop, State state, Random& random) {
+int serve(loop::Loop& loop, State state, Random& random, bool keep_for_restart) {
   auto tls = load_tls(state.config, loop::Loop::wall_clock(), random);
   if (!tls)
     return complain(tls.error().code == ErrorCode::kBadInput ? kConfigError : kRuntimeError,
                     tls.error().detail);
   keep_freed_heap();
-  return Daemon(loop, std::move(state), std::move(*tls), random).run();
+  return Daemon(loop, std::move(state), std::move(*tls), random, keep_for_restart).run();
 }
 
 int run_command(const Options& options, Config config) {
@@ -83,7 +103,8 @@ int run_command(const Options& options, Config config) {
   const auto now = loop::Loop::wall_clock();
   auto state = State::open(loop, std::move(config), random);
   if (!state) return complain(kRuntimeError, state.error().detail);
-  if (options.command == Command::kServe) return serve(loop, std::move(*state), random);
+  if (options.command == Command::kServe)
+    return serve(loop, std::move(*state), random, options.keep_for_restart);
   const auto output = options.command == Command::kInvite
                           ? invite(loop, *state, options, now, random)
                       : options.command == Command::kRevoke ? revoke(loop, *state, options.name)

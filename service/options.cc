@@ -26,6 +26,7 @@ cxxopts::Options make_parser() {
   parser.add_options()                                                                        //
       ("config", "configuration file", cxxopts::value<std::string>())                         //
       ("check", "check the configuration and exit")                                           //
+      ("keep-for-restart", "leave connections to the next process")                           //
       ("expires", "invite: how long it is good for", cxxopts::value<std::string>())           //
       ("address", "invite: where endpoints find the service", cxxopts::value<std::string>())  //
       ("h,help", "show this help")                                                            //
@@ -66,6 +67,9 @@ Result<Options> interpret(const cxxopts::ParseResult& parsed) {
     if (options.command != Command::kServe) return usage("--check goes with no command");
     options.command = Command::kCheck;
   }
+  options.keep_for_restart = parsed.count("keep-for-restart") != 0;
+  if (options.keep_for_restart && options.command != Command::kServe)
+    return usage("--keep-for-restart goes with no command");
   const bool inviting = options.command == Command::kInvite;
   for (const auto* option : {"expires", "address"})
     if (parsed.count(option) != 0 && !inviting)
@@ -133,6 +137,9 @@ Commands:
 Options:
   --config FILE     configuration (TOML); default /etc/culvert/service.toml
   --check           check the configuration and exit
+  --keep-for-restart
+                    on SIGTERM leave all connections to the service manager, for the next
+                    process (needs FileDescriptorStoreMax= in the unit file)
   --expires SPAN    invite: how long the token is good for: 30m, 24h, 7d; default 24h
   --address H:PORT  invite: where endpoints find the service; default: public_address of the
                     configuration, else its listening address

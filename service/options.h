@@ -15,6 +15,7 @@ struct Options {
   std::string name;                                       // invite, revoke
   std::chrono::seconds expires = std::chrono::hours{24};  // invite
   std::optional<HostPort> address;                        // invite: instead of public_address
+  bool keep_for_restart = false;                          // serve
 };
 
 Result<Options> parse_options(int argc, const char* const* argv);

@@ -28,6 +28,7 @@ class OrdinaryLookup final : private resolver::DnsRequest::Listener {
         listener_(listener),
         request_(dns, name, *this) {}
   const std::string& name() const { return name_; }
+  std::uint32_t query() const { return query_; }
 
  private:
   void on_resolved(resolver::DnsRequest& request,

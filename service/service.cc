@@ -2,6 +2,7 @@
 
 #include "service/own_addresses.h"
 #include "service/readiness.h"
+#include "service/snapshot.h"
 
 namespace culvert::service {
 
@@ -29,16 +30,46 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
                   sessions_, relay_}),
       front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
                   state_.config.limits, reception_),
+      succession_(loop, {*state_.store, state_.key.signing.public_key(), state_.config.domain},
+                  sessions_, static_cast<Succession::Listener&>(*this)),
       timer_(loop, *this) {
   reception_.set_front_door(&front_door_);
 }
 
 Service::~Service() = default;
 
-void Service::start() { floors_.load(); }
+void Service::start(restart::Estate estate) {
+  estate_ = std::move(estate);
+  floors_.load();
+}
 
 void Service::on_floors_loaded(Result<void> outcome) {
-  for (const auto& address : state_.config.listen) {
+  if (!outcome) return listener_.on_stopped(outcome);
+  take_over();
+}
+
+// Before the doors open: an endpoint that comes now finds its session.
+void Service::take_over() {
+  to_listen_ = state_.config.listen;
+  ServiceSnapshot left;
+  auto estate = std::exchange(estate_, {});
+  if (!estate.state.empty()) {
+    auto decoded = decode_service_snapshot(estate.state);
+    if (decoded)
+      left = std::move(*decoded);
+    else
+      log::warning("restart", {{"event", "started-fresh"}, {"why", decoded.error().detail}});
+  }
+  for (const auto cookie : left.listeners)
+    if (auto socket = estate.sockets.take(cookie)) adopted_.push_back(std::move(socket));
+  refresh();
+  succession_.begin(std::move(left.clients), std::move(estate.sockets));
+}
+
+void Service::on_succeeded() {
+  for (auto& socket : std::exchange(adopted_, {})) front_door_.adopt(std::move(socket), to_listen_);
+  Result<void> outcome;
+  for (const auto& address : std::exchange(to_listen_, {})) {
     if (!outcome) break;
     if (const auto listening = front_door_.listen(address); !listening)
       outcome = fail(listening.error().code,
@@ -63,6 +94,14 @@ void Service::on_timer(loop::Timer&) {
   timer_.start(kRefresh);
   tell_status(std::to_string(sessions_.count()) + " endpoints online, " +
               std::to_string(relay_.circuit_count()) + " circuits");
+}
+
+ByteVector Service::hand_over(restart::Outgoing& out) {
+  floors_.flush();
+  ServiceSnapshot snapshot;
+  snapshot.listeners = front_door_.pass_on(out);
+  snapshot.clients = sessions_.take_snapshots(out);
+  return encode(snapshot);
 }
 
 void Service::stop(const std::string& reason) {

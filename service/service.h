@@ -3,7 +3,9 @@
 #include "service/reception.h"
 #include "service/service_key.h"
 #include "service/store_sqlite.h"
+#include "service/succession.h"
 #include "tunnel/loop/signals.h"
+#include "tunnel/restart/descriptor_store.h"
 
 namespace culvert::service {
 
@@ -18,6 +20,7 @@ struct State {
 
 class Service final : private ReplayFloors::Listener,
                       private Sessions::Listener,
+                      private Succession::Listener,
                       private loop::Timer::Listener {
  public:
   static constexpr Duration kRefresh = std::chrono::seconds{10};  // own addresses, status line
@@ -36,18 +39,22 @@ class Service final : private ReplayFloors::Listener,
   Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, Random& random,
           Listener& listener, resolver::DnsClient::Options dns = {});
   ~Service();
-  void start();
-  void stop(const std::string& reason);  // says goodbye to all sessions first
+  void start(restart::Estate estate = {});  // of an earlier process
+  void stop(const std::string& reason);     // says goodbye to all sessions first
+  // For the next process, and then nothing may run any more: destroy it. Says no goodbye.
+  ByteVector hand_over(restart::Outgoing& out);
 
   std::size_t session_count() const { return sessions_.count(); }
   std::size_t circuit_count() const { return relay_.circuit_count(); }
 
  private:
   void on_floors_loaded(Result<void> outcome) override;
+  void on_succeeded() override;
   void on_access_lost(const std::string& name) override { relay_.drop(name); }
   void on_all_sessions_ended() override;
   void on_timer(loop::Timer& timer) override;
   void refresh();
+  void take_over();
 
   Listener& listener_;
   State state_;
@@ -59,6 +66,10 @@ class Service final : private ReplayFloors::Listener,
   Relay relay_;
   Reception reception_;
   FrontDoor front_door_;
+  restart::Estate estate_;
+  std::vector<UniqueFd> adopted_;  // listening, of an earlier process
+  std::vector<SocketAddress> to_listen_;
+  Succession succession_;
   loop::Timer timer_;
 };
 

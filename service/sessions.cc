@@ -49,6 +49,22 @@ void Sessions::adopt(Principal principal, const control::SessionName& session,
                                          static_cast<ClientLink::Listener&>(*this)));
 }
 
+void Sessions::go_on(ClientSnapshot from, restart::Inherited& sockets) {
+  const auto name = from.principal.name;
+  if (current_.contains(name)) return;
+  log::info("endpoint", {{"event", "kept"}, {"name", name}, {"streams", from.flows.size()}});
+  const ClientLink::Context context{context_.loop, context_.dns, context_.guard, context_.config,
+                                    *this};
+  current_.emplace(name, std::make_unique<ClientLink>(context, std::move(from), sockets,
+                                                      static_cast<ClientLink::Listener&>(*this)));
+}
+
+std::vector<ClientSnapshot> Sessions::take_snapshots(restart::Outgoing& out) {
+  std::vector<ClientSnapshot> all;
+  for (const auto& [name, client] : current_) all.push_back(client->take_snapshot(out));
+  return all;
+}
+
 ClientLink* Sessions::reachable(std::string_view name, std::string_view caller) {
   const auto found = current_.find(name);
   return found != current_.end() && found->second->admits(caller) ? found->second.get() : nullptr;

@@ -45,6 +45,9 @@ class Sessions final : public Directory,
   bool resume(const Principal& principal, const control::SessionName& session,
               const std::string& from, session::FreshCarrier& carrier);
   void close_all(const std::string& reason);
+  // Of an earlier process; whoever calls this has judged the principal.
+  void go_on(ClientSnapshot from, restart::Inherited& sockets);
+  std::vector<ClientSnapshot> take_snapshots(restart::Outgoing& out);  // nothing may run afterwards
 
   ClientLink* reachable(std::string_view name, std::string_view caller) override;
   std::size_t count() const { return current_.size(); }

@@ -16,7 +16,9 @@ class EchoServer final : private loop::TcpListener::Listener, private loop::Byte
     EXPECT_TRUE(listener_.listen({*IpAddress::parse(at), 0}));
   }
   std::uint16_t port() const { return listener_.address().port; }
+  bool connected() const { return socket_.has_value(); }
   int accepted = 0;
+  int broken_by = 0;  // errno value, of the last connection
 
  private:
   void on_accepted(UniqueFd fd, const SocketAddress&) override {
@@ -31,10 +33,13 @@ class EchoServer final : private loop::TcpListener::Listener, private loop::Byte
     if (got.state == loop::IoResult::State::kMoved)
       socket_->write(Bytes{buffer}.first(got.count));
     else
-      socket_.reset();
+      on_broken(got.error);
   }
   void on_writable() override {}
-  void on_broken(int) override { socket_.reset(); }
+  void on_broken(int error) override {
+    broken_by = error;
+    socket_.reset();
+  }
 
   loop::Loop& loop_;
   loop::TcpListener listener_;

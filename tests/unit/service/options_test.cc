@@ -35,6 +35,7 @@ TEST(Options, RefusesWhatDoesNotFit) {
                                              {"--expires", "1h"},
                                              {"--address", "h:1", "endpoints"},
                                              {"--check", "endpoints"},
+                                             {"--keep-for-restart", "endpoints"},
                                              {"--nonsense"},
                                              {"invite", "a", "--expires", "soon"},
                                              {"invite", "a", "--address", "h:0"}})

@@ -18,7 +18,7 @@ ServiceLab::ServiceLab(const std::vector<std::string>& allow, Limits limits)
 
 ServiceLab::~ServiceLab() { timer_.stop(); }
 
-void ServiceLab::start() {
+void ServiceLab::start(restart::Estate estate) {
   at_ = {};
   auto state = State::open(loop_, config_, random_);
   ASSERT_TRUE(state) << state.error().detail;
@@ -27,7 +27,7 @@ void ServiceLab::start() {
   key_ = state->key.identity.public_key;
   service_.emplace(loop_, std::move(*state), std::move(*tls), random_,
                    static_cast<Service::Listener&>(*this));
-  service_->start();
+  service_->start(std::move(estate));
   ASSERT_TRUE(until([this] { return at_.port != 0; }));
 }
 
@@ -41,6 +41,17 @@ void ServiceLab::restart() {
   stop();
   service_.reset();
   start();
+}
+
+void ServiceLab::hand_over(const std::function<void(restart::Estate&)>& meanwhile) {
+  restart::Outgoing out;
+  restart::Estate estate;
+  estate.state = service_->hand_over(out);
+  for (const auto* list : {&out.others(), &out.connections()})
+    for (const int fd : *list) estate.sockets.add(UniqueFd(::dup(fd)));
+  service_.reset();
+  if (meanwhile) meanwhile(estate);
+  start(std::move(estate));
 }
 
 void ServiceLab::on_stopped(const Result<void>& why) {
@@ -129,16 +140,25 @@ control::HelloAnswer TestEndpoint::enrol() {
   return greeting.answer();
 }
 
-void TestEndpoint::connect() {
-  up = false;
-  down.reset();
+session::SessionLink::Initiator TestEndpoint::initiator() const {
   session::SessionLink::Initiator initiator;
   initiator.self = key;
   initiator.peer = lab_.key();
   initiator.hello = hello(control::Purpose::kSession);
   initiator.grace = grace;
-  link.emplace(lab_.loop(), lab_.dial(), initiator,
+  return initiator;
+}
+
+void TestEndpoint::connect() {
+  up = false;
+  down.reset();
+  link.emplace(lab_.loop(), lab_.dial(), initiator(),
                static_cast<session::SessionLink::Listener&>(*this));
+}
+
+void TestEndpoint::go_on(const session::LinkSnapshot& from) {
+  link.emplace(lab_.loop(), from, initiator(), static_cast<session::SessionLink::Listener&>(*this));
+  link->attach(stream_, *this);
 }
 
 void TestEndpoint::forward(const std::string& host, std::uint16_t port,

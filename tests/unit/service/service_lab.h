@@ -3,6 +3,8 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "service/service.h"
 #include "temporary_directory.h"
 #include "tunnel/loop/tcp_socket.h"
@@ -26,6 +28,8 @@ class ServiceLab final : private Service::Listener, private loop::Timer::Listene
     return !late;
   }
   void restart();  // on another port, with the same state directory
+  // As `systemctl restart` does; `meanwhile` is called while no service runs.
+  void hand_over(const std::function<void(restart::Estate&)>& meanwhile = {});
   void stop();
 
   loop::Loop& loop() { return loop_; }
@@ -37,7 +41,7 @@ class ServiceLab final : private Service::Listener, private loop::Timer::Listene
   std::unique_ptr<loop::TcpSocket> dial();
 
  private:
-  void start();
+  void start(restart::Estate estate = {});
   void on_ready(const std::vector<SocketAddress>& addresses) override { at_ = addresses.at(0); }
   void on_stopped(const Result<void>& why) override;
   void on_timer(loop::Timer&) override {}
@@ -83,6 +87,7 @@ class TestEndpoint final : private session::SessionLink::Listener,
   TestEndpoint(ServiceLab& lab, std::string name);
   control::HelloAnswer enrol();  // with a new invitation
   void connect();
+  void go_on(const session::LinkSnapshot& from);  // instead of connect(); the stream is still ours
   void forward(const std::string& host, std::uint16_t port, std::string_view first_bytes);
   void write(std::string_view text);  // on the forwarded stream
   std::optional<control::Found> look_up(control::Lookup::Kind kind, const std::string& name);
@@ -114,6 +119,8 @@ class TestEndpoint final : private session::SessionLink::Listener,
   void on_stream_readable() override;
   void on_stream_writable() override {}
   void on_stream_reset(const Error& why) override { reset = why; }
+
+  session::SessionLink::Initiator initiator() const;
 
   ServiceLab& lab_;
   mux::StreamId stream_{};

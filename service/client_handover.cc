@@ -1,0 +1,55 @@
+// A session of an endpoint, from one process of the service to the next one.
+#include <sys/socket.h>
+
+#include "service/client_link.h"
+
+namespace culvert::service {
+
+ClientLink::ClientLink(const Context& context, ClientSnapshot from, restart::Inherited& sockets,
+                       Listener& listener)
+    : context_(context),
+      principal_(std::move(from.principal)),
+      listener_(listener),
+      session_(from.link.name),
+      ports_(std::move(from.ports)),
+      expected_(std::move(from.expected)),
+      link_(context.loop, from.link, context.config.limits.resume, *this) {
+  go_on(from, sockets);
+}
+
+// Streams whose destination is not connected yet are opened anew by the link itself.
+void ClientLink::go_on(const ClientSnapshot& from, restart::Inherited& sockets) {
+  flow::go_on(from.flows, session::streams_with_owners(from.link), sockets, context_.loop, link_,
+              flows_, [this](int socket) { return may_go_on(socket); });
+}
+
+// What the configuration forbids by now is not carried on.
+bool ClientLink::may_go_on(int socket) const {
+  if (!context_.config.forwarding.enabled) return false;
+  sockaddr_storage remote{};
+  socklen_t size = sizeof remote;
+  // A socket that was reset has no peer any more: the flow finds that out by itself.
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&remote), &size) != 0) return true;
+  return context_.guard.check(SocketAddress::from(reinterpret_cast<sockaddr*>(&remote)))
+      .has_value();
+}
+
+ClientSnapshot ClientLink::take_snapshot(restart::Outgoing& out) {
+  for (const auto& [key, lookup] : lookups_) {
+    control::Found found;
+    found.query = lookup->query();
+    found.error = ErrorCode::kTryAgain;
+    found.detail = "the service is being started anew";
+    send(found);
+  }
+  ClientSnapshot snapshot;
+  snapshot.principal = principal_;
+  snapshot.ports = ports_;
+  snapshot.expected = expected_;
+  snapshot.flows = flow::take_snapshots(flows_, link_, out);
+  snapshot.link = link_.take_snapshot();
+  snapshot.link.name = session_;
+  return snapshot;
+}
+
+}  // namespace culvert::service
