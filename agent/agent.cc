@@ -90,11 +90,13 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
 
 Agent::~Agent() { save_peer_keys(); }
 
-Result<void> Agent::start() {
+Result<void> Agent::start(restart::Estate estate) {
   CULVERT_RETURN_IF_ERROR(load_peer_keys());
   CULVERT_RETURN_IF_ERROR(replays_.load());
   CULVERT_RETURN_IF_ERROR(pool_file_.load());
-  CULVERT_RETURN_IF_ERROR(gate_.start());
+  take_over(std::move(estate));
+  if (!gate_.control().listening()) CULVERT_RETURN_IF_ERROR(gate_.start());
+  publishing_ = true;
   uplink_.publish(publisher_.ports());
   uplink_.start();
   log::info("agent", {{"event", "started"},
@@ -116,7 +118,10 @@ void Agent::stop() {
   timer_.start(uplink_.stopped() ? std::chrono::milliseconds{50} : kGoodbye);
 }
 
-void Agent::on_timer(loop::Timer&) { listener_.on_agent_stopped(); }
+void Agent::on_timer(loop::Timer&) {
+  if (leave_at_ && gate_.busy() && self_.loop.now() < *leave_at_) return timer_.start(kLookAgain);
+  listener_.on_agent_stopped();
+}
 
 Result<void> Agent::load_peer_keys() {
   const auto text = read_state_file(peers_file(config_), Privacy::kOrdinary);
@@ -176,7 +181,8 @@ void Agent::on_program_connected(ProgramConnect& connect, session::SessionLink& 
 void Agent::on_program_connect_ended(ProgramConnect& connect) { connects_.erase(&connect); }
 
 void Agent::on_listening(const ProgramListener& listener) {
-  if (allowed(listener.asker) && publisher_.add(listener)) uplink_.publish(publisher_.ports());
+  if (!allowed(listener.asker) || !publisher_.add(listener)) return;
+  if (publishing_) uplink_.publish(publisher_.ports());
 }
 
 void Agent::on_listener_gone(const ProgramListener& listener) {
@@ -200,9 +206,8 @@ void Agent::on_incoming(const control::Incoming& incoming) {
     return log::warning(
         "peer",
         {{"event", "call-ignored"}, {"caller", incoming.caller}, {"why", "too many sessions"}});
-  const IncomingPolicy policy{self_, keys_, replays_, publisher_, pool_, pool_file_};
   incoming_.push_back(std::make_unique<IncomingSession>(
-      policy, *route, incoming, static_cast<IncomingSession::Listener&>(*this)));
+      policy(), *route, incoming, static_cast<IncomingSession::Listener&>(*this)));
 }
 
 IncomingSession* Agent::find_session(const crypto::PublicKey& caller,

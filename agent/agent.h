@@ -15,6 +15,7 @@
 #include "agent/status.h"
 #include "tunnel/flow/flow_list.h"
 #include "tunnel/loop/network_watch.h"
+#include "tunnel/restart/descriptor_store.h"
 
 namespace culvert::agent {
 
@@ -29,7 +30,7 @@ class Agent final : private ShimGate::Handler,
 
   class Listener {
    public:
-    virtual void on_agent_stopped() = 0;  // after stop(): destroy it
+    virtual void on_agent_stopped() = 0;  // after stop() or prepare_to_leave(): destroy it
 
    protected:
     ~Listener() = default;
@@ -37,12 +38,18 @@ class Agent final : private ShimGate::Handler,
 
   Agent(AgentConfig config, OwnEndpoint self, Listener& listener);
   ~Agent();
-  Result<void> start();
+  Result<void> start(restart::Estate estate = {});  // of an earlier process
+  // Lets connects that are held come to their end, for kLeaveLimit at most, while everything else
+  // goes on; programs that ask from now on are answered by the next process.
+  void prepare_to_leave();
+  // For the next process; then nothing may run any more: destroy it. Says no goodbye.
+  ByteVector hand_over(restart::Outgoing& out);
   void stop();  // tells the service and the peers; at most kGoodbye later it has stopped
   StatusReport status() const;
 
  private:
   static constexpr std::chrono::milliseconds kGoodbye{500};
+  static constexpr std::chrono::milliseconds kLeaveLimit{2000}, kLookAgain{20};
 
   void on_name_asked(std::unique_ptr<NameQuestion> question) override;
   void on_address_asked(std::unique_ptr<AddressQuestion> question) override;
@@ -65,6 +72,10 @@ class Agent final : private ShimGate::Handler,
   bool allowed(const Asker& asker) const;
   Result<void> load_peer_keys();
   void save_peer_keys();
+  void take_over(restart::Estate estate);
+  void go_on(const AgentSnapshot& from, restart::Inherited& sockets);
+  void go_on(const PeerSnapshot& from, session::SessionLink& link, restart::Inherited& sockets);
+  IncomingPolicy policy() { return {self_, keys_, replays_, publisher_, pool_, pool_file_}; }
   void tell_expected();
   std::string status_line() const;
 
@@ -86,7 +97,8 @@ class Agent final : private ShimGate::Handler,
   ShimGate gate_;
   loop::NetworkWatch network_;
   loop::Timer timer_;
-  bool stopping_ = false;
+  std::optional<TimePoint> leave_at_;
+  bool stopping_ = false, publishing_ = false;
 };
 
 }  // namespace culvert::agent

@@ -54,7 +54,8 @@ ControlSocket::ControlSocket(loop::Loop& loop, Listener& listener)
 
 ControlSocket::~ControlSocket() {
   struct stat facts {};
-  if (fd_ && lstat(path_.c_str(), &facts) == 0 && facts.st_ino == inode_) ::unlink(path_.c_str());
+  if (fd_ && !passed_on_ && lstat(path_.c_str(), &facts) == 0 && facts.st_ino == inode_)
+    ::unlink(path_.c_str());
 }
 
 Result<void> ControlSocket::listen(const std::string& path, bool any_user) {
@@ -79,13 +80,33 @@ Result<void> ControlSocket::listen(const std::string& path, bool any_user) {
   if (lstat(path.c_str(), &facts) != 0) return failed("look at");
   // Large: where the queue is full, a program's connect() would wait for us.
   if (::listen(fd.get(), 4096) != 0) return failed("listen on");
+  begin(std::move(fd), facts.st_ino, path, any_user);
+  return {};
+}
+
+void ControlSocket::begin(UniqueFd listening, std::uint64_t inode, const std::string& path,
+                          bool any_user) {
   path_ = path;
-  inode_ = facts.st_ino;
+  inode_ = inode;
   any_user_ = any_user;
-  fd_ = std::move(fd);
+  fd_ = std::move(listening);
   watch_.emplace(loop_, fd_.get(), static_cast<loop::FdWatch::Listener&>(*this));
   watch_->start(/*readable=*/true, /*writable=*/false);
-  return {};
+}
+
+bool ControlSocket::adopt(UniqueFd listening, std::uint64_t inode, const std::string& path,
+                          bool any_user) {
+  struct stat facts {};
+  if (!listening || lstat(path.c_str(), &facts) != 0) return false;
+  if (!S_ISSOCK(facts.st_mode) || facts.st_ino != inode) return false;
+  ::chmod(path.c_str(), any_user ? 0666 : 0600);  // as the configuration says by now
+  begin(std::move(listening), inode, path, any_user);
+  return true;
+}
+
+int ControlSocket::pass_on() {
+  passed_on_ = true;
+  return fd_.get();
 }
 
 bool ControlSocket::may_ask(const Asker& asker) const {

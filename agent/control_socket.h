@@ -29,12 +29,19 @@ class ControlSocket final : private loop::FdWatch::Listener, private loop::Timer
 
   // Mode 0600, or 0666 with `any_user`. The directory must exist.
   Result<void> listen(const std::string& path, bool any_user);
+  // Instead: one of an earlier process, whose file has this inode. False: it is not at `path` (any
+  // more), and is closed.
+  bool adopt(UniqueFd listening, std::uint64_t inode, const std::string& path, bool any_user);
+  int pass_on();  // borrowed; the file stays when this is destroyed
+  std::uint64_t inode() const { return inode_; }
+  bool listening() const { return watch_.has_value(); }
   void pause();  // until resume(): askers wait in the kernel's queue
   void resume();
 
  private:
   void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
   void on_timer(loop::Timer& timer) override;
+  void begin(UniqueFd listening, std::uint64_t inode, const std::string& path, bool any_user);
   bool may_ask(const Asker& asker) const;
 
   loop::Loop& loop_;
@@ -43,7 +50,7 @@ class ControlSocket final : private loop::FdWatch::Listener, private loop::Timer
   std::uint64_t inode_ = 0;  // of the socket file as we made it
   bool any_user_ = false;
   uid_t own_uid_;
-  bool paused_ = false;
+  bool paused_ = false, passed_on_ = false;
   UniqueFd fd_;
   std::optional<loop::FdWatch> watch_;
   loop::Timer retry_;  // after descriptors ran out: a readable listener would otherwise spin

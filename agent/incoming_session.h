@@ -15,6 +15,7 @@
 #include "agent/peer_keys.h"
 #include "agent/publisher.h"
 #include "agent/replay_floors.h"
+#include "agent/snapshot.h"
 #include "resolver/address_pool.h"
 #include "tunnel/carrier/carrier_dial.h"
 #include "tunnel/flow/flow_list.h"
@@ -53,6 +54,11 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
 
   IncomingSession(IncomingPolicy policy, ServiceRoute route, const control::Incoming& incoming,
                   Listener& listener);
+  // One that an earlier process answered; its caller calls again.
+  IncomingSession(IncomingPolicy policy, const IncomingSnapshot& from, restart::Inherited& sockets,
+                  Listener& listener);
+  // If there is a session; nothing may run on it afterwards.
+  std::optional<IncomingSnapshot> take_snapshot(restart::Outgoing& out);
 
   const std::string& caller() const { return caller_; }  // proven once link() is there
   const session::SessionLink* link() const { return link_.get(); }
@@ -81,6 +87,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
 
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
   void resume(session::FreshCarrier carrier);
+  void go_on(const IncomingSnapshot& from, restart::Inherited& sockets);
   Result<void> judge(const session::ResponderHandshake::Greeting& greeting);
   void end(const Error& why);
 

@@ -36,6 +36,7 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
   // the asker's user: nobody can publish another user's port.
   void add(std::uint64_t cookie, const Asker& asker);
   std::size_t size() const { return listeners_.size(); }
+  const std::map<std::uint64_t, ProgramListener>& all() const { return listeners_; }  // by cookie
 
  private:
   void on_socket_destroyed(std::uint64_t cookie) override;

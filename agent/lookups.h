@@ -49,6 +49,9 @@ class Lookups {
 
   std::vector<control::Lookup> take_unsent();  // to be sent now: the session is up
   void session_lost();                         // all of them have to be sent again
+  // Numbers are not used a second time in a session, by a later process either.
+  std::uint32_t next_query() const { return next_query_; }
+  void number_from(std::uint32_t next_query) { next_query_ = next_query; }
   void answered(const control::Found& found);
   std::optional<TimePoint> next_deadline() const;
   void tick(TimePoint now);  // ends those whose time has come

@@ -78,7 +78,8 @@ class Process final : private loop::Signals::Listener,
     keep_freed_heap();
     agent_.emplace(config_, OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume},
                    static_cast<Agent::Listener&>(*this));
-    auto started = agent_->start();
+    // Private agents are nobody's service: nothing is kept for them.
+    auto started = agent_->start(is_private() ? restart::Estate{} : restart::take_from_manager());
     if (started) loop_.run();
     agent_.reset();
     return started;
@@ -94,7 +95,11 @@ class Process final : private loop::Signals::Listener,
     return {};
   }
 
-  void on_terminate(int signal) override { stop(signal == SIGTERM ? "SIGTERM" : "SIGINT"); }
+  void on_terminate(int signal) override {
+    leaving_ = signal == SIGTERM && agent_ && options_.keep_for_restart && !is_private() &&
+               restart::manager_is_there();
+    stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  }
   void on_process_ended() override { stop_without_guests(); }
   void on_timer(loop::Timer&) override { stop_without_guests(); }
   void stop_without_guests() {
@@ -103,10 +108,25 @@ class Process final : private loop::Signals::Listener,
   }
   void stop(const char* why) {
     log::info("agent", {{"event", "stopping"}, {"why", why}});
+    if (leaving_) return agent_->prepare_to_leave();
     if (agent_) return agent_->stop();
     loop_.stop();
   }
-  void on_agent_stopped() override { loop_.stop(); }
+  void on_agent_stopped() override {
+    if (leaving_) leave();
+    loop_.stop();
+  }
+  // No turn of the loop in between: an octet that is read after the snapshot would be lost.
+  void leave() {
+    restart::Outgoing out;
+    const auto state = agent_->hand_over(out);
+    if (const auto left = restart::leave_to_manager(state, out); !left)
+      log::error("restart", {{"event", "connections-lost"}, {"why", left.error().detail}});
+    else
+      log::info("restart",
+                {{"event", "left-to-manager"}, {"sockets", out.size()}, {"octets", state.size()}});
+    agent_.reset();
+  }
 
   std::filesystem::path socket_directory() const {
     return std::filesystem::path(config_.control_socket).parent_path();
@@ -131,6 +151,7 @@ class Process final : private loop::Signals::Listener,
   ExitWatch exit_watch_;
   loop::Timer guest_check_;
   std::optional<Agent> agent_;
+  bool leaving_ = false;
 };
 
 Result<void> run(const AgentOptions& options) {

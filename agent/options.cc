@@ -18,7 +18,10 @@ Result<AgentOptions> parse_options(std::span<char* const> arguments, std::string
       cxxopts::value<std::string>()->default_value(""), "PATH")(
       "until-exit-of", "end when that process does; remove the socket's directory if it is empty",
       cxxopts::value<int>()->default_value("0"),
-      "PID")("check", "check configuration and identity, say what is wrong, and end")(
+      "PID")("keep-for-restart",
+             "on SIGTERM leave all connections to the service manager, for the next process (needs "
+             "FileDescriptorStoreMax= in the unit file)")(
+      "check", "check configuration and identity, say what is wrong, and end")(
       "h,help", "show this text")("version", "show the version");
   help = options.help();
   try {
@@ -30,6 +33,7 @@ Result<AgentOptions> parse_options(std::span<char* const> arguments, std::string
     out.config = given["config"].as<std::string>();
     out.control_socket = given["control-socket"].as<std::string>();
     out.until_exit_of = given["until-exit-of"].as<int>();
+    out.keep_for_restart = given.count("keep-for-restart") != 0;
     out.check = given.count("check") != 0;
     out.help = given.count("help") != 0;
     out.version = given.count("version") != 0;

@@ -11,6 +11,7 @@ struct AgentOptions {
   std::string config;          // empty: the default places
   std::string control_socket;  // empty: as configured
   int until_exit_of = 0;       // 0: until SIGTERM
+  bool keep_for_restart = false;
   bool check = false, help = false, version = false;
 };
 

@@ -20,6 +20,30 @@ PeerSession::PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys
   timer_.start(Duration::zero());  // a failure to begin ends this, which its maker must have first
 }
 
+PeerSession::PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys,
+                         const PeerSnapshot& from, Listener& listener)
+    : self_(self),
+      uplink_(uplink),
+      keys_(keys),
+      name_(from.name),
+      listener_(listener),
+      since_(loop::Loop::wall_clock()),
+      key_(from.key),
+      link_(std::make_unique<session::SessionLink>(
+          self.loop, from.link, initiator(), static_cast<session::SessionLink::Listener&>(*this))),
+      timer_(self.loop, *this),
+      again_(self.loop, *this),
+      begun_(true),
+      was_up_(true) {
+  timer_.start(kIdle);
+  again_.start(Duration::zero());
+}
+
+std::optional<PeerSnapshot> PeerSession::take_snapshot() {
+  if (link_ == nullptr || !link_->up() || ending_) return std::nullopt;
+  return PeerSnapshot{name_, key_, link_->take_snapshot(), {}};
+}
+
 PeerSession::~PeerSession() { fail_all({ErrorCode::kNetworkUnreachable, "the agent stops"}); }
 
 void PeerSession::open(const control::Target& target, StreamOpening& opening) {
@@ -102,15 +126,18 @@ void PeerSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePi
     link_->introduce(std::move(circuit));
     return dial_.reset();
   }
-  session::SessionLink::Initiator initiator{
-      self_.identity.key, key_, self_.hello(control::Purpose::kSession), kDialLimit, self_.grace};
   link_ =
-      std::make_unique<session::SessionLink>(self_.loop, std::move(circuit), initiator,
+      std::make_unique<session::SessionLink>(self_.loop, std::move(circuit), initiator(),
                                              static_cast<session::SessionLink::Listener&>(*this));
   // In this turn: their first octets ride in the first message.
   for (const auto& entry : std::exchange(waiting_, {})) open_now(entry.target, *entry.opening);
   timer_.start(kIdle);
   dial_.reset();  // last: it is the caller
+}
+
+session::SessionLink::Initiator PeerSession::initiator() const {
+  return {self_.identity.key, key_, self_.hello(control::Purpose::kSession), kDialLimit,
+          self_.grace};
 }
 
 std::unique_ptr<loop::BytePipe> PeerSession::make_circuit(std::unique_ptr<loop::BytePipe> pipe) {

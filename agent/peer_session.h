@@ -10,6 +10,7 @@
 #include "agent/lookups.h"
 #include "agent/own_endpoint.h"
 #include "agent/peer_keys.h"
+#include "agent/snapshot.h"
 #include "agent/stream_opening.h"
 #include "agent/uplink.h"
 #include "tunnel/carrier/carrier_dial.h"
@@ -37,7 +38,12 @@ class PeerSession final : private LookupRequest::Listener,
 
   PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys, std::string name,
               Listener& listener);
+  // One that an earlier process began; it calls again.
+  PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys, const PeerSnapshot& from,
+              Listener& listener);
   ~PeerSession();
+  // If there is a session; nothing may run on it afterwards. `connects` are for the caller to add.
+  std::optional<PeerSnapshot> take_snapshot();
 
   // The opening is told the stream or the failure, perhaps at once.
   void open(const control::Target& target, StreamOpening& opening);
@@ -47,6 +53,7 @@ class PeerSession final : private LookupRequest::Listener,
 
   const std::string& name() const { return name_; }
   const session::SessionLink* link() const { return link_.get(); }
+  session::SessionLink* link() { return link_.get(); }
   UnixTime since() const { return since_; }
   // The session will end soon: whoever comes now needs another one.
   bool ending() const { return ending_; }
@@ -64,6 +71,7 @@ class PeerSession final : private LookupRequest::Listener,
   void on_session_down(session::SessionLink& link, const Error& why) override;
   void on_timer(loop::Timer& timer) override;
 
+  session::SessionLink::Initiator initiator() const;
   void begin();
   void dial();
   void call_again_later();

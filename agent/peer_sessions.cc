@@ -20,6 +20,12 @@ void PeerSessions::open(const std::string& name, const control::Target& target,
   (*found)->open(target, opening);
 }
 
+PeerSession& PeerSessions::go_on(const PeerSnapshot& from) {
+  sessions_.push_back(std::make_unique<PeerSession>(self_, uplink_, keys_, from,
+                                                    static_cast<PeerSession::Listener&>(*this)));
+  return *sessions_.back();
+}
+
 void PeerSessions::cancel(StreamOpening& opening) {
   for (const auto& session : sessions_) session->cancel(opening);
 }

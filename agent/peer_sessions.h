@@ -16,6 +16,7 @@ class PeerSessions final : private PeerSession::Listener {
 
   void open(const std::string& name, const control::Target& target, StreamOpening& opening);
   void cancel(StreamOpening& opening);
+  PeerSession& go_on(const PeerSnapshot& from);
   void close_all(const std::string& reason);
   void network_changed();
   const std::list<std::unique_ptr<PeerSession>>& all() const { return sessions_; }

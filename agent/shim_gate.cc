@@ -51,6 +51,19 @@ ShimGate::~ShimGate() = default;
 
 Result<void> ShimGate::start() { return control_.listen(options_.socket_path, options_.any_user); }
 
+bool ShimGate::adopt_control(UniqueFd listening, std::uint64_t inode) {
+  return control_.adopt(std::move(listening), inode, options_.socket_path, options_.any_user);
+}
+
+void ShimGate::stop_asking() {
+  asking_ended_ = true;
+  control_.pause();
+}
+
+bool ShimGate::busy() const {
+  return !conversations_.empty() || *open_count_ != 0 || connects_.size() != 0;
+}
+
 void ShimGate::on_asker(UniqueFd socket, const Asker& asker) {
   // A shim sends its question right behind its connect(): mostly it is here already.
   const auto packet = receive_packet(socket.get());
@@ -68,7 +81,7 @@ void ShimGate::on_timer(loop::Timer&) {
   while (!conversations_.empty() &&
          loop_.now() - conversations_.front()->since() > Duration{kAskWithin})
     conversations_.pop_front();
-  if (conversations_.size() + *open_count_ < kMostOpen) control_.resume();
+  if (!asking_ended_ && conversations_.size() + *open_count_ < kMostOpen) control_.resume();
   if (!conversations_.empty() || *open_count_ > 0) sweep_.start(std::chrono::seconds{1});
 }
 

@@ -49,6 +49,15 @@ class ShimGate final : private ControlSocket::Listener,
   ShimGate(loop::Loop& loop, Options options, Handler& handler);
   ~ShimGate();
   Result<void> start();
+  // Instead of start() or before it, with what an earlier process left.
+  bool adopt_control(UniqueFd listening, std::uint64_t inode);
+  void watch_listener(std::uint64_t cookie, const Asker& asker) { listeners_.add(cookie, asker); }
+
+  // For the next process: askers wait in the control socket's queue for it.
+  void stop_asking();
+  bool busy() const;  // somebody who has asked is not answered, or a connect is held
+  ControlSocket& control() { return control_; }
+  const std::map<std::uint64_t, ProgramListener>& listeners() const { return listeners_.all(); }
 
   void set_domains(std::string domains) { options_.domains = std::move(domains); }
   bool low_ports_mapped() const { return connects_.low_ports_mapped(); }
@@ -79,6 +88,7 @@ class ShimGate final : private ControlSocket::Listener,
   std::shared_ptr<StatusReplies> replies_;                  // shared: see StatusQuestion
   loop::Timer sweep_;
   ControlSocket control_;
+  bool asking_ended_ = false;
 };
 
 }  // namespace culvert::agent

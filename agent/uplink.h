@@ -15,6 +15,7 @@
 #include "agent/lookups.h"
 #include "agent/reconnect_delay.h"
 #include "agent/route_picker.h"
+#include "agent/snapshot.h"
 #include "agent/stream_opening.h"
 #include "agent/uplink_attempt.h"
 #include "resolver/dns_client.h"
@@ -46,6 +47,11 @@ class Uplink final : private UplinkAttempt::Listener,
 
   Uplink(const OwnEndpoint& self, Options options, Listener& listener);
   ~Uplink();
+  // Before start(): the session of an earlier process. `next_query`: Lookups::next_query() of it.
+  session::SessionLink& go_on(const PeerSnapshot& from, std::uint32_t next_query);
+  // If there is a session; nothing may run afterwards. `connects` are for the caller to add.
+  std::optional<PeerSnapshot> take_snapshot();
+  std::uint32_t next_query() const { return lookups_.next_query(); }
   void start();
   void stop();  // says goodbye to the service; what follows comes from the loop
   bool stopped() const { return stopping_ && link_ == nullptr; }
@@ -83,6 +89,7 @@ class Uplink final : private UplinkAttempt::Listener,
                    Result<std::vector<IpAddress>> addresses) override;
   void on_timer(loop::Timer& timer) override;
 
+  session::SessionLink::Initiator initiator() const;
   void resolve();
   void race();
   void make_link();

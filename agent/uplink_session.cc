@@ -18,12 +18,27 @@ UplinkAttempt::Greeting Uplink::greeting_of(UplinkAttempt&) {
   return {link_->session_hello(), link_->make_flight()};
 }
 
-void Uplink::make_link() {
-  const session::SessionLink::Initiator initiator{self_.identity.key, self_.identity.service_key,
-                                                  self_.hello(control::Purpose::kSession),
-                                                  kDialLimit, options_.grace};
+session::SessionLink::Initiator Uplink::initiator() const {
+  return {self_.identity.key, self_.identity.service_key, self_.hello(control::Purpose::kSession),
+          kDialLimit, options_.grace};
+}
+
+session::SessionLink& Uplink::go_on(const PeerSnapshot& from, std::uint32_t next_query) {
+  lookups_.number_from(next_query);
+  was_up_ = true;
   link_ = std::make_unique<session::SessionLink>(
-      self_.loop, initiator, static_cast<session::SessionLink::Listener&>(*this));
+      self_.loop, from.link, initiator(), static_cast<session::SessionLink::Listener&>(*this));
+  return *link_;
+}
+
+std::optional<PeerSnapshot> Uplink::take_snapshot() {
+  if (link_ == nullptr || !link_->up()) return std::nullopt;
+  return PeerSnapshot{{}, self_.identity.service_key, link_->take_snapshot(), {}};
+}
+
+void Uplink::make_link() {
+  link_ = std::make_unique<session::SessionLink>(
+      self_.loop, initiator(), static_cast<session::SessionLink::Listener&>(*this));
   link_->send(control::Publish{published_});
   if (!expected_.empty()) link_->send(control::Expect{expected_});
 }

@@ -75,8 +75,12 @@ class World:
             f'domain = "{DOMAIN}"\nlisten = "{address}"\nstate_directory = "{directory}/state"\n\n'
             f'[forwarding]\nallow = ["{allow}"]\n')
         self.say(f"starting the service at {address}")
-        self.daemons.append((self.service, self.service.spawn_daemon(
-            [str(self.build / "culvert-service"), "--config", str(self.service_config)], "service")))
+        self.daemons.append((self.service, self.run_daemon(
+            self.service, [str(self.build / "culvert-service"), "--config", str(self.service_config)],
+            "service")))
+
+    def run_daemon(self, host, argv, log):
+        return host.spawn_daemon(argv, log)
 
     def start_agent(self, host, name, more="", settings=""):
         directory = self.lab.directory / host.name
@@ -98,8 +102,8 @@ class World:
                                  str(self.service_config), "invite", name).stdout
         host.run(*self.as_nobody([str(self.build / "culvert"), "enroll", "--agent-config",
                                   str(config)]), input=token)
-        agent = host.spawn_daemon(
-            self.as_nobody([str(self.build / "culvert-agent"), "--config", str(config)]), "agent")
+        agent = self.run_daemon(
+            host, self.as_nobody([str(self.build / "culvert-agent"), "--config", str(config)]), "agent")
         self.daemons.append((host, agent))
 
     def as_nobody(self, argv: list[str]) -> list[str]:

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""One connection that is never quiet: `steady.py serve PORT` echoes, `steady.py talk HOST PORT` sends
-numbered blocks, checks that each comes back once and in order, and answers each line of its standard
-input with a line of JSON: blocks echoed, and the longest time without one since the last line. The end
-of its input ends it in order, with a last line."""
+"""One connection that is never quiet: `steady.py serve PORT` echoes, `steady.py talk HOST PORT [COUNT]`
+sends numbered blocks, COUNT (16) ahead, checks that each comes back once and in order, and answers
+each line of its standard input with a line of JSON: blocks echoed, and the longest time without one
+since the last line. The end of its input ends it in order, with a last line."""
 import hashlib
 import json
 import select
 import socket
 import sys
+import threading
 import time
 
 BLOCK = 4096
@@ -18,23 +19,29 @@ def block(number: int) -> bytes:
     return (seed * (BLOCK // len(seed)))[:BLOCK]
 
 
+def echo(one):
+    try:
+        with one:
+            while data := one.recv(65536):
+                one.sendall(data)
+    except ConnectionError:
+        pass  # whoever talks says what is wrong
+
+
 def serve(port):
-    with socket.create_server(("127.0.0.1", port)) as server:
+    with socket.create_server(("127.0.0.1", port), backlog=1024) as server:
         while True:
-            one, _ = server.accept()
-            with one:
-                while data := one.recv(65536):
-                    one.sendall(data)
+            threading.Thread(target=echo, args=server.accept()[:1], daemon=True).start()
 
 
-def talk(host, port):
+def talk(host, port, ahead):
     sock = socket.create_connection((host, port), timeout=30)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sent = echoed = 0
     pending = b""
     longest, last = 0.0, time.monotonic()
     while True:
-        if sent - echoed < 16:
+        if sent - echoed < ahead:
             sock.sendall(block(sent))
             sent += 1
             continue
@@ -65,4 +72,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(int(sys.argv[2]))
     else:
-        talk(sys.argv[2], int(sys.argv[3]))
+        talk(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else 16)
