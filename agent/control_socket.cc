@@ -97,8 +97,11 @@ void ControlSocket::begin(UniqueFd listening, std::uint64_t inode, const std::st
 bool ControlSocket::adopt(UniqueFd listening, std::uint64_t inode, const std::string& path,
                           bool any_user) {
   struct stat facts {};
-  if (!listening || lstat(path.c_str(), &facts) != 0) return false;
-  if (!S_ISSOCK(facts.st_mode) || facts.st_ino != inode) return false;
+  if (!listening) return false;
+  if (lstat(path.c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode) || facts.st_ino != inode) {
+    ::shutdown(listening.get(), SHUT_RDWR);  // the service manager may have a duplicate still
+    return false;
+  }
   ::chmod(path.c_str(), any_user ? 0666 : 0600);  // as the configuration says by now
   begin(std::move(listening), inode, path, any_user);
   return true;

@@ -50,7 +50,7 @@ class LinkedWorld(World):
                               for port in relay_ports)
             self.start_linked_agent(self.b, NAME_B, listens, **shape)
             self._wait_until_published(set(relay_ports), "what listens there", 20.0)
-            self._wait_until_resolved(20.0)
+            self.wait_until_resolved(20.0)
 
     def restart_agent_a(self):
         """Ends it and starts it again; gives the time of the start. Its session is not up yet."""

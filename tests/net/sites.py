@@ -147,7 +147,7 @@ class World:
             if not self.native:
                 self._wait_until_published(ports, command, limit)
         if commands and not self.native:
-            self._wait_until_resolved(limit)
+            self.wait_until_resolved(limit)
 
     def published_at_b(self) -> set[int]:
         done = subprocess.run(self.status_command(self.b, "--json"), capture_output=True, text=True)
@@ -167,7 +167,7 @@ class World:
                                "listen on IPv6 alone?\n" + self.logs())
             time.sleep(0.02)  # asks the product itself, which has no event to wait for
 
-    def _wait_until_resolved(self, limit):
+    def wait_until_resolved(self, limit):
         """B has published; the service learns of it a round trip later."""
         probe = self.command_at(self.a, ["getent", "ahostsv4", NAME_B])
         deadline = time.monotonic() + limit

@@ -53,6 +53,13 @@ class Supervisor:
                 os.close(one)
         self.store = [entry for entry in self.store if name not in (None, entry[1])]
 
+    def lose_state(self):
+        """As if the state were of another version: the sockets are kept, and nobody knows what for."""
+        for entry in list(self.store):
+            if os.readlink(f"/proc/self/fd/{entry[0]}").startswith("/memfd:"):
+                os.close(entry[0])
+                self.store.remove(entry)
+
     def start(self, limit=20.0):
         self.ready.clear()
         given = [one for one, _ in self.store]

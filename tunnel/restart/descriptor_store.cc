@@ -66,9 +66,9 @@ Result<void> leave_to_manager(Bytes state, const Outgoing& sockets) {
   const auto file = write_memory_file(state);
   if (!file) return fail(file.error());
   std::vector<int> all{file->get()};
-  all.insert(all.end(), sockets.others().begin(), sockets.others().end());
+  all.insert(all.end(), sockets.local().begin(), sockets.local().end());
   std::vector<UniqueFd> bundles;
-  for (std::span<const int> left = sockets.connections(); !left.empty();) {
+  for (std::span<const int> left = sockets.internet(); !left.empty();) {
     auto bundle = pack(left);
     if (!bundle) return fail(bundle.error());
     all.push_back(bundle->get());

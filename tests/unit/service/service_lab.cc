@@ -47,7 +47,7 @@ void ServiceLab::hand_over(const std::function<void(restart::Estate&)>& meanwhil
   restart::Outgoing out;
   restart::Estate estate;
   estate.state = service_->hand_over(out);
-  for (const auto* list : {&out.others(), &out.connections()})
+  for (const auto* list : {&out.local(), &out.internet()})
     for (const int fd : *list) estate.sockets.add(UniqueFd(::dup(fd)));
   service_.reset();
   if (meanwhile) meanwhile(estate);

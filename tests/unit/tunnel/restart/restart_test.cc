@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cerrno>
 
@@ -52,7 +53,7 @@ TEST_F(Connections, ManyGoThroughOneBundleAndKeepTheirCookies) {
     near.push_back(std::move(one));
     far.push_back(std::move(other));
   }
-  std::span<const int> left = out.connections();
+  std::span<const int> left = out.internet();
   auto bundle = pack(left);
   ASSERT_TRUE(bundle) << bundle.error().detail;
   EXPECT_TRUE(left.empty());
@@ -74,7 +75,7 @@ TEST_F(Connections, OneThatNobodyTakesIsReset) {
   auto [near, far] = connect();
   Outgoing out;
   out.add_connection(near.get());
-  std::span<const int> left = out.connections();
+  std::span<const int> left = out.internet();
   auto bundle = pack(left);
   ASSERT_TRUE(bundle);
   near.reset();
@@ -100,6 +101,27 @@ TEST_F(Connections, AListeningSocketIsNoBundle) {
   ASSERT_EQ(::listen(control.get(), 1), 0);
   EXPECT_FALSE(is_bundle(control.get()));
   EXPECT_FALSE(is_bundle(listener_.get()));
+}
+
+TEST_F(Connections, ALocalSocketThatNobodyTakesAnswersNobodyThoughTheManagerHasADuplicate) {
+  UniqueFd control(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_EQ(::bind(control.get(), reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t)), 0);
+  ASSERT_EQ(::listen(control.get(), 1), 0);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::getsockname(control.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  const UniqueFd duplicate(::dup(control.get()));
+  Outgoing out;
+  out.add(control.get());
+  EXPECT_EQ(out.local().size(), 1u);
+  {
+    Inherited in;
+    in.add(std::move(control));
+  }
+  const UniqueFd asker(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  EXPECT_NE(::connect(asker.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+  EXPECT_EQ(errno, ECONNREFUSED);
 }
 
 TEST(RestartState, IsReadOnlyByTheSameVersionOfTheSameDaemon) {
