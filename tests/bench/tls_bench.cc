@@ -69,7 +69,7 @@ int main() {
   auto server = carrier::TlsServerContext::make(*identity, {}, random);
   auto pair = connect(*client, *server, "bench.example");
   std::printf("%s\n", pair.client->describe().c_str());
-  for (const std::size_t size : {64 * 1024, 16 * 1024, 1024, 64})
+  for (const auto size : std::initializer_list<std::size_t>{64 * 1024, 16 * 1024, 1024, 64})
     std::printf("written %6zu octets at a time: %.2f GB/s\n", size,
                 gigabytes_per_second(pair, size, size < 1024 ? 100'000'000 : 2'000'000'000));
 

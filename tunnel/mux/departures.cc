@@ -1,7 +1,6 @@
 #include "tunnel/mux/departures.h"
 
 #include <cassert>
-#include <iterator>
 
 namespace culvert::mux {
 
@@ -41,9 +40,7 @@ void Departures::confirmed(std::uint64_t value) {
 
 void Departures::restart() {
   pinged_value_.reset();
-  due_.insert(due_.begin(), std::make_move_iterator(unconfirmed_.begin()),
-              std::make_move_iterator(unconfirmed_.end()));
-  unconfirmed_.clear();
+  due_.prepend(std::move(unconfirmed_));
 }
 
 std::vector<DepartureSnapshot> Departures::snapshot() const {

@@ -5,10 +5,10 @@
 // its carrier, and then nobody would be left to repeat it. So it is kept here until a PONG shows
 // that the peer has read past it: carriers deliver in order.
 #pragma once
-#include <deque>
 #include <optional>
 #include <string>
 
+#include "tunnel/base/fifo.h"
 #include "tunnel/mux/snapshot.h"
 
 namespace culvert::mux {
@@ -41,7 +41,7 @@ class Departures {
     std::string reason;
     std::uint64_t before;  // number of the PING that was to be sent next when it went out
   };
-  std::deque<Departure> due_, unconfirmed_;
+  Fifo<Departure> due_, unconfirmed_;
   std::uint64_t next_ping_ = 0;
   std::optional<std::uint64_t> pinged_value_;
 };

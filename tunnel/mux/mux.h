@@ -16,11 +16,11 @@
 // sent again. As every frame carries absolute offsets, the peer skips what it has already.
 #pragma once
 #include <array>
-#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "tunnel/base/fifo.h"
 #include "tunnel/mux/departures.h"
 #include "tunnel/mux/send_budget.h"
 #include "tunnel/mux/snapshot.h"
@@ -161,13 +161,13 @@ class Mux {
   std::uint64_t granted_ = 0;         // windows beyond the initial ones, all streams
   std::uint64_t activity_epoch_ = 0;  // of 100 ms
   std::size_t active_now_ = 0, active_before_ = 0;
-  std::deque<Event> events_;
+  Fifo<Event> events_;
   Departures departures_;
   SendBudget budget_;
   std::optional<std::uint64_t> ping_due_, pong_due_;  // the newest only: a flood costs nothing
-  std::deque<StreamId> windows_, lazy_windows_;
-  std::deque<StreamId> fresh_, busy_;  // newly active streams go first: an echo beside a bulk
-  std::size_t turn_used_ = 0;          // by the first of busy_
+  Fifo<StreamId> windows_, lazy_windows_;
+  Fifo<StreamId> fresh_, busy_;  // newly active streams go first: an echo beside a bulk
+  std::size_t turn_used_ = 0;    // by the first of busy_
   std::optional<std::uint64_t> pong_;
   struct Borrowed {
     StreamId stream;

@@ -95,7 +95,7 @@ void Introduction::pipe_failed(int error) {
          /*refused=*/false);
 }
 
-void Introduction::failed(Error why, bool refused) {
+void Introduction::failed(const Error& why, bool refused) {
   timer_.stop();
   pipe_->set_listener(nullptr);
   pipe_->set_interest(false, false);

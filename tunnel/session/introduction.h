@@ -26,7 +26,7 @@ class Introduction final : private loop::BytePipe::Listener,
  public:
   class Listener {
    public:
-    // Both are told from the loop, once; either may destroy the introduction.
+    // Both are told from the loop, once; either may destroy the introduction, and with it `why`.
     virtual void on_introduced(Introduction& introduction, FreshCarrier carrier) = 0;
     // `refused`: the peer answered, and said no. Else the pipe failed, or nobody answered.
     virtual void on_introduction_failed(Introduction& introduction, const Error& why,
@@ -52,7 +52,7 @@ class Introduction final : private loop::BytePipe::Listener,
   void on_timer(loop::Timer& timer) override;
   void run_deferred() override;
   void pipe_failed(int error);
-  void failed(Error why, bool refused);
+  void failed(const Error& why, bool refused);
   void introduced(InitiatorHandshake::Outcome& outcome, std::size_t taken);
 
   Listener& listener_;

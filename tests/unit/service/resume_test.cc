@@ -31,7 +31,7 @@ class ResumeTest : public testing::Test {
     a_.link->drop_carrier(kCut);
     ASSERT_TRUE(lab_.until([&] { return a_.carriers_lost > before; }));
   }
-  control::HelloAnswer ask(const crypto::KeyPair& key, control::Hello hello) {
+  control::HelloAnswer ask(const crypto::KeyPair& key, const control::Hello& hello) {
     RawGreeting greeting(lab_, key, hello);
     EXPECT_TRUE(lab_.until([&] { return greeting.answered(); }));
     return greeting.answer();

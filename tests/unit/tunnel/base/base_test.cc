@@ -1,5 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <memory>
+#include <random>
+
+#include "tunnel/base/fifo.h"
+
 #include <random>
 
 #include "tunnel/base/address.h"
@@ -96,6 +102,34 @@ TEST(ErrorCode, SurvivesTheWayToErrnoAndBackWhereErrnoCanTell) {
   for (const auto code : {ErrorCode::kRefused, ErrorCode::kHostUnreachable,
                           ErrorCode::kNetworkUnreachable, ErrorCode::kTimedOut, ErrorCode::kReset})
     EXPECT_EQ(from_errno(to_errno(code)), code);
+}
+
+TEST(Fifo, GivesWhatADequeGives) {
+  std::mt19937 rng(7);
+  Fifo<std::unique_ptr<int>> fifo;
+  std::deque<int> expected;
+  for (int i = 0; i < 20'000; ++i) {
+    if (rng() % 2 == 0 || expected.empty()) {
+      fifo.push_back(std::make_unique<int>(i));
+      expected.push_back(i);
+    } else {
+      ASSERT_EQ(*fifo.front(), expected.front());
+      fifo.pop_front();
+      expected.pop_front();
+    }
+    ASSERT_EQ(fifo.size(), expected.size());
+  }
+  EXPECT_TRUE(std::equal(fifo.begin(), fifo.end(), expected.begin(), expected.end(),
+                         [](const auto& a, int b) { return *a == b; }));
+}
+
+TEST(Fifo, PutsAnotherBeforeItself) {
+  Fifo<int> one, other;
+  for (const int i : {3, 4}) one.push_back(i);
+  for (const int i : {0, 1, 2}) other.push_back(i);
+  other.pop_front();
+  one.prepend(std::move(other));
+  EXPECT_EQ(std::vector<int>(one.begin(), one.end()), (std::vector<int>{1, 2, 3, 4}));
 }
 
 }  // namespace

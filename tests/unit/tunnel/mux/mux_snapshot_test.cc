@@ -20,7 +20,7 @@ Snapshot through_bytes(const Snapshot& snapshot) {
   Reader in(bytes);
   auto decoded = decode_snapshot(in);
   EXPECT_TRUE(decoded && in.done());
-  return decoded ? std::move(*decoded) : snapshot;
+  return decoded ? *decoded : snapshot;
 }
 
 void hand_over(World& world, Mux& which) {

@@ -19,7 +19,7 @@ struct Parties {
     ResponderHandshake responder(bob_key, random);
     control::Hello hello;
     hello.timestamp = ++now;
-    const auto packet = *initiator.start(hello, alice.make_flight());
+    auto packet = *initiator.start(hello, alice.make_flight());
     std::size_t taken = 0;
     auto greeting = *responder.receive(packet, taken);
     const auto reply = *responder.answer(control::HelloAnswer{});
