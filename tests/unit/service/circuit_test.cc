@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "circuit_lab.h"
+#include "tests/unit/sanitized.h"
 
 namespace culvert::service {
 namespace {
@@ -206,8 +207,11 @@ TEST_P(EveryWay, SplicesBulkBetweenBareSocketsAlone) {
   EXPECT_EQ(lab_.circuit->octets_spliced(), before) << "a short answer was spliced";
 }
 
-constexpr auto kWays = {Way::kCopied, Way::kSpliced, Way::kTinyPipe, Way::kNoDescriptors,
-                        Way::kOneLayer};
+// The sanitizers' own checks open pipes, and take it for a bad pointer when they cannot.
+const std::vector<Way> kWays =
+    kSanitized ? std::vector{Way::kCopied, Way::kSpliced, Way::kTinyPipe, Way::kOneLayer}
+               : std::vector{Way::kCopied, Way::kSpliced, Way::kTinyPipe, Way::kNoDescriptors,
+                             Way::kOneLayer};
 INSTANTIATE_TEST_SUITE_P(Ways, EveryWay, testing::ValuesIn(kWays),
                          [](const auto& tested) { return name_of(tested.param); });
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include "tests/unit/sanitized.h"
 #include "tunnel/base/byte_queue.h"
 
 namespace culvert {
@@ -22,9 +23,7 @@ void one_turn() {
 }
 
 TEST(KeepFreedHeap, AQueueThatComesAndGoesIsNotFaultedInAgain) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer brings its own malloc()";
-#endif
+  if (kSanitized) GTEST_SKIP() << "AddressSanitizer brings its own malloc()";
   keep_freed_heap();
   one_turn();
   const auto before = page_faults();
