@@ -52,6 +52,7 @@ void count(const session::SessionLink& link, Counters& out) {
   out.round_trip_ms = std::chrono::duration<double, std::milli>(session.round_trip()).count();
   out.octets_sent = session.octets_sent();
   out.octets_received = session.octets_received();
+  out.carriers = link.carriers();
 }
 
 PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since,
@@ -217,7 +218,13 @@ IncomingSession* Agent::find_session(const crypto::PublicKey& caller,
   return nullptr;
 }
 
-void Agent::on_incoming_session_up(IncomingSession&) { tell_expected(); }
+// A caller that begins anew was started anew: what its sessions left here without a carrier belongs
+// to nobody, and its programs' connections end now rather than when grace has passed.
+void Agent::on_incoming_session_up(IncomingSession& session) {
+  for (const auto& other : incoming_)
+    if (other->is_left_by(session)) other->close("its caller has begun anew");
+  tell_expected();
+}
 
 void Agent::on_incoming_session_ended(IncomingSession& ended) {
   std::erase_if(incoming_, [&](const auto& session) { return session.get() == &ended; });

@@ -69,6 +69,10 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   bool is(const crypto::PublicKey& caller, const control::SessionName& session) const {
     return link_ != nullptr && key_ == caller && session_ == session;
   }
+  // Without a carrier, and of the same caller as that new one.
+  bool is_left_by(const IncomingSession& newer) const {
+    return this != &newer && link_ != nullptr && !link_->attached() && key_ == newer.key_;
+  }
 
  private:
   void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,

@@ -17,18 +17,20 @@ struct SessionStatus {
   std::int64_t since = 0;  // Unix seconds, in this state
   double round_trip_ms = 0;
   std::uint64_t octets_sent = 0, octets_received = 0;
+  std::uint64_t carriers = 0;  // connections that have carried the session, one after the other
   bool operator==(const SessionStatus&) const = default;
 };
 
 struct PeerStatus {
   std::string name;
   bool incoming = false;  // they called us
-  std::string state;      // "up", "connecting"
+  std::string state;      // "up", "connecting", "resuming"
   std::string via;        // "relay"
   std::uint64_t streams = 0;
   std::int64_t since = 0;
   double round_trip_ms = 0;
   std::uint64_t octets_sent = 0, octets_received = 0;
+  std::uint64_t carriers = 0;  // connections that have carried the session, one after the other
   bool operator==(const PeerStatus&) const = default;
 };
 

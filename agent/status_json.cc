@@ -13,6 +13,7 @@ void put_counters(Json& to, const Counters& from) {
   to["round_trip_ms"] = from.round_trip_ms;
   to["octets_sent"] = from.octets_sent;
   to["octets_received"] = from.octets_received;
+  to["carriers"] = from.carriers;
 }
 
 template <class Counters>
@@ -21,6 +22,7 @@ void get_counters(const Json& from, Counters& to) {
   to.round_trip_ms = from.value("round_trip_ms", 0.0);
   to.octets_sent = from.value("octets_sent", std::uint64_t{0});
   to.octets_received = from.value("octets_received", std::uint64_t{0});
+  to.carriers = from.value("carriers", std::uint64_t{0});
 }
 
 Json to_document(const StatusReport& report) {

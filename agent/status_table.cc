@@ -77,6 +77,10 @@ std::string joined(const std::vector<std::uint16_t>& ports) {
   return out.empty() ? "none" : out;
 }
 
+std::string resumed(std::uint64_t carriers) {
+  return carriers < 2 ? "" : ", resumed " + std::to_string(carriers - 1) + " times";
+}
+
 }  // namespace
 
 std::string to_table(const StatusReport& report, std::int64_t now, bool colour) {
@@ -87,7 +91,8 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
     facts.push_back({"traffic", octets(report.session.octets_sent) + " sent, " +
                                     octets(report.session.octets_received) +
                                     " received, round trip " +
-                                    milliseconds(report.session.round_trip_ms)});
+                                    milliseconds(report.session.round_trip_ms) +
+                                    resumed(report.session.carriers)});
   facts.push_back({"published", joined(report.published)});
   facts.push_back({"programs", std::to_string(report.streams) + " streams, " +
                                    std::to_string(report.held_connects) + " waiting connects"});

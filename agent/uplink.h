@@ -73,7 +73,6 @@ class Uplink final : private UplinkAttempt::Listener,
   const std::string& why() const { return why_; }  // this way, or not up
   UnixTime since() const { return since_; }        // in this state
   const session::SessionLink* link() const { return link_.get(); }
-  std::uint64_t carriers() const { return carriers_; }  // that the session has had
 
  private:
   UplinkAttempt::Greeting greeting_of(UplinkAttempt& attempt) override;
@@ -117,7 +116,6 @@ class Uplink final : private UplinkAttempt::Listener,
   std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
   std::optional<ServiceRoute> route_;                   // of the last winner
   std::unique_ptr<session::SessionLink> link_;          // from the first attempt on, up or not yet
-  std::uint64_t carriers_ = 0;
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_;
   Lookups lookups_;

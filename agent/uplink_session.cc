@@ -50,7 +50,6 @@ void Uplink::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier
   const auto route = picker_->route(attempt.number());
   attempts_.clear();  // this one too
   was_up_ = true;
-  ++carriers_;
   attached_at_ = self_.loop.now();
   enter(State::kUp, picker_->why());
   remember(route);

@@ -96,6 +96,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void abandon(Error why);       // the peer has no such session any more: on_session_down() follows
   void suspect();                // the network has changed: find out soon
   bool attached() const { return session_.attached(); }
+  std::uint32_t carriers() const { return carriers_; }  // attached so far, by this process
   TimePoint attached_or_lost_at() const { return changed_at_; }
 
   // Streams. After writing to, consuming from or finishing a stream through streams(), call
@@ -154,6 +155,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   TimePoint changed_at_{};
   std::optional<TimePoint> grace_until_;
   std::optional<Error> lost_;  // still to be told
+  std::uint32_t carriers_ = 0;
   std::unordered_map<std::uint32_t, StreamHandler*> handlers_;
   loop::Timer timer_;
   std::optional<TimePoint> armed_for_;

@@ -62,6 +62,7 @@ void SessionLink::attach(FreshCarrier carrier) {
   blocked_ = false;
   lost_.reset();
   grace_until_.reset();
+  ++carriers_;
   const bool first = !session_.started();
   const auto now = loop::Loop::precise_now();
   changed_at_ = loop_.now();
