@@ -1,6 +1,7 @@
 #include "shim/program_memory.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,7 +25,11 @@ bool is_readable(const void* pointer, size_t size) {
   if (pointer == nullptr) return false;
   const KeepErrno keep;
   const char* first = static_cast<const char*>(pointer);
-  return are_eight_readable(first) && are_eight_readable(first + size - 8);
+  const char* last = first + size - 1;
+  constexpr uintptr_t kSmallestPage = 4096;
+  const bool one_page = reinterpret_cast<uintptr_t>(first) / kSmallestPage ==
+                        reinterpret_cast<uintptr_t>(last) / kSmallestPage;
+  return are_eight_readable(first) && (one_page || are_eight_readable(last - 7));
 }
 
 }  // namespace culvert::shim
