@@ -23,12 +23,14 @@ Uplink::Options uplink_options(const AgentConfig& config, const Identity& identi
   return options;
 }
 
-ShimGate::Options gate_options(const AgentConfig& config, const Identity& identity) {
+ShimGate::Options gate_options(const AgentConfig& config, const Identity& identity,
+                               const Destinations& destinations) {
   ShimGate::Options options;
   options.socket_path = config.control_socket;
   options.any_user = config.access.all || !config.access.users.empty();
   options.pool = config.pool;
   options.domains = identity.domain;
+  options.forwarding = destinations.asked_prefixes();
   return options;
 }
 
@@ -80,11 +82,13 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       pool_(config_.pool),
       pool_file_(self_.loop, config_.state_directory + "/addresses", pool_),
       publisher_(config_.publish, config_.listen),
+      destinations_(config_, self_.identity.domain,
+                    config_.service.value_or(self_.identity.service)),
       uplink_(self_, uplink_options(config_, self_.identity),
               static_cast<Uplink::Listener&>(*this)),
       peers_(self_, uplink_, keys_),
-      names_(config_, self_.identity, uplink_, keys_, pool_, pool_file_),
-      gate_(self_.loop, gate_options(config_, self_.identity),
+      names_(config_.access, destinations_, uplink_, keys_, pool_, pool_file_),
+      gate_(self_.loop, gate_options(config_, self_.identity, destinations_),
             static_cast<ShimGate::Handler&>(*this)),
       network_(self_.loop, static_cast<loop::NetworkWatch::Listener&>(*this)),
       timer_(self_.loop, *this) {}
@@ -95,6 +99,7 @@ Result<void> Agent::start(restart::Estate estate) {
   CULVERT_RETURN_IF_ERROR(load_peer_keys());
   CULVERT_RETURN_IF_ERROR(replays_.load());
   CULVERT_RETURN_IF_ERROR(pool_file_.load());
+  if (destinations_.discovers()) destinations_.set_local(discover_local_network());
   take_over(std::move(estate));
   if (!gate_.control().listening()) CULVERT_RETURN_IF_ERROR(gate_.start());
   publishing_ = true;
@@ -161,16 +166,28 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
   if (name.empty() || stopping_) return held->fail(ErrorCode::kHostUnreachable);
   pool_.touch(held->to().ip, now);
   pool_file_.changed();
-  const bool is_virtual = names_.is_virtual(name);
-  if (!is_virtual && !config_.forwards(name)) return held->fail(ErrorCode::kNotPermitted);
+  const auto way = destinations_.of_name(name);
+  if (way == Way::kDirect) return held->fail(ErrorCode::kNotPermitted);
   auto made = std::make_unique<ProgramConnect>(std::move(held), name,
                                                static_cast<ProgramConnect::Listener&>(*this));
   auto& connect = *made;
   connects_.emplace(&connect, std::move(made));
-  if (is_virtual)
+  if (way == Way::kEndpoint)
     connect.call_endpoint(peers_);
   else
     connect.call_ordinary(uplink_);
+}
+
+// Its name in the pool is the address as text, which no host name can be.
+std::optional<IpAddress> Agent::stand_in(const IpAddress& ordinary, const Asker& asker) {
+  if (!allowed(asker) || destinations_.of_address(ordinary) == Way::kDirect) return std::nullopt;
+  const auto address = pool_.address_of(ordinary.to_string(), loop::Loop::wall_clock());
+  if (!address) {
+    log::warning("connect", {{"to", ordinary.to_string()}, {"why", address.error().detail}});
+    return std::nullopt;
+  }
+  pool_file_.changed();
+  return *address;
 }
 
 void Agent::on_program_connected(ProgramConnect& connect, session::SessionLink& link,
@@ -195,6 +212,7 @@ void Agent::on_uplink_changed() { tell_status(status_line()); }
 void Agent::on_network_changed() {
   if (stopping_) return;
   log::info("agent", {{"event", "network-changed"}});
+  if (destinations_.discovers()) destinations_.set_local(discover_local_network());
   uplink_.network_changed();
   peers_.network_changed();
   for (const auto& session : incoming_) session->network_changed();
@@ -243,6 +261,36 @@ void Agent::tell_expected() {
 void Agent::on_status_asked(std::unique_ptr<StatusQuestion> question) {
   if (!allowed(question->asker())) return;
   question->answer(to_json(status()));
+}
+
+void Agent::on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) {
+  Destinations::Steps steps;
+  auto way = Way::kDirect;
+  if (!allowed(question->asker())) {
+    steps.emplace_back("The agent's configuration does not let this user ([access] users).");
+  } else if (const auto address = IpAddress::parse(host)) {
+    way = why_address(*address, steps);
+  } else if (const auto name = resolver::canonical_name(host)) {
+    way = destinations_.of_name(*name, &steps);
+  } else {
+    steps.push_back(name.error().detail + ".");
+  }
+  if (way != Way::kDirect) steps.push_back("The agent is " + status_line() + ".");
+  std::string text = way == Way::kDirect ? "direct\n" : "carried\n";
+  for (const auto& step : steps) text += step + "\n";
+  question->answer(std::move(text));
+}
+
+// An address of the pool stands for a name, or for an ordinary address.
+Way Agent::why_address(const IpAddress& address, Destinations::Steps& steps) const {
+  if (!pool_.contains(address)) return destinations_.of_address(address, &steps);
+  const std::string name{pool_.name_of(address, loop::Loop::wall_clock())};
+  if (name.empty()) {
+    steps.push_back(address.to_string() + " is a virtual address that stands for no name now.");
+    return Way::kDirect;
+  }
+  steps.push_back(address.to_string() + " is the virtual address of '" + name + "'.");
+  return destinations_.of_name(name, &steps);
 }
 
 std::string Agent::status_line() const {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "agent/config.h"
+#include "agent/destinations.h"
 #include "agent/incoming_session.h"
 #include "agent/name_desk.h"
 #include "agent/peer_sessions.h"
@@ -54,9 +55,11 @@ class Agent final : private ShimGate::Handler,
   void on_name_asked(std::unique_ptr<NameQuestion> question) override;
   void on_address_asked(std::unique_ptr<AddressQuestion> question) override;
   void on_connect(std::unique_ptr<HeldConnect> held) override;
+  std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker& asker) override;
   void on_listening(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
   void on_status_asked(std::unique_ptr<StatusQuestion> question) override;
+  void on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) override;
   void on_uplink_changed() override;
   void on_incoming(const control::Incoming& incoming) override;
   IncomingSession* find_session(const crypto::PublicKey& caller,
@@ -78,6 +81,7 @@ class Agent final : private ShimGate::Handler,
   IncomingPolicy policy() { return {self_, keys_, replays_, publisher_, pool_, pool_file_}; }
   void tell_expected();
   std::string status_line() const;
+  Way why_address(const IpAddress& address, Destinations::Steps& steps) const;
 
   AgentConfig config_;
   OwnEndpoint self_;
@@ -87,6 +91,7 @@ class Agent final : private ShimGate::Handler,
   resolver::AddressPool pool_;
   PoolFile pool_file_;
   Publisher publisher_;
+  Destinations destinations_;
   // Below: each may borrow those above it, streams before the sessions that carry them.
   Uplink uplink_;
   PeerSessions peers_;

@@ -15,14 +15,14 @@
 namespace culvert::agent {
 namespace {
 
-constexpr std::size_t kMostStatus = 64u << 20;
+constexpr std::size_t kMostText = 64u << 20;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
 }
 
-Result<UniqueFd> ask(const std::string& path, culvert_question kind) {
+Result<UniqueFd> ask(const std::string& path, culvert_question kind, std::string_view name = {}) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)
@@ -33,6 +33,7 @@ Result<UniqueFd> ask(const std::string& path, culvert_question kind) {
   question.magic = CULVERT_WIRE_MAGIC;
   question.version = CULVERT_WIRE_VERSION;
   question.kind = static_cast<std::uint16_t>(kind);
+  name.copy(&question.name[0], sizeof question.name - 1);
   if (!fd || connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
       send(fd.get(), &question, sizeof question, MSG_NOSIGNAL) != sizeof question) {
     const int error = errno;
@@ -51,6 +52,19 @@ Result<std::size_t> receive(int fd, MutableBytes into, Duration limit, const std
   if (size < 0)
     return fail(ErrorCode::kTimedOut, "the agent on '" + path + "' does not answer: see its log");
   return static_cast<std::size_t>(size);
+}
+
+// Text in packets, up to the end of file.
+Result<std::string> receive_text(const UniqueFd& fd, Duration limit, const std::string& path) {
+  std::string text;
+  std::array<std::byte, 16'384> packet;
+  while (text.size() < kMostText) {
+    const auto size = receive(fd.get(), packet, limit, path);
+    if (!size) return fail(size.error());
+    if (*size == 0) break;
+    text += as_text(Bytes{packet}.first(*size));
+  }
+  return text;
 }
 
 }  // namespace
@@ -84,24 +98,32 @@ Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
   std::uint32_t pool = 0;
   for (int i = 0; i < 4; ++i) pool = pool << 8 | answer.address[i];
   answer.name[sizeof answer.name - 1] = '\0';
+  auto forwarding = ask_forwarding(socket, limit);
+  if (!forwarding) return fail(forwarding.error());
   return AgentFacts{socket,
                     {IpAddress::v4(pool), answer.port},
                     (answer.flags & CULVERT_LOW_PORTS_MAPPED) != 0,
-                    &answer.name[0]};
+                    &answer.name[0],
+                    std::move(*forwarding)};
+}
+
+Result<std::string> ask_forwarding(const std::string& socket, Duration limit) {
+  const auto fd = ask(socket, CULVERT_ASK_FORWARDING);
+  if (!fd) return fail(fd.error());
+  return receive_text(*fd, limit, socket);
+}
+
+Result<std::string> ask_why(const std::string& socket, const std::string& host, Duration limit) {
+  const auto fd = ask(socket, CULVERT_ASK_WHY, host);
+  if (!fd) return fail(fd.error());
+  return receive_text(*fd, limit, socket);
 }
 
 Result<std::string> ask_status(const std::string& socket, Duration limit) {
   const auto fd = ask(socket, CULVERT_ASK_STATUS);
   if (!fd) return fail(fd.error());
-  std::string text;
-  std::array<std::byte, 16'384> packet;
-  while (text.size() < kMostStatus) {
-    const auto size = receive(fd->get(), packet, limit, socket);
-    if (!size) return fail(size.error());
-    if (*size == 0) break;
-    text += as_text(Bytes{packet}.first(*size));
-  }
-  if (text.empty())
+  auto text = receive_text(*fd, limit, socket);
+  if (text && text->empty())
     return fail(ErrorCode::kProtocol, "the agent on '" + socket + "' gave no status: see its log");
   return text;
 }

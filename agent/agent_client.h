@@ -19,10 +19,14 @@ struct AgentFacts {
   std::string socket;
   IpPrefix pool;
   bool low_ports_mapped = false;
-  std::string domains;  // space separated
+  std::string domains;     // space separated
+  std::string forwarding;  // CULVERT_FORWARD of shim/wire.h
 };
 
 Result<AgentFacts> ask_agent(const std::string& socket, Duration limit);
+// The text of CULVERT_FORWARD; of culvert why, about `host` (shim/wire.h).
+Result<std::string> ask_forwarding(const std::string& socket, Duration limit);
+Result<std::string> ask_why(const std::string& socket, const std::string& host, Duration limit);
 Result<std::string> ask_status(const std::string& socket, Duration limit);  // the JSON text
 
 }  // namespace culvert::agent

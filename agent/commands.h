@@ -1,5 +1,6 @@
 // agent/commands.h: the verbs of `culvert` besides run (run_command.h). Each takes the arguments
-// behind its verb and returns the exit status: 0, 1 when it failed, 2 when it was called wrongly.
+// behind its verb and returns the exit status: 0, 1 when it failed, 2 when it was called wrongly,
+// where nothing else is said.
 #pragma once
 #include <span>
 
@@ -7,5 +8,7 @@ namespace culvert::agent {
 
 int enroll_command(std::span<char* const> arguments);
 int status_command(std::span<char* const> arguments);
+// 0: carried, 1: not carried, 2: called wrongly, or no agent.
+int why_command(std::span<char* const> arguments);
 
 }  // namespace culvert::agent

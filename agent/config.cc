@@ -26,11 +26,6 @@ std::string or_else(const std::string& first, const std::string& second) {
   return first.empty() ? second : first;
 }
 
-bool matches_any(const std::vector<resolver::NamePattern>& patterns, std::string_view name) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [name](const auto& pattern) { return pattern.matches(name); });
-}
-
 bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
   return std::find(ports.begin(), ports.end(), port) != ports.end();
 }
@@ -53,15 +48,6 @@ bool AccessPolicy::allows(uid_t uid, uid_t own) const {
 
 bool PublishPolicy::allows(std::uint16_t port) const {
   return always && (ports.empty() || contains(ports, port)) && !contains(deny_ports, port);
-}
-
-bool ForwardRule::matches(std::string_view canonical) const {
-  return matches_any(domains, canonical) && !matches_any(exclude, canonical);
-}
-
-bool AgentConfig::forwards(std::string_view canonical) const {
-  return std::any_of(forward.begin(), forward.end(),
-                     [canonical](const auto& rule) { return rule.matches(canonical); });
 }
 
 AgentConfig default_config(const Environment& environment) {

@@ -45,11 +45,26 @@ struct ListenEntry {  // a program that runs without the shim
   SocketAddress to;
 };
 
-struct ForwardRule {  // ordinary names that go through the service
-  std::vector<resolver::NamePattern> domains;
-  std::vector<resolver::NamePattern> exclude;
-  bool matches(std::string_view canonical) const;
+enum class Forwarding : std::uint8_t {
+  kNever,
+  kAlways,
+  kAfterDirect,  // only when a direct attempt has failed
 };
+
+struct ForwardRule {  // ordinary hosts that are reached through the service
+  std::vector<resolver::NamePattern> domains, exclude;
+  std::vector<IpPrefix> addresses, exclude_addresses;
+  Forwarding when = Forwarding::kAlways;
+};
+
+struct OutsideRule {  // ... and all hosts that are not internal
+  Forwarding forward = Forwarding::kNever;
+  std::vector<resolver::NamePattern> internal_domains;
+  std::vector<IpPrefix> internal_addresses;
+  bool discover = true;  // this machine's own subnets and search domains are internal too
+};
+
+inline constexpr std::size_t kMostPrefixes = 64;  // in a configuration: every program has them
 
 struct AgentConfig {
   std::string file;  // empty: there was none, all defaults
@@ -65,8 +80,7 @@ struct AgentConfig {
   PublishPolicy publish;
   std::vector<ListenEntry> listen;
   std::vector<ForwardRule> forward;
-
-  bool forwards(std::string_view canonical) const;
+  OutsideRule outside;
 };
 
 AgentConfig default_config(const Environment& environment);

@@ -11,15 +11,42 @@ namespace {
 
 using settings::Section;
 
+void read_pattern(Section& section, const toml::node& node, std::string_view key,
+                  std::vector<resolver::NamePattern>& out) {
+  const auto value = node.value_exact<std::string>();
+  if (!value) return section.reject(node, key, "must be a list of names in quotes");
+  const auto pattern = resolver::NamePattern::parse(*value);
+  if (!pattern) return section.fail(node, section.title(key) + ": " + pattern.error().detail);
+  out.push_back(*pattern);
+}
+
 void read_patterns(Section& section, std::string_view key,
                    std::vector<resolver::NamePattern>& out) {
-  section.list(key, "names, such as [\"*.example.org\"]", [&](const toml::node& node) {
-    const auto value = node.value_exact<std::string>();
-    if (!value) return section.reject(node, key, "must be a list of names in quotes");
-    const auto pattern = resolver::NamePattern::parse(*value);
-    if (!pattern) return section.fail(node, section.title(key) + ": " + pattern.error().detail);
-    out.push_back(*pattern);
-  });
+  section.list(key, "names, such as [\"*.example.org\"]",
+               [&](const toml::node& node) { read_pattern(section, node, key, out); });
+}
+
+void read_prefixes(Section& section, std::string_view key, std::vector<IpPrefix>& out) {
+  section.texts(key, "addresses, such as [\"10.20.0.0/16\", \"2001:db8::/32\"]",
+                [&](const std::string& text) -> Result<void> {
+                  const auto prefix = IpPrefix::parse(text);
+                  if (!prefix)
+                    return fail(ErrorCode::kBadInput, prefix.error().detail +
+                                                          "; write for example "
+                                                          "\"10.20.0.0/16\"");
+                  out.push_back(*prefix);
+                  return {};
+                });
+}
+
+// Names and addresses in one list.
+void read_exclude(Section& section, ForwardRule& rule) {
+  section.list("exclude", "names and addresses, such as [\"here.example.org\", \"10.20.1.0/24\"]",
+               [&](const toml::node& node) {
+                 const auto prefix = IpPrefix::parse(node.value_exact<std::string>().value_or(""));
+                 if (prefix) return rule.exclude_addresses.push_back(*prefix);
+                 read_pattern(section, node, "exclude", rule.exclude);
+               });
 }
 
 void read_ports(Section& section, std::string_view key, std::vector<std::uint16_t>& out) {
@@ -110,12 +137,35 @@ void read_listen(Section& section, std::vector<ListenEntry>& listen) {
 void read_forward(Section& section, std::vector<ForwardRule>& forward) {
   ForwardRule rule;
   read_patterns(section, "domains", rule.domains);
-  read_patterns(section, "exclude", rule.exclude);
-  if (rule.domains.empty())
+  read_prefixes(section, "addresses", rule.addresses);
+  read_exclude(section, rule);
+  if (rule.domains.empty() && rule.addresses.empty())
     section.fail(section.here(),
-                 "[[forward]] needs domains = [\"*.example.org\"], or [\"*\"] for "
-                 "every ordinary name");
+                 "[[forward]] needs domains = [\"*.example.org\"] (or [\"*\"] for every ordinary "
+                 "name), or addresses = [\"10.20.0.0/16\"]");
   forward.push_back(std::move(rule));
+}
+
+void read_outside(Section& section, OutsideRule& outside) {
+  section.text("forward", [&](const std::string& text) -> Result<void> {
+    if (text != "never" && text != "always")
+      return fail(ErrorCode::kBadInput, "must be \"never\" or \"always\", not \"" + text + "\"");
+    outside.forward = text == "always" ? Forwarding::kAlways : Forwarding::kNever;
+    return {};
+  });
+  read_patterns(section, "internal_domains", outside.internal_domains);
+  read_prefixes(section, "internal_addresses", outside.internal_addresses);
+  section.flag("discover", outside.discover);
+}
+
+Result<void> check_prefix_count(const AgentConfig& config) {
+  auto count = config.outside.internal_addresses.size();
+  for (const auto& rule : config.forward) count += rule.addresses.size();
+  if (count <= kMostPrefixes) return {};
+  return fail(ErrorCode::kBadInput, config.file + ": " + std::to_string(count) +
+                                        " prefixes are listed in [[forward]] and [outside], and " +
+                                        std::to_string(kMostPrefixes) +
+                                        " may be: join some of them");
 }
 
 void read_all(Section& root, AgentConfig& config, const std::string& home) {
@@ -137,6 +187,7 @@ void read_all(Section& root, AgentConfig& config, const std::string& home) {
   root.table("publish", [&](Section& section) { read_publish(section, config.publish); });
   root.tables("listen", [&](Section& section) { read_listen(section, config.listen); });
   root.tables("forward", [&](Section& section) { read_forward(section, config.forward); });
+  root.table("outside", [&](Section& section) { read_outside(section, config.outside); });
 }
 
 }  // namespace
@@ -148,6 +199,7 @@ Result<AgentConfig> parse_config(std::string_view text, const std::string& file,
   CULVERT_RETURN_IF_ERROR(
       settings::read_document(text, file, settings::Wording::kSentence,
                               [&](Section& root) { read_all(root, config, environment.home); }));
+  CULVERT_RETURN_IF_ERROR(check_prefix_count(config));
   return config;
 }
 

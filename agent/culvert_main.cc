@@ -12,6 +12,7 @@ constexpr const char* kUsage =
     "\n"
     "  run [--] CMD [ARG...]  run CMD so that it reaches virtual host names\n"
     "  status                 what the agent is doing\n"
+    "  why HOST[:PORT]        whether connections to HOST are carried, and why\n"
     "  enroll < TOKEN         make this machine an endpoint, with a token of the service\n"
     "  help [COMMAND]         show this text, or that of a command\n"
     "  version                show the version\n"
@@ -21,6 +22,7 @@ constexpr const char* kUsage =
 int dispatch(std::string_view verb, std::span<char* const> arguments) {
   if (verb == "run") return culvert::agent::run_command(arguments);
   if (verb == "status") return culvert::agent::status_command(arguments);
+  if (verb == "why") return culvert::agent::why_command(arguments);
   if (verb == "enroll") return culvert::agent::enroll_command(arguments);
   if (verb == "version" || verb == "--version") {
     std::puts("culvert " CULVERT_VERSION);
@@ -34,7 +36,8 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
     const std::string_view topic = arguments.front();
     char option[] = "--help";
     char* const words[] = {option};
-    if (topic == "run" || topic == "status" || topic == "enroll") return dispatch(topic, words);
+    if (topic == "run" || topic == "status" || topic == "why" || topic == "enroll")
+      return dispatch(topic, words);
   }
   std::fprintf(stderr, "culvert: there is no command \"%.*s\"; see culvert help\n",
                static_cast<int>(verb.size()), verb.data());

@@ -22,10 +22,10 @@ class NameDesk::Wait final : private LookupRequest::Listener {
   NameDesk& desk_;
 };
 
-NameDesk::NameDesk(const AgentConfig& config, const Identity& identity, Uplink& uplink,
+NameDesk::NameDesk(const AccessPolicy& access, const Destinations& destinations, Uplink& uplink,
                    PeerKeys& keys, resolver::AddressPool& pool, PoolFile& pool_file)
-    : config_(config),
-      identity_(identity),
+    : access_(access),
+      destinations_(destinations),
       uplink_(uplink),
       keys_(keys),
       pool_(pool),
@@ -33,19 +33,16 @@ NameDesk::NameDesk(const AgentConfig& config, const Identity& identity, Uplink& 
 
 NameDesk::~NameDesk() = default;
 
-bool NameDesk::is_virtual(std::string_view canonical) const {
-  return canonical != identity_.domain && resolver::is_below(canonical, identity_.domain);
-}
-
 void NameDesk::ask(std::unique_ptr<NameQuestion> question) {
-  if (!config_.access.allows(question->asker().uid, ::geteuid())) return question->not_ours();
+  if (!access_.allows(question->asker().uid, ::geteuid())) return question->not_ours();
   const auto name = resolver::canonical_name(question->name());
   if (!name) return question->not_ours();  // libc says what is wrong with it
-  const bool is_ours = is_virtual(*name);
-  if (!is_ours && !config_.forwards(*name)) return question->not_ours();
+  const auto way = destinations_.of_name(*name);
+  if (way == Way::kDirect || IpAddress::parse(*name)) return question->not_ours();
   if (waits_.size() >= kMostWaiting) return question->try_again();
   auto& wait = *waits_.emplace_back(std::make_unique<Wait>(*this, std::move(question), *name));
-  const auto kind = is_ours ? control::Lookup::Kind::kEndpoint : control::Lookup::Kind::kOrdinary;
+  const auto kind =
+      way == Way::kEndpoint ? control::Lookup::Kind::kEndpoint : control::Lookup::Kind::kOrdinary;
   if (const auto asked = uplink_.look_up(kind, wait.name, wait.request); !asked)
     finish(wait, fail(asked.error()));
 }
@@ -53,7 +50,7 @@ void NameDesk::ask(std::unique_ptr<NameQuestion> question) {
 void NameDesk::finish(Wait& wait, const Result<ByteVector>& answer) {
   const auto now = loop::Loop::wall_clock();
   auto error = answer ? Error{} : answer.error();
-  if (answer && is_virtual(wait.name)) {
+  if (answer && destinations_.is_virtual(wait.name)) {
     const auto certificate = keys_.accept(*answer, now);
     if (!certificate) {
       error = certificate.error();

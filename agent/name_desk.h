@@ -4,7 +4,7 @@
 #include <list>
 #include <memory>
 
-#include "agent/config.h"
+#include "agent/destinations.h"
 #include "agent/peer_keys.h"
 #include "agent/pool_file.h"
 #include "agent/question.h"
@@ -16,20 +16,19 @@ class NameDesk {
  public:
   static constexpr std::size_t kMostWaiting = 4096;
 
-  NameDesk(const AgentConfig& config, const Identity& identity, Uplink& uplink, PeerKeys& keys,
-           resolver::AddressPool& pool, PoolFile& pool_file);
+  NameDesk(const AccessPolicy& access, const Destinations& destinations, Uplink& uplink,
+           PeerKeys& keys, resolver::AddressPool& pool, PoolFile& pool_file);
   ~NameDesk();
 
   void ask(std::unique_ptr<NameQuestion> question);
   void ask(std::unique_ptr<AddressQuestion> question);
-  bool is_virtual(std::string_view canonical) const;
 
  private:
   class Wait;  // one question that the service has to answer
   void finish(Wait& wait, const Result<ByteVector>& answer);
 
-  const AgentConfig& config_;
-  const Identity& identity_;
+  const AccessPolicy& access_;
+  const Destinations& destinations_;
   Uplink& uplink_;
   PeerKeys& keys_;
   resolver::AddressPool& pool_;

@@ -117,6 +117,10 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
       return listeners_.add(question.cookie, asker);
     case CULVERT_ASK_AGENT: return answer_agent(socket.get());
+    case CULVERT_ASK_FORWARDING: return replies_->send(std::move(socket), options_.forwarding);
+    case CULVERT_ASK_WHY:
+      return handler_.on_why_asked(
+          std::make_unique<StatusQuestion>(std::move(socket), asker, replies_), question.name);
     case CULVERT_ASK_STATUS:
       return handler_.on_status_asked(
           std::make_unique<StatusQuestion>(std::move(socket), asker, replies_));
@@ -134,21 +138,26 @@ void ShimGate::answer_connect(UniqueFd socket, const Asker& asker, const ShimQue
   const auto refuse = [&](ErrorCode code) {
     send_answer(socket.get(), make_error_answer(CULVERT_FAIL, to_errno(code)));
   };
-  if (!options_.pool.contains(question.address.ip)) {
-    send_answer(socket.get(), make_answer(CULVERT_NOT_OURS));
-    return;
+  auto to = question.address;
+  if (!options_.pool.contains(to.ip)) {
+    const auto stand_in = handler_.stand_in(to.ip, asker);
+    if (!stand_in) {
+      send_answer(socket.get(), make_answer(CULVERT_NOT_OURS));
+      return;
+    }
+    to.ip = *stand_in;
   }
   connects_.failures().forget(question.cookie);  // of an earlier connect of this socket
-  const auto added = connects_.add(asker, question.cookie, question.address);
+  const auto added = connects_.add(asker, question.cookie, to);
   if (!added) {
     log::warning("connect", {{"event", "refused"},
-                             {"to", question.address.to_string()},
+                             {"to", to.to_string()},
                              {"pid", asker.pid},
                              {"why", added.error().detail}});
     return refuse(added.error().code);
   }
   auto hold = make_answer(CULVERT_HOLD, added->held_at);
-  if (added->held_at.port == CULVERT_LOW_PORT_BASE + question.address.port)
+  if (added->held_at.port == CULVERT_LOW_PORT_BASE + to.port)
     hold.flags |= CULVERT_LOW_PORTS_MAPPED;
   if (added->fresh == nullptr) {
     send_answer(socket.get(), hold);

@@ -26,9 +26,14 @@ class ShimGate final : private ControlSocket::Listener,
     virtual void on_name_asked(std::unique_ptr<NameQuestion> question) = 0;
     virtual void on_address_asked(std::unique_ptr<AddressQuestion> question) = 0;
     virtual void on_connect(std::unique_ptr<HeldConnect> held) = 0;
+    // An address outside the pool: the one of the pool that is to stand for it; nothing if connects
+    // to it are not ours.
+    virtual std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker& asker) = 0;
     virtual void on_listening(const ProgramListener& listener) = 0;
     virtual void on_listener_gone(const ProgramListener& listener) = 0;
     virtual void on_status_asked(std::unique_ptr<StatusQuestion> question) = 0;
+    virtual void on_why_asked(std::unique_ptr<StatusQuestion> question,
+                              const std::string& host) = 0;
 
    protected:
     ~Handler() = default;
@@ -37,9 +42,10 @@ class ShimGate final : private ControlSocket::Listener,
   struct Options {
     std::string socket_path;
     bool any_user = false;  // the system agent's choice; else only this process's uid, and root
-    IpPrefix pool;          // connects to addresses outside are not ours
-    std::string domains;    // virtual domain suffixes, space separated, at most 255 octets
-    bool use_raw_socket = true;                      // forge exact refusals if we may
+    IpPrefix pool;
+    std::string forwarding;      // CULVERT_FORWARD of shim/wire.h
+    std::string domains;         // virtual domain suffixes, space separated, at most 255 octets
+    bool use_raw_socket = true;  // forge exact refusals if we may
     Duration hold_linger = std::chrono::seconds{5};  // see hold_listener.h
   };
 

@@ -12,13 +12,17 @@ tl::unexpected<Error> bad(std::string_view why) {
   return fail(ErrorCode::kProtocol, "a question on the control socket " + std::string(why));
 }
 
+const IpPrefix kMapped{*IpAddress::parse("::ffff:0:0"), 96};
+
 bool is_address_family(int family) { return family == AF_INET || family == AF_INET6; }
 
 SocketAddress address_of(const culvert_question_packet& packet) {
   if (packet.family == AF_INET6) {
     std::array<std::uint8_t, 16> octets;
     std::copy(std::begin(packet.address), std::end(packet.address), octets.begin());
-    return {IpAddress::v6(octets).canonical(), packet.port};
+    const auto ip = IpAddress::v6(octets);
+    // Other forms that contain an IPv4 address mean what they say: a host is asked for by number.
+    return {kMapped.contains(ip) ? ip.canonical() : ip, packet.port};
   }
   std::uint32_t value = 0;
   for (int i = 0; i < 4; ++i) value = value << 8 | packet.address[i];
@@ -45,7 +49,11 @@ Result<void> check(const ShimQuestion& question) {
     case CULVERT_ASK_ADDRESS:
       if (!is_address_family(question.family)) return bad("has an unknown address family");
       return {};
+    case CULVERT_ASK_WHY:
+      if (question.name.empty()) return bad("about a decision has no host");
+      return {};
     case CULVERT_ASK_AGENT:
+    case CULVERT_ASK_FORWARDING:
     case CULVERT_ASK_STATUS: return {};
   }
   return bad("is of an unknown kind");
@@ -62,7 +70,7 @@ Result<ShimQuestion> parse_question(Bytes packet) {
     return bad("is of version " + std::to_string(raw.version) + ", this agent's is " +
                std::to_string(CULVERT_WIRE_VERSION) +
                ": install shim and agent of one release and start the program anew");
-  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_STATUS)
+  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_WHY)
     return bad("is of an unknown kind");
   ShimQuestion question;
   question.kind = static_cast<culvert_question>(raw.kind);

@@ -27,6 +27,13 @@ std::uint64_t hash_of(std::string_view name) {
   return load_be<std::uint64_t>(digest.data());
 }
 
+bool is_canonical(std::string_view name) {
+  const auto canonical = canonical_name(name);
+  if (canonical && *canonical == name) return true;
+  const auto address = IpAddress::parse(name);
+  return address && address->to_string() == name;
+}
+
 std::string_view take_word(std::string_view& line) {
   const auto space = line.find(' ');
   const auto word = line.substr(0, space);
@@ -160,12 +167,12 @@ Result<void> AddressPool::load(std::string_view text) {
     if (!address || !address->is_v4() || parsed.ec != std::errc{} ||
         parsed.ptr != day_text.data() + day_text.size() || entry.day < 0 || entry.day > 1'000'000)
       return bad("has no address and day");
-    const auto name = canonical_name(line);
-    if (!name || *name != line) return bad("has no name in canonical form");
+    if (!is_canonical(line)) return bad("has no name in canonical form");
     if (number > kMaxNames + 1) return bad("is one too many");
     entry.address = address->v4_value();
     if (!is_usable(entry.address)) continue;
-    if (!loaded.add(*name, entry)) return bad("names an address or a name for the second time");
+    if (!loaded.add(std::string(line), entry))
+      return bad("names an address or a name for the second time");
   }
   if (number == 0) return fail(ErrorCode::kBadInput, "the address pool's file is empty");
   *this = std::move(loaded);

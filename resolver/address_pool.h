@@ -30,7 +30,8 @@ class AddressPool {
   AddressPool& operator=(const AddressPool&) = delete;
   static IpPrefix default_prefix() { return {IpAddress::v4(0x7f400000), 10}; }
 
-  // `name` canonical (virtual_name.h). kExhausted when every address is taken or resting.
+  // `name` canonical (virtual_name.h), or an IP address as text, where a virtual address stands for
+  // an ordinary one. kExhausted when every address is taken or resting.
   Result<IpAddress> address_of(std::string_view name, UnixTime now);
   // Empty if the address means nothing now. Borrowed until the next non-const call.
   std::string_view name_of(const IpAddress& address, UnixTime now) const;

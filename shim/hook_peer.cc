@@ -1,11 +1,16 @@
-// shim/hook_peer.cc: getpeername() where the agent may not listen on ports below 1024: the hold is
-// at CULVERT_LOW_PORT_BASE + port then, and the program must see the port it asked for.
+// shim/hook_peer.cc: getpeername() where the socket's peer is not what the program asked for:
+// where the agent may not listen on ports below 1024 the hold is at CULVERT_LOW_PORT_BASE + port;
+// and an ordinary address that is reached through the service has a stand-in in the pool.
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "shim/export.h"
+#include "shim/forwarded.h"
+#include "shim/keep_errno.h"
+#include "shim/name_question.h"
 #include "shim/program_memory.h"
 #include "shim/real.h"
 #include "shim/settings.h"
@@ -23,13 +28,42 @@ bool read_offered(const socklen_t* length, socklen_t& offered) {
   return true;
 }
 
-void show_low_port(sockaddr* address, socklen_t offered, socklen_t length) {
-  VirtualPeer peer;
-  if (offered < length || !read_virtual_peer(address, length, peer)) return;
-  if (peer.port() <= CULVERT_LOW_PORT_BASE) return;
+void show_low_port(sockaddr* address, const VirtualPeer& peer) {
+  if (!settings.low_ports_mapped || peer.port() <= CULVERT_LOW_PORT_BASE) return;
   const uint16_t low = htons(static_cast<uint16_t>(peer.port() - CULVERT_LOW_PORT_BASE));
   static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
   memcpy(reinterpret_cast<char*>(address) + offsetof(sockaddr_in, sin_port), &low, sizeof low);
+}
+
+void put_v6(sockaddr* address, const in6_addr& ip) {
+  memcpy(reinterpret_cast<char*>(address) + offsetof(sockaddr_in6, sin6_addr), &ip, sizeof ip);
+}
+
+// The agent knows a stand-in by the ordinary address as text.
+void show_ordinary_address(sockaddr* address, const VirtualPeer& peer) {
+  HostAddress stand_in = {AF_INET, {}};
+  const uint32_t ip = htonl(peer.ip());
+  memcpy(stand_in.octets, &ip, sizeof ip);
+  const NameAnswer answer = ask_for_address(stand_in);
+  if (answer.status != NSS_STATUS_SUCCESS) return;
+  in_addr v4;
+  in6_addr v6;
+  if (inet_pton(AF_INET, answer.name, &v4) == 1) {
+    const bool is_v4 = peer.family() == AF_INET;
+    const size_t at = is_v4 ? offsetof(sockaddr_in, sin_addr)
+                            : offsetof(sockaddr_in6, sin6_addr) + 12;  // ::ffff:a.b.c.d
+    memcpy(reinterpret_cast<char*>(address) + at, &v4, sizeof v4);
+  } else if (peer.family() == AF_INET6 && inet_pton(AF_INET6, answer.name, &v6) == 1) {
+    put_v6(address, v6);
+  }
+}
+
+void show_what_was_asked_for(sockaddr* address, socklen_t offered, socklen_t length) {
+  const KeepErrno keep;
+  VirtualPeer peer;
+  if (offered < length || !read_virtual_peer(address, length, peer) || peer.ordinary) return;
+  show_low_port(address, peer);
+  if (any_forwarded()) show_ordinary_address(address, peer);
 }
 
 }  // namespace
@@ -38,8 +72,9 @@ void show_low_port(sockaddr* address, socklen_t offered, socklen_t length) {
 CULVERT_INTERPOSE int getpeername(int fd, sockaddr* address, socklen_t* length) noexcept {
   using namespace culvert::shim;
   socklen_t offered = 0;
-  const bool map = settings.active && settings.low_ports_mapped && read_offered(length, offered);
+  const bool map = settings.active && (settings.low_ports_mapped || any_forwarded()) &&
+                   read_offered(length, offered);
   const int result = real.getpeername(fd, address, length);
-  if (result == 0 && map) show_low_port(address, offered, *length);
+  if (result == 0 && map) show_what_was_asked_for(address, offered, *length);
   return result;
 }

@@ -28,18 +28,24 @@ PreparedConnect::Verdict PreparedConnect::prepare() {
   const long flags = syscall(SYS_fcntl, fd_, F_GETFL);
   if (flags >= 0 && (flags & O_NONBLOCK) != 0) question.flags |= CULVERT_NONBLOCKING;
   if (peer_.family() == AF_INET6) question.flags |= CULVERT_MAPPED_V6;
-  question.family = AF_INET;
   question.port = peer_.port();
-  const uint32_t ip = htonl(peer_.ip());
-  memcpy(question.address, &ip, sizeof ip);
+  if (peer_.is_v4()) {
+    question.family = AF_INET;
+    const uint32_t ip = htonl(peer_.ip());
+    memcpy(question.address, &ip, sizeof ip);
+  } else {
+    question.family = AF_INET6;
+    memcpy(question.address, &peer_.address.v6.sin6_addr, sizeof question.address);
+  }
 
   culvert_answer_packet answer;
   // Fail closed: nobody else may answer for a virtual address.
   error_ = ECONNREFUSED;
-  if (!link_.ask(question, answer)) return Verdict::kFailed;
+  if (!link_.ask(question, answer)) return peer_.ordinary ? Verdict::kNotOurs : Verdict::kFailed;
   if (answer.verdict == CULVERT_NOT_OURS) return Verdict::kNotOurs;
   if (answer.verdict == CULVERT_FAIL && answer.error > 0) error_ = answer.error;
   if (answer.verdict != CULVERT_HOLD || answer.family != AF_INET) return Verdict::kFailed;
+  if (peer_.ordinary && !may_reach_pool(fd_)) return Verdict::kNotOurs;
   const uint8_t held_at[4] = {answer.address[0], answer.address[1], answer.address[2],
                               answer.address[3]};
   peer_.move_to(held_at, answer.port);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/forwarded.h"
+
 namespace culvert::shim {
 
 constinit Settings settings = {.active = false,
@@ -13,6 +15,7 @@ constinit Settings settings = {.active = false,
                                .pool = {"CULVERT_POOL=", ""},
                                .low_ports = {"CULVERT_LOW_PORTS=", ""},
                                .domains = {"CULVERT_DOMAINS=", ""},
+                               .forward = {"CULVERT_FORWARD=", ""},
                                .preload = "",
                                .pool_address = 0,
                                .pool_mask = 0,
@@ -96,6 +99,8 @@ void read_settings() {
   read(settings.pool);
   read(settings.low_ports);
   read(settings.domains);
+  read(settings.forward);
+  read_forwarded(settings.forward.value());
   read_pool(settings.pool.value()[0] == '\0' ? kDefaultPool : settings.pool.value());
   settings.low_ports_mapped = strcmp(settings.low_ports.value(), "mapped") == 0;
   find_own_name();

@@ -9,13 +9,13 @@ namespace culvert::shim {
 // "NAME=value" as it stands in an environment, kept for programs that clear theirs before exec.
 struct Variable {
   const char* prefix;  // "NAME="
-  char text[1200];     // empty if it was not set; CULVERT_DOMAINS is the longest
+  char text[4096];     // empty if it was not set; CULVERT_FORWARD is the longest
   const char* value() const;
 };
 
 struct Settings {
   bool active;  // false: everything passes through
-  Variable agent, pool, low_ports, domains;
+  Variable agent, pool, low_ports, domains, forward;
   char preload[4096];                // how LD_PRELOAD names this library
   uint32_t pool_address, pool_mask;  // host order
   bool low_ports_mapped;

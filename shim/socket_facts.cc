@@ -50,6 +50,19 @@ int take_pending_error(int fd) {
   return error;
 }
 
+bool may_reach_pool(int fd) {
+  int v6_only = 0;
+  if (!get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only)) return true;  // an IPv4 socket
+  sockaddr_in6 local = {};
+  socklen_t length = sizeof local;
+  if (syscall(SYS_getsockname, fd, &local, &length) != 0) return false;
+  if (!IN6_IS_ADDR_UNSPECIFIED(&local.sin6_addr) && !IN6_IS_ADDR_V4MAPPED(&local.sin6_addr))
+    return false;
+  constexpr int kOff = 0;
+  return v6_only == 0 ||
+         syscall(SYS_setsockopt, fd, IPPROTO_IPV6, IPV6_V6ONLY, &kOff, sizeof kOff) == 0;
+}
+
 bool put_local_address(int fd, culvert_question_packet& question) {
   union {
     sockaddr any;

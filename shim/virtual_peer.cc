@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "shim/forwarded.h"
 #include "shim/program_memory.h"
 #include "shim/settings.h"
 
@@ -13,6 +14,10 @@ constexpr socklen_t kShortestV6 = 24;  // without scope: RFC 2133, which the ker
 const uint8_t* embedded_v4(const in6_addr& address) { return address.s6_addr + 12; }
 
 }  // namespace
+
+bool VirtualPeer::is_v4() const {
+  return family() == AF_INET || IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr);
+}
 
 uint32_t VirtualPeer::ip() const {
   uint32_t ip;
@@ -32,6 +37,8 @@ void VirtualPeer::move_to(const uint8_t (&ip)[4], uint16_t port) {
     memcpy(&address.v4.sin_addr, ip, sizeof ip);
     address.v4.sin_port = htons(port);
   } else {
+    memset(address.v6.sin6_addr.s6_addr, 0, 10);
+    memset(address.v6.sin6_addr.s6_addr + 10, 0xff, 2);
     memcpy(address.v6.sin6_addr.s6_addr + 12, ip, sizeof ip);
     address.v6.sin6_port = htons(port);
   }
@@ -43,10 +50,14 @@ bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& p
   if (!is_readable(address, peer.length)) return false;
   memset(&peer.address, 0, sizeof peer.address);
   memcpy(&peer.address, address, peer.length);
-  const bool is_v4 = peer.family() == AF_INET;
-  const bool is_mapped_v4 = peer.family() == AF_INET6 && length >= kShortestV6 &&
-                            IN6_IS_ADDR_V4MAPPED(&peer.address.v6.sin6_addr);
-  return (is_v4 || is_mapped_v4) && settings.in_pool(peer.ip()) && peer.port() != 0;
+  const bool is_v6 = peer.family() == AF_INET6 && length >= kShortestV6;
+  if ((peer.family() != AF_INET && !is_v6) || peer.port() == 0) return false;
+  if (!peer.is_v4()) {
+    peer.ordinary = true;
+    return is_forwarded_v6(peer.address.v6.sin6_addr.s6_addr);
+  }
+  peer.ordinary = !settings.in_pool(peer.ip());
+  return !peer.ordinary || is_forwarded_v4(peer.ip());
 }
 
 }  // namespace culvert::shim

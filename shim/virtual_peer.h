@@ -1,4 +1,5 @@
-// shim/virtual_peer.h: whether a socket address that the program passed is a virtual one.
+// shim/virtual_peer.h: whether a socket address that the program passed is a virtual one, or an
+// ordinary one that the agent may carry.
 #pragma once
 #include <netinet/in.h>
 #include <stdint.h>
@@ -10,18 +11,20 @@ struct VirtualPeer {
   union {
     sockaddr any;
     sockaddr_in v4;
-    sockaddr_in6 v6;  // ::ffff:a.b.c.d
+    sockaddr_in6 v6;  // ::ffff:a.b.c.d, unless it is ordinary
   } address;
   socklen_t length;
+  bool ordinary;  // not in the pool: may turn out not to be ours
 
   int family() const { return address.any.sa_family; }
-  uint32_t ip() const;    // host order
+  bool is_v4() const;     // or v4-mapped
+  uint32_t ip() const;    // host order; if is_v4()
   uint16_t port() const;  // host order
   void move_to(const uint8_t (&ip)[4], uint16_t port);
 };
 
-// Copies what the kernel would read. False: not in the pool, port 0, too short, unreadable: the
-// real call then says what is wrong with it, if anything.
+// Copies what the kernel would read. False: neither in the pool nor forwarded, port 0, too short,
+// unreadable: the real call then says what is wrong with it, if anything.
 bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer);
 
 }  // namespace culvert::shim

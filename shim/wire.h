@@ -10,6 +10,8 @@
  *   CULVERT_POOL       IPv4 prefix of the virtual addresses, "127.64.0.0/10"
  *   CULVERT_DOMAINS    suffixes of virtual names, separated by spaces: without an agent these names
  *                      fail for the moment (EAI_AGAIN), all others resolve as without Culvert
+ *   CULVERT_FORWARD    ordinary addresses that may be reached through the service, first match
+ *                      counts: "10.20.0.0/16 !10.0.0.0/8 ::/0"; connects to them are asked about
  *   CULVERT_LOW_PORTS  "mapped": a connect to port p < 1024 may have gone to
  *                      CULVERT_LOW_PORT_BASE + p, because the agent may not bind low ports or a
  *                      server of this machine has p on 0.0.0.0; getpeername() maps it back
@@ -28,15 +30,16 @@ enum culvert_question {
   /* name, family (AF_INET, AF_INET6 or AF_UNSPEC)
    *   -> FOUND (address), NOT_OURS, NO_SUCH_NAME, TRY_AGAIN. May take as long as DNS may. */
   CULVERT_ASK_NAME = 1,
-  /* cookie, address + port (virtual), flags -> HOLD (address + port to connect to really, flags),
-   * FAIL (error: the errno connect() returns at once). */
+  /* cookie, address + port (virtual, or one of CULVERT_FORWARD), flags -> HOLD (address + port to
+   * connect to really, flags), FAIL (error: the errno connect() returns at once), NOT_OURS. */
   CULVERT_ASK_CONNECT = 2,
   /* On the same connection after HOLD: cookie, address + port = the socket's own local address, now
    * in SYN_SENT. No answer. Closing without it abandons the connect. */
   CULVERT_TELL_CONNECTING = 3,
   /* cookie -> FOUND (error: why this socket's connect failed), NOT_OURS if nothing is known. */
   CULVERT_ASK_ERROR = 4,
-  /* address (virtual) -> FOUND (name), NOT_OURS, NO_SUCH_NAME, TRY_AGAIN */
+  /* address (virtual) -> FOUND (name; the address itself, as text, where it stands for an ordinary
+   * one), NOT_OURS, NO_SUCH_NAME, TRY_AGAIN */
   CULVERT_ASK_ADDRESS = 5,
   /* cookie, address + port = the bound local address of a socket that listen() was just called on
    * -> FOUND (published or not: policy; the program goes on either way) */
@@ -44,7 +47,12 @@ enum culvert_question {
   /* from `culvert run`: -> FOUND (address + port: pool address and prefix length; flags) */
   CULVERT_ASK_AGENT = 7,
   /* from `culvert status`: -> JSON text in packets of at most 16 KiB, ended by end of file */
-  CULVERT_ASK_STATUS = 8
+  CULVERT_ASK_STATUS = 8,
+  /* from `culvert run`: -> the text of CULVERT_FORWARD, in packets as above */
+  CULVERT_ASK_FORWARDING = 9,
+  /* from `culvert why`: name (a host name or an address) -> "carried" or "direct" and a sentence
+   * for each step of the decision, a line each, in packets as above */
+  CULVERT_ASK_WHY = 10
 };
 
 enum culvert_verdict {

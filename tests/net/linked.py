@@ -43,7 +43,7 @@ class LinkedWorld(World):
         self.links: dict[str, Link] = {}
 
     def start(self, relay_ports=(), **shape):
-        self.start_service("127.0.0.1:443", allow="127.0.0.0/8")
+        self.start_service("127.0.0.1:443", allow=["127.0.0.0/8"])
         self.start_linked_agent(self.a, NAME_A, **shape)
         if relay_ports:
             listens = "".join(f'\n[[listen]]\nport = {port}\nto = "127.0.0.1:{port}"\n'

@@ -68,12 +68,12 @@ class World:
                                "(./quickstart --build-only), or name another build directory "
                                "in $CULVERT_BUILD")
 
-    def start_service(self, address: str, allow="203.0.113.0/24"):
+    def start_service(self, address: str, allow=("203.0.113.0/24", "2001:db8:20::/48")):
         directory = self.lab.directory / self.service.name
         self.service_config = directory / "service.toml"
         self.service_config.write_text(
             f'domain = "{DOMAIN}"\nlisten = "{address}"\nstate_directory = "{directory}/state"\n\n'
-            f'[forwarding]\nallow = ["{allow}"]\n')
+            f'[forwarding]\nallow = {json.dumps(allow)}\n')
         self.say(f"starting the service at {address}")
         self.daemons.append((self.service, self.run_daemon(
             self.service, [str(self.build / "culvert-service"), "--config", str(self.service_config)],
@@ -193,7 +193,9 @@ class World:
 
 
 class Sites(World):
-    def __init__(self, lab: Lab, native: bool, unprivileged=False, say=lambda text: None):
+    def __init__(self, lab: Lab, native: bool, unprivileged=False, say=lambda text: None,
+                 more_at_a=""):
+        """`more_at_a`: more of the agent's configuration at site A, from its [[forward]] entry on."""
         super().__init__(lab, say)
         self.native, self.unprivileged = native, unprivileged
         if not native:
@@ -205,7 +207,7 @@ class Sites(World):
             set(), "the ordinary host")
         if not native:
             self.start_service(f"198.51.100.10:{SERVICE_PORT}")
-            self.start_agent(self.a, NAME_A)
+            self.start_agent(self.a, NAME_A, more_at_a)
             self.start_agent(self.b, NAME_B)
 
     def _wire(self):

@@ -24,7 +24,8 @@ TEST(AgentConfig, has_defaults_that_need_no_file_for_an_ordinary_user) {
   EXPECT_EQ(config.pool.to_string(), "127.64.0.0/10");
   EXPECT_EQ(config.via, "auto");
   EXPECT_FALSE(config.publish.allows(80));
-  EXPECT_FALSE(config.forwards("example.org"));
+  EXPECT_TRUE(config.forward.empty());
+  EXPECT_EQ(config.outside.forward, Forwarding::kNever);
 }
 
 TEST(AgentConfig, puts_the_files_of_root_and_of_a_system_service_in_system_directories) {
@@ -61,7 +62,13 @@ to = "127.0.0.1:2222"
 port = 25
 [[forward]]
 domains = ["*.test", "one.example.org"]
-exclude = ["not.test", "*.not.test"]
+exclude = ["not.test", "*.not.test", "10.20.1.0/24"]
+addresses = ["10.20.0.0/16", "2001:db8::7"]
+[outside]
+forward = "always"
+internal_domains = ["*.corp.example"]
+internal_addresses = ["198.51.100.0/24"]
+discover = false
 )");
   ASSERT_TRUE(config) << config.error().detail;
   EXPECT_EQ(config->state_directory, "/etc/x/state");
@@ -77,17 +84,22 @@ exclude = ["not.test", "*.not.test"]
   ASSERT_EQ(config->listen.size(), 2u);
   EXPECT_EQ(config->listen[0].to.to_string(), "127.0.0.1:2222");
   EXPECT_EQ(config->listen[1].to.to_string(), "127.0.0.1:25");
-  EXPECT_TRUE(config->forwards("a.b.test"));
-  EXPECT_TRUE(config->forwards("one.example.org"));
-  EXPECT_FALSE(config->forwards("a.not.test"));
-  EXPECT_FALSE(config->forwards("example.org"));
+  ASSERT_EQ(config->forward.size(), 1u);
+  EXPECT_EQ(config->forward[0].domains.size(), 2u);
+  EXPECT_EQ(config->forward[0].exclude.size(), 2u);
+  EXPECT_EQ(config->forward[0].addresses.at(1).to_string(), "2001:db8::7/128");
+  EXPECT_EQ(config->forward[0].exclude_addresses.at(0).to_string(), "10.20.1.0/24");
+  EXPECT_EQ(config->outside.forward, Forwarding::kAlways);
+  EXPECT_EQ(config->outside.internal_domains.size(), 1u);
+  EXPECT_EQ(config->outside.internal_addresses.size(), 1u);
+  EXPECT_FALSE(config->outside.discover);
 }
 
 TEST(AgentConfig, names_the_place_of_an_unknown_key_and_the_nearest_known_one) {
   EXPECT_EQ(error_of("log_level = \"info\"\nstate_dir = \"x\"\n"),
             "/etc/x/agent.toml:2:1: unknown key \"state_dir\"; known are state_directory, "
             "control_socket, pool, service, log_level, via, tls_port, resume_seconds, access, "
-            "publish, listen, forward");
+            "publish, listen, forward, outside");
   EXPECT_EQ(error_of("log_levle = \"info\"\n"),
             "/etc/x/agent.toml:1:1: unknown key \"log_levle\"; did you mean \"log_level\"?");
   EXPECT_EQ(error_of("[publish]\npolcy = \"never\"\n"),
@@ -107,6 +119,8 @@ TEST(AgentConfig, says_where_a_value_is_bad_and_what_would_be_good) {
       {"[[listen]]\nport = 22\n[[listen]]\nport = 22", "[[listen]] port 22 is there twice"},
       {"[listen]\nport = 22", "write [[listen]], with two brackets"},
       {"[[forward]]\nexclude = [\"x.y\"]", "[[forward]] needs domains"},
+      {"[[forward]]\naddresses = [\"10.0.0.0/33\"]", "no valid prefix length; write for example"},
+      {"[outside]\nforward = \"sometimes\"", "outside.forward: must be \"never\" or "},
       {"[access]\nusers = [\"no such user here\"]", "2:10: access.users: there is no user"},
       {"[access]\nusers = \"everybody\"", "access.users must be \"all\" or a list"},
       {"pool = ", "/etc/x/agent.toml:1:8: not TOML: "},
@@ -117,6 +131,13 @@ TEST(AgentConfig, says_where_a_value_is_bad_and_what_would_be_good) {
   };
   for (const auto& [text, expected] : cases)
     EXPECT_NE(error_of(text).find(expected), std::string::npos) << text << "\n" << error_of(text);
+}
+
+TEST(AgentConfig, bounds_how_many_prefixes_every_program_has_to_compare) {
+  std::string text = "[[forward]]\naddresses = [";
+  for (std::size_t i = 0; i <= kMostPrefixes; ++i)
+    text += "\"10.0." + std::to_string(i) + ".0/24\",";
+  EXPECT_NE(error_of(text + "]").find("65 prefixes are listed"), std::string::npos);
 }
 
 TEST(AgentConfig, complains_about_a_file_that_was_named_and_is_missing) {

@@ -98,10 +98,18 @@ class ProgramLab final : private ShimGate::Handler {
   SocketAddress last_to;
   std::vector<ProgramListener> listening, gone;
   std::string status = "{}";
+  std::optional<std::pair<IpAddress, IpAddress>> stand_in_for;  // ordinary, of the pool
   std::unique_ptr<NameQuestion> kept_question;
 
  private:
   void on_name_asked(std::unique_ptr<NameQuestion> asked) override;
+  std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker&) override {
+    if (!stand_in_for || stand_in_for->first != ordinary) return std::nullopt;
+    return stand_in_for->second;
+  }
+  void on_why_asked(std::unique_ptr<StatusQuestion> asked, const std::string& host) override {
+    asked->answer("carried\n" + host + "\n");
+  }
   void on_address_asked(std::unique_ptr<AddressQuestion> asked) override;
   void on_connect(std::unique_ptr<HeldConnect> held) override;
   void on_listening(const ProgramListener& listener) override { listening.push_back(listener); }

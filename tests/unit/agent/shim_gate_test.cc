@@ -115,6 +115,18 @@ TEST_F(Gate, LeavesAddressesOutsideThePoolAlone) {
   });
 }
 
+TEST_F(Gate, HoldsAStandInWhereAnOrdinaryAddressIsForwarded) {
+  ProgramLab lab({});
+  lab.stand_in_for = {IpAddress::v4(0x0a000001), kVirtual};
+  lab.run([&] {
+    const auto forwarded = lab.connect({IpAddress::v4(0x0a000001), 4321});
+    EXPECT_EQ(forwarded.verdict, CULVERT_HOLD);
+    EXPECT_EQ(forwarded.held_at, (SocketAddress{kVirtual, 4321}));
+    EXPECT_EQ(lab.connect({IpAddress::v4(0x0a000002), 4321}).verdict, CULVERT_NOT_OURS);
+    EXPECT_TRUE(lab.eventually([&] { return lab.completed.size() == 1; }));
+  });
+}
+
 TEST_F(Gate, SurvivesRubbishAndEarlyHangUps) {
   ProgramLab lab({});
   lab.run([&] {

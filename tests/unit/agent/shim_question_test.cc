@@ -47,6 +47,15 @@ TEST(ShimQuestion, TakesAMappedAddressForTheIpv4AddressItIs) {
   }
 }
 
+TEST(ShimQuestion, LeavesOtherIpv6AddressesAsTheyAre) {
+  auto packet = connect_to(AF_INET6);
+  const std::uint8_t translated[16] = {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1};
+  std::memcpy(&packet.address[0], &translated[0], 16);
+  const auto question = parse(packet);
+  ASSERT_TRUE(question);
+  EXPECT_EQ(question->address.to_string(), "[64:ff9b::c000:201]:443");
+}
+
 TEST(ShimQuestion, RefusesWhatTheShimWouldNotSend) {
   EXPECT_FALSE(parse_question({}));
   auto packet = connect_to(AF_INET);
@@ -62,11 +71,13 @@ TEST(ShimQuestion, RefusesWhatTheShimWouldNotSend) {
   EXPECT_FALSE(parse(packet)) << "no name";
   std::memset(&packet.name[0], 'a', sizeof packet.name);
   EXPECT_FALSE(parse(packet)) << "a name without its end";
+  packet = packet_of(CULVERT_ASK_WHY);
+  EXPECT_FALSE(parse(packet)) << "no host";
   packet = packet_of(CULVERT_ASK_AGENT);
   EXPECT_TRUE(parse(packet));
   packet.kind = 0;
   EXPECT_FALSE(parse(packet));
-  packet.kind = CULVERT_ASK_STATUS + 1;
+  packet.kind = CULVERT_ASK_WHY + 1;
   EXPECT_FALSE(parse(packet));
   packet = packet_of(CULVERT_ASK_AGENT);
   packet.version = CULVERT_WIRE_VERSION + 1;
