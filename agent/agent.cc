@@ -15,9 +15,8 @@ std::string peers_file(const AgentConfig& config) { return config.state_director
 
 Uplink::Options uplink_options(const AgentConfig& config, const Identity& identity) {
   Uplink::Options options;
-  options.service = config.service.value_or(identity.service);
-  options.via = config.via;
-  options.tls_port = config.tls_port;
+  options.ways = {config.service.value_or(identity.service), config.via, config.tls_port,
+                  config.proxies};
   options.remembered_file = config.state_directory + "/route";
   options.grace = config.resume;
   return options;
@@ -219,14 +218,14 @@ void Agent::on_network_changed() {
 }
 
 void Agent::on_incoming(const control::Incoming& incoming) {
-  const auto* route = uplink_.route();
-  if (route == nullptr || stopping_) return;
+  const auto* way = uplink_.way();
+  if (way == nullptr || stopping_) return;
   if (incoming_.size() >= kMostIncoming)
     return log::warning(
         "peer",
         {{"event", "call-ignored"}, {"caller", incoming.caller}, {"why", "too many sessions"}});
   incoming_.push_back(std::make_unique<IncomingSession>(
-      policy(), *route, incoming, static_cast<IncomingSession::Listener&>(*this)));
+      policy(), *way, incoming, static_cast<IncomingSession::Listener&>(*this)));
 }
 
 IncomingSession* Agent::find_session(const crypto::PublicKey& caller,
@@ -295,8 +294,7 @@ Way Agent::why_address(const IpAddress& address, Destinations::Steps& steps) con
 
 std::string Agent::status_line() const {
   if (!uplink_.up()) return "connecting to the service: " + uplink_.why();
-  return self_.identity.name + " up via " + std::string(uplink_.route()->recipe->name) + " to " +
-         uplink_.route()->to.to_string();
+  return self_.identity.name + " up via " + to_string(*uplink_.way());
 }
 
 StatusReport Agent::status() const {
@@ -308,9 +306,11 @@ StatusReport Agent::status() const {
   out.session.state = name_of(uplink_.state());
   out.session.why = uplink_.why();
   out.session.since = seconds(uplink_.since());
-  if (const auto* route = uplink_.route()) {
-    out.session.via = route->recipe->name;
-    out.session.address = route->to.to_string();
+  if (const auto* way = uplink_.way()) {
+    out.session.via = way->recipe->name;
+    out.session.address = way->first_hop.to_string();
+    if (way->proxy) out.session.proxy = way->proxy->to_string();
+    if (way->proxy) out.session.proxy_source = way->proxy->source;
     count(*uplink_.link(), out.session);
   }
   for (const auto& peer : peers_.all())

@@ -1,6 +1,7 @@
 // Defaults, places and policies; agent/config_toml.cc reads the text.
 #include "agent/config.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +29,17 @@ std::string or_else(const std::string& first, const std::string& second) {
 
 bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
   return std::find(ports.begin(), ports.end(), port) != ports.end();
+}
+
+// A password in it makes the whole file a secret.
+Result<void> check_secrecy(const AgentConfig& config) {
+  const bool secret = std::ranges::any_of(
+      config.proxies, [](const auto& proxy) { return proxy.credentials.has_value(); });
+  struct stat facts {};
+  if (!secret || ::stat(config.file.c_str(), &facts) != 0 || (facts.st_mode & 077) == 0) return {};
+  return fail(ErrorCode::kBadInput,
+              config.file + ": has a proxy's password in it, and others can read it; chmod 600 " +
+                  config.file + ", or put the password into ~/.netrc");
 }
 
 }  // namespace
@@ -89,7 +101,9 @@ Result<AgentConfig> load_config(const std::string& path, const Environment& envi
                                     "to use the defaults"));
   std::ostringstream text;
   text << in.rdbuf();
-  return parse_config(text.str(), file, environment);
+  auto config = parse_config(text.str(), file, environment);
+  if (config) CULVERT_RETURN_IF_ERROR(check_secrecy(*config));
+  return config;
 }
 
 }  // namespace culvert::agent

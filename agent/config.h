@@ -13,6 +13,7 @@
 #include "resolver/virtual_name.h"
 #include "tunnel/base/address.h"
 #include "tunnel/base/log.h"
+#include "tunnel/carrier/proxy.h"
 
 namespace culvert::agent {
 
@@ -72,9 +73,10 @@ struct AgentConfig {
   std::string control_socket;
   IpPrefix pool;
   log::Level log_level = log::Level::kInfo;
-  std::string via = "auto";          // or the name of a recipe
-  std::optional<HostPort> service;   // instead of the address learnt at enrolment
-  std::uint16_t tls_port = 0;        // of recipes with TLS; 0: the service's port
+  std::string via = "auto";             // or the name of a recipe
+  std::optional<HostPort> service;      // instead of the address learnt at enrolment
+  std::uint16_t tls_port = 0;           // of recipes with TLS; 0: the service's port
+  std::vector<carrier::Proxy> proxies;  // in order of preference
   std::chrono::seconds resume{300};  // how long a session waits for another carrier; 0: not at all
   AccessPolicy access;
   PublishPolicy publish;

@@ -78,6 +78,21 @@ Result<void> take_recipe(const std::string& via, std::string& out) {
   return {};
 }
 
+void read_proxies(Section& section, std::vector<carrier::Proxy>& proxies) {
+  const auto take = [&](const std::string& text) -> Result<void> {
+    auto proxy = carrier::parse_proxy(text);
+    if (!proxy) return fail(proxy.error());
+    proxy->source = "agent.toml";
+    proxy->trusted = true;
+    proxies.push_back(*std::move(proxy));
+    return {};
+  };
+  const auto* node = section.find("proxy");
+  if (node == nullptr) return;
+  if (node->is_string()) return section.take_text(*node, "proxy", take);
+  section.texts("proxy", "URLs, such as [\"http://proxy.example.net:3128\"]", take);
+}
+
 void read_access(Section& section, AccessPolicy& access) {
   const auto* node = section.find("users");
   if (node == nullptr) return;
@@ -181,6 +196,7 @@ void read_all(Section& root, AgentConfig& config, const std::string& home) {
   root.log_level("log_level", config.log_level);
   root.text("via", [&](const std::string& text) { return take_recipe(text, config.via); });
   root.port("tls_port", config.tls_port);
+  read_proxies(root, config.proxies);
   root.number("resume_seconds", 0, 86'400,
               [&](std::int64_t value) { config.resume = std::chrono::seconds{value}; });
   root.table("access", [&](Section& section) { read_access(section, config.access); });

@@ -84,8 +84,9 @@ Result<Identity> enroll(const AgentConfig& config, const control::Invitation& in
   if (!tls) return fail(tls.error());
   loop::Loop loop;
   Wait wait(loop);
-  Enrolment enrolment(loop, random, *tls, invitation,
-                      {config.service.value_or(*service), config.via, config.tls_port}, wait);
+  Enrolment enrolment(
+      loop, random, *tls, invitation,
+      {config.service.value_or(*service), config.via, config.tls_port, config.proxies}, wait);
   enrolment.start();
   loop.run();
   return std::move(wait.outcome);

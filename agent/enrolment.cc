@@ -7,12 +7,12 @@
 namespace culvert::agent {
 
 Enrolment::Enrolment(loop::Loop& loop, Random& random, carrier::TlsClientContext& tls,
-                     control::Invitation invitation, Place place, Listener& listener)
+                     control::Invitation invitation, WayOptions ways, Listener& listener)
     : loop_(loop),
       random_(random),
       tls_(tls),
       invitation_(std::move(invitation)),
-      place_(std::move(place)),
+      options_(std::move(ways)),
       listener_(listener),
       key_(crypto::KeyPair::generate(random)),
       service_key_(std::span<const std::byte, 32>{invitation_.service_key}),
@@ -20,49 +20,33 @@ Enrolment::Enrolment(loop::Loop& loop, Random& random, carrier::TlsClientContext
       timer_(loop, *this) {}
 
 void Enrolment::start() {
-  if (const auto address = IpAddress::parse(place_.service.host)) {
-    plan({*address});
-    return timer_.start(Duration::zero());  // nothing is told from inside here
-  }
-  request_.emplace(dns_, place_.service.host, static_cast<resolver::DnsRequest::Listener&>(*this));
+  lookup_.emplace(loop_, dns_, options_, static_cast<WayLookup::Listener&>(*this));
 }
 
-void Enrolment::on_resolved(resolver::DnsRequest&, Result<std::vector<IpAddress>> addresses) {
-  if (!addresses)
-    return finish(
-        fail(addresses.error().code, "the service's name " + place_.service.host +
-                                         " does not resolve: " + addresses.error().detail));
-  plan(*addresses);
+void Enrolment::on_ways_looked_up(WayLookup&, Result<WayAddresses> addresses) {
+  if (!addresses) return finish(fail(addresses.error()));
+  ways_ = plan_ways(options_, *addresses);
   next_attempt();
-}
-
-void Enrolment::plan(const std::vector<IpAddress>& addresses) {
-  for (const auto& recipe : carrier::all_recipes()) {
-    if (place_.via != "auto" && place_.via != recipe.name) continue;
-    const bool own_port = !recipe.layers.empty() && place_.tls_port != 0;
-    const auto port = own_port ? place_.tls_port : place_.service.port;
-    for (const auto& address : addresses) attempts_.push_back({&recipe, {address, port}});
-  }
+  lookup_.reset();  // last: it is the caller
 }
 
 void Enrolment::next_attempt() {
   pipe_.reset();
   dial_.reset();
-  if (tried_ == attempts_.size())
+  if (tried_ == ways_.size())
     return finish(fail(ErrorCode::kNetworkUnreachable,
-                       "the service at " + place_.service.to_string() +
+                       "the service at " + options_.service.to_string() +
                            " was not reached: " + failures_ +
                            "; check the network and the address, then try again: the invitation "
                            "has not been used"));
-  const auto& attempt = attempts_[tried_++];
-  dial_.emplace(loop_, *attempt.recipe, attempt.to, place_.service.host, tls_, kDialLimit,
+  dial_.emplace(loop_, ways_[tried_++], carrier::Means{tls_, random_}, kDialLimit,
                 static_cast<carrier::CarrierDial::Listener&>(*this));
 }
 
 void Enrolment::attempt_failed(const Error& why) {
-  const auto& attempt = attempts_[tried_ - 1];
-  failures_ += (failures_.empty() ? "" : "; ") + std::string(attempt.recipe->name) + " to " +
-               attempt.to.to_string() + ": " + why.detail;
+  const auto title = to_string(ways_[tried_ - 1]);
+  failures_ += failures_.empty() ? "" : "; ";
+  failures_ += why.detail.starts_with(title) ? why.detail : title + ": " + why.detail;
   timer_.start(Duration::zero());  // the pipe or the dial is our caller: go on from the loop
   if (pipe_ != nullptr) pipe_->set_listener(nullptr);
   handshake_.reset();
@@ -146,7 +130,7 @@ Result<Identity> Enrolment::make_identity(const control::HelloAnswer& answer) co
   identity.key = key_;
   identity.name = invitation_.name;
   identity.domain = answer.domain;
-  identity.service = place_.service;
+  identity.service = options_.service;
   identity.service_key = service_key_;
   identity.signing_key =
       crypto::SignaturePublicKey{std::span<const std::byte, 32>{answer.signing_key.data(), 32}};

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/identity.h"
-#include "resolver/dns_client.h"
+#include "agent/way_lookup.h"
 #include "tunnel/base/byte_queue.h"
 #include "tunnel/carrier/carrier_dial.h"
 #include "tunnel/control/invitation.h"
@@ -18,7 +18,7 @@
 
 namespace culvert::agent {
 
-class Enrolment final : private resolver::DnsRequest::Listener,
+class Enrolment final : private WayLookup::Listener,
                         private carrier::CarrierDial::Listener,
                         private loop::BytePipe::Listener,
                         private loop::Timer::Listener {
@@ -31,19 +31,12 @@ class Enrolment final : private resolver::DnsRequest::Listener,
     ~Listener() = default;
   };
 
-  struct Place {
-    HostPort service;
-    std::string via = "auto";
-    std::uint16_t tls_port = 0;
-  };
-
   Enrolment(loop::Loop& loop, Random& random, carrier::TlsClientContext& tls,
-            control::Invitation invitation, Place place, Listener& listener);
+            control::Invitation invitation, WayOptions ways, Listener& listener);
   void start();
 
  private:
-  void on_resolved(resolver::DnsRequest& request,
-                   Result<std::vector<IpAddress>> addresses) override;
+  void on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses) override;
   void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,
                   const Error& why) override;
   void on_readable() override;
@@ -51,11 +44,6 @@ class Enrolment final : private resolver::DnsRequest::Listener,
   void on_broken(int error) override;
   void on_timer(loop::Timer& timer) override;
 
-  struct Attempt {
-    const carrier::Recipe* recipe;
-    SocketAddress to;
-  };
-  void plan(const std::vector<IpAddress>& addresses);
   void next_attempt();
   void attempt_failed(const Error& why);
   void greet();
@@ -67,13 +55,13 @@ class Enrolment final : private resolver::DnsRequest::Listener,
   Random& random_;
   carrier::TlsClientContext& tls_;
   control::Invitation invitation_;
-  Place place_;
+  WayOptions options_;
   Listener& listener_;
   crypto::KeyPair key_;
   crypto::PublicKey service_key_;
   resolver::DnsClient dns_;
-  std::optional<resolver::DnsRequest> request_;
-  std::vector<Attempt> attempts_;
+  std::optional<WayLookup> lookup_;
+  std::vector<carrier::Way> ways_;
   std::size_t tried_ = 0;
   std::string failures_;
   std::optional<carrier::CarrierDial> dial_;

@@ -6,16 +6,15 @@
 
 namespace culvert::agent {
 
-IncomingSession::IncomingSession(IncomingPolicy policy, ServiceRoute route,
+IncomingSession::IncomingSession(IncomingPolicy policy, carrier::Way way,
                                  const control::Incoming& incoming, Listener& listener)
     : policy_(policy),
-      route_(std::move(route)),
       ticket_(incoming.ticket),
       caller_(incoming.caller),
       listener_(listener),
       since_(loop::Loop::wall_clock()) {
-  dial_.emplace(policy_.self.loop, *route_.recipe, route_.to, route_.host, policy_.self.tls,
-                kDialLimit, static_cast<carrier::CarrierDial::Listener&>(*this));
+  dial_.emplace(policy_.self.loop, std::move(way), policy_.self.means(), kDialLimit,
+                static_cast<carrier::CarrierDial::Listener&>(*this));
 }
 
 void IncomingSession::close(const std::string& reason) {

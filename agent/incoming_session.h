@@ -52,7 +52,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
     ~Listener() = default;
   };
 
-  IncomingSession(IncomingPolicy policy, ServiceRoute route, const control::Incoming& incoming,
+  IncomingSession(IncomingPolicy policy, carrier::Way way, const control::Incoming& incoming,
                   Listener& listener);
   // One that an earlier process answered; its caller calls again.
   IncomingSession(IncomingPolicy policy, const IncomingSnapshot& from, restart::Inherited& sockets,
@@ -96,7 +96,6 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   void end(const Error& why);
 
   IncomingPolicy policy_;
-  ServiceRoute route_;
   control::CircuitTicket ticket_;
   std::string caller_;
   Listener& listener_;

@@ -1,8 +1,7 @@
 // agent/own_endpoint.h: what every part of the agent that speaks for this endpoint borrows.
 #pragma once
 #include "agent/identity.h"
-#include "tunnel/carrier/recipes.h"
-#include "tunnel/carrier/tls_context.h"
+#include "tunnel/carrier/carrier_dial.h"
 #include "tunnel/control/hello.h"
 #include "tunnel/loop/loop.h"
 
@@ -15,19 +14,14 @@ struct OwnEndpoint {
   Identity identity;
   Duration grace{};  // how long a session waits for another carrier
 
+  carrier::Means means() const { return {tls, random}; }
+
   control::Hello hello(control::Purpose purpose) const {
     control::Hello out;
     out.purpose = purpose;
     out.certificate = identity.certificate;
     return out;
   }
-};
-
-// A way to the service that works: where further carriers are dialled.
-struct ServiceRoute {
-  const carrier::Recipe* recipe = nullptr;
-  SocketAddress to;
-  std::string host;  // as TLS names it
 };
 
 inline constexpr std::chrono::seconds kDialLimit{10};

@@ -103,13 +103,12 @@ void PeerSession::on_looked_up(LookupRequest&, Result<ByteVector> answer) {
 }
 
 void PeerSession::dial() {
-  const auto* route = uplink_.route();
-  if (route == nullptr && link_ != nullptr) return call_again_later();
-  if (route == nullptr)
+  const auto* way = uplink_.way();
+  if (way == nullptr && link_ != nullptr) return call_again_later();
+  if (way == nullptr)
     return end(
         {ErrorCode::kNetworkUnreachable, "there is no session to the service: " + uplink_.why()});
-  route_ = *route;
-  dial_.emplace(self_.loop, *route_->recipe, route_->to, route_->host, self_.tls, kDialLimit,
+  dial_.emplace(self_.loop, *way, self_.means(), kDialLimit,
                 static_cast<carrier::CarrierDial::Listener&>(*this));
 }
 

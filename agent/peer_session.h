@@ -93,7 +93,6 @@ class PeerSession final : private LookupRequest::Listener,
   };
   std::vector<Waiting> waiting_;
   std::optional<LookupRequest> lookup_;
-  std::optional<ServiceRoute> route_;  // borrowed from by dial_ and the pipe
   std::optional<carrier::CarrierDial> dial_;
   std::unique_ptr<session::SessionLink> link_;
   loop::Timer timer_;  // begin() from the loop; then: idle

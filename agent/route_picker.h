@@ -7,43 +7,27 @@
 // time make the service drop the older one.
 #pragma once
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "tunnel/base/address.h"
 #include "tunnel/base/time.h"
+#include "tunnel/carrier/way.h"
 
 namespace culvert::agent {
-
-struct Route {
-  std::string recipe;
-  SocketAddress to;
-  bool operator==(const Route&) const = default;
-};
-std::string to_string(const Route& route);  // "tls to 192.0.2.1:443"
-
-inline constexpr std::size_t kMaxRoutes = 16;
-
-// Recipes in order of preference, each with its addresses in their order; the remembered route
-// first if it is among them.
-std::vector<Route> order_routes(std::span<const std::string> recipes,
-                                std::span<const std::vector<SocketAddress>> addresses_of_recipe,
-                                const std::optional<Route>& remembered);
 
 class RoutePicker {
  public:
   static constexpr std::chrono::milliseconds kStagger{400};
   static constexpr std::chrono::seconds kHeadStart{2};
 
-  RoutePicker(std::vector<Route> routes, bool first_is_remembered, TimePoint now);
+  RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembered, TimePoint now);
 
   std::optional<std::size_t> next_start(TimePoint now);  // call until it gives nothing
   std::optional<TimePoint> next_deadline() const;        // when to ask again
-  void failed(std::size_t route, std::string why, TimePoint now);
-  void won(std::size_t route) { winner_ = route; }
+  void failed(std::size_t way, std::string why, TimePoint now);
+  void won(std::size_t way) { winner_ = way; }
 
-  const Route& route(std::size_t index) const { return attempts_[index].route; }
+  const carrier::Way& way(std::size_t index) const { return attempts_[index].way; }
   bool exhausted() const;  // everything was tried and failed
   // For people: why this way, or why none. "direct to 192.0.2.1:443: connection refused".
   std::string why() const;
@@ -51,7 +35,7 @@ class RoutePicker {
  private:
   enum class State : std::uint8_t { kWaiting, kRunning, kFailed };
   struct Attempt {
-    Route route;
+    carrier::Way way;
     State state = State::kWaiting;
     std::string failure;
   };

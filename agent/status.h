@@ -12,12 +12,14 @@ namespace culvert::agent {
 struct SessionStatus {
   std::string state;       // "up", "connecting", "resolving", "down"
   std::string via;         // recipe; empty if not up
-  std::string address;     // of the service, as connected
+  std::string address;     // of the service or the proxy, as connected
   std::string why;         // this way, or why not up
   std::int64_t since = 0;  // Unix seconds, in this state
   double round_trip_ms = 0;
   std::uint64_t octets_sent = 0, octets_received = 0;
   std::uint64_t carriers = 0;  // connections that have carried the session, one after the other
+  std::string proxy;           // "http://proxy.example.net:3128"; empty if none
+  std::string proxy_source;    // who named it
   bool operator==(const SessionStatus&) const = default;
 };
 

@@ -36,6 +36,8 @@ Json to_document(const StatusReport& report) {
   session["state"] = report.session.state;
   session["via"] = report.session.via;
   session["address"] = report.session.address;
+  session["proxy"] = report.session.proxy;
+  session["proxy_source"] = report.session.proxy_source;
   session["why"] = report.session.why;
   session["since"] = report.session.since;
   put_counters(session, report.session);
@@ -71,6 +73,8 @@ StatusReport from_document(const Json& in) {
   report.session.state = session.value("state", "");
   report.session.via = session.value("via", "");
   report.session.address = session.value("address", "");
+  report.session.proxy = session.value("proxy", "");
+  report.session.proxy_source = session.value("proxy_source", "");
   report.session.why = session.value("why", "");
   get_counters(session, report.session);
   for (const auto& one : in.at("peers")) {

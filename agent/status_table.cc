@@ -67,7 +67,10 @@ std::string session_line(const SessionStatus& session, std::int64_t now, bool co
   std::string state =
       colour ? (up ? "\033[32m" : "\033[31m") + session.state + "\033[0m" : session.state;
   state += " for " + age(session.since, now);
-  if (up) state += ", via " + session.via + " to " + session.address;
+  if (up && session.proxy.empty()) state += ", via " + session.via + " to " + session.address;
+  if (up && !session.proxy.empty())
+    state += ", via " + session.via + " through " + plain(session.proxy) + " (" + session.address +
+             "; named by " + plain(session.proxy_source) + ")";
   return session.why.empty() ? state : state + " (" + plain(session.why) + ")";
 }
 

@@ -42,7 +42,7 @@ void Uplink::start() {
 void Uplink::stop() {
   stopping_ = true;
   timer_.stop();
-  request_.reset();
+  lookup_.reset();
   attempts_.clear();
   if (link_ != nullptr) link_->close("the agent stops");
 }
@@ -63,61 +63,41 @@ void Uplink::enter(State state, std::string why) {
   const auto level = state == State::kUp ? log::Level::kInfo : log::Level::kWarning;
   log::write(level, "uplink",
              {{"state", name_of(state)},
-              {"service", options_.service.to_string()},
-              {"via", up() ? route_->recipe->name : "none"},
+              {"service", options_.ways.service.to_string()},
+              {"via", up() ? way_->recipe->name : "none"},
+              {"proxy", up() && way_->proxy ? way_->proxy->to_string() : "none"},
               {"why", why_}});
 }
 
 void Uplink::resolve() {
-  if (const auto address = IpAddress::parse(options_.service.host)) {
-    addresses_ = {*address};
-    return race();
-  }
   enter(State::kResolving, why_);
-  request_.emplace(dns_, options_.service.host,
-                   static_cast<resolver::DnsRequest::Listener&>(*this));
+  lookup_.emplace(self_.loop, dns_, options_.ways, static_cast<WayLookup::Listener&>(*this));
 }
 
-void Uplink::on_resolved(resolver::DnsRequest&, Result<std::vector<IpAddress>> addresses) {
-  if (!addresses && !addresses_.empty()) {
-    race();  // the name service may be what is broken
-  } else if (!addresses) {
-    const auto why = "the service's name " + options_.service.host +
-                     " does not resolve: " + addresses.error().detail;
-    wait_and_retry(why);
-  } else {
-    addresses_ = std::move(*addresses);
+void Uplink::on_ways_looked_up(WayLookup&, Result<WayAddresses> addresses) {
+  if (addresses) addresses_ = *std::move(addresses);
+  if (addresses_)  // if not of now, of before: the name service may be what is broken
     race();
-  }
-  request_.reset();  // last: it is the caller
+  else
+    wait_and_retry(addresses.error().detail);
+  lookup_.reset();  // last: it is the caller
 }
 
 void Uplink::race() {
-  std::vector<std::string> recipes;
-  std::vector<std::vector<SocketAddress>> places;
-  for (const auto& recipe : carrier::all_recipes()) {
-    if (options_.via != "auto" && options_.via != recipe.name) continue;
-    const bool over_tls = !recipe.layers.empty();
-    const auto port =
-        over_tls && options_.tls_port != 0 ? options_.tls_port : options_.service.port;
-    recipes.emplace_back(recipe.name);
-    auto& of_recipe = places.emplace_back();
-    for (const auto& address : addresses_) of_recipe.push_back({address, port});
-  }
-  const auto last = remembered();
-  auto routes = order_routes(recipes, places, last);
-  const bool known = last && !routes.empty() && routes.front() == *last;
-  picker_.emplace(std::move(routes), known, self_.loop.now());
+  auto ways = plan_ways(options_.ways, *addresses_);
+  if (ways.empty())
+    return wait_and_retry("there is no way to try: nothing that via = \"" + options_.ways.via +
+                          "\" needs has an address");
+  const bool known = put_first(ways, remembered());
+  picker_.emplace(std::move(ways), known, self_.loop.now());
   enter(State::kRacing, why_);
   start_attempts();
 }
 
 void Uplink::start_attempts() {
   while (const auto next = picker_->next_start(self_.loop.now())) {
-    const auto& route = picker_->route(*next);
     attempts_.push_back(std::make_unique<UplinkAttempt>(
-        self_, ServiceRoute{carrier::find_recipe(route.recipe), route.to, options_.service.host},
-        *next, static_cast<UplinkAttempt::Listener&>(*this)));
+        self_, picker_->way(*next), *next, static_cast<UplinkAttempt::Listener&>(*this)));
   }
   if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
 }
@@ -173,22 +153,14 @@ void Uplink::arm_lookup_timer() {
     lookup_timer_.start(*deadline - self_.loop.now());
 }
 
-std::optional<Route> Uplink::remembered() const {
+std::string Uplink::remembered() const {
   const auto text = read_state_file(options_.remembered_file, Privacy::kOrdinary);
-  if (!text) return std::nullopt;
-  const auto space = text->find(' ');
-  if (space == std::string::npos) return std::nullopt;
-  const auto end = std::min(text->find('\n'), text->size());
-  if (end <= space) return std::nullopt;
-  const auto to = SocketAddress::parse(std::string_view(*text).substr(space + 1, end - space - 1));
-  if (!to) return std::nullopt;
-  return Route{text->substr(0, space), *to};
+  return text ? text->substr(0, text->find('\n')) : std::string{};
 }
 
-void Uplink::remember(const Route& route) {
-  if (remembered() == route) return;
-  const auto written =
-      write_state_file(options_.remembered_file, route.recipe + " " + route.to.to_string() + "\n");
+void Uplink::remember(const carrier::Way& way) {
+  if (remembered() == way_key(way)) return;
+  const auto written = write_state_file(options_.remembered_file, way_key(way) + "\n");
   if (!written)
     log::warning("uplink", {{"event", "route-not-saved"}, {"why", written.error().detail}});
 }

@@ -18,14 +18,14 @@
 #include "agent/snapshot.h"
 #include "agent/stream_opening.h"
 #include "agent/uplink_attempt.h"
-#include "resolver/dns_client.h"
+#include "agent/way_lookup.h"
 #include "tunnel/loop/timer.h"
 
 namespace culvert::agent {
 
 class Uplink final : private UplinkAttempt::Listener,
                      private session::SessionLink::Listener,
-                     private resolver::DnsRequest::Listener,
+                     private WayLookup::Listener,
                      private loop::Timer::Listener {
  public:
   class Listener {
@@ -38,9 +38,7 @@ class Uplink final : private UplinkAttempt::Listener,
   };
 
   struct Options {
-    HostPort service;
-    std::string via = "auto";
-    std::uint16_t tls_port = 0;   // 0: the service's port
+    WayOptions ways;
     std::string remembered_file;  // the way that worked the last time
     Duration grace{};             // how long a session waits for another carrier
   };
@@ -69,7 +67,7 @@ class Uplink final : private UplinkAttempt::Listener,
   enum class State : std::uint8_t { kResolving, kRacing, kUp, kWaiting };
   State state() const { return state_; }
   bool up() const { return state_ == State::kUp; }
-  const ServiceRoute* route() const { return up() ? &*route_ : nullptr; }
+  const carrier::Way* way() const { return up() ? &*way_ : nullptr; }
   const std::string& why() const { return why_; }  // this way, or not up
   UnixTime since() const { return since_; }        // in this state
   const session::SessionLink* link() const { return link_.get(); }
@@ -84,8 +82,7 @@ class Uplink final : private UplinkAttempt::Listener,
                         const control::Target& target) override;
   void on_control(session::SessionLink& link, const control::Message& message) override;
   void on_session_down(session::SessionLink& link, const Error& why) override;
-  void on_resolved(resolver::DnsRequest& request,
-                   Result<std::vector<IpAddress>> addresses) override;
+  void on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses) override;
   void on_timer(loop::Timer& timer) override;
 
   session::SessionLink::Initiator initiator() const;
@@ -98,8 +95,8 @@ class Uplink final : private UplinkAttempt::Listener,
   void send_unsent();
   void arm_lookup_timer();
   Duration patience() const;
-  std::optional<Route> remembered() const;
-  void remember(const Route& route);
+  std::string remembered() const;  // its way_key(); empty: none
+  void remember(const carrier::Way& way);
 
   const OwnEndpoint& self_;
   Options options_;
@@ -110,11 +107,11 @@ class Uplink final : private UplinkAttempt::Listener,
   TimePoint down_since_, attached_at_;
   bool was_up_ = false, stopping_ = false;
   resolver::DnsClient dns_;
-  std::optional<resolver::DnsRequest> request_;
+  std::optional<WayLookup> lookup_;
   std::optional<RoutePicker> picker_;
-  std::vector<IpAddress> addresses_;                    // of the service
+  std::optional<WayAddresses> addresses_;               // as last looked up
   std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
-  std::optional<ServiceRoute> route_;                   // of the last winner
+  std::optional<carrier::Way> way_;                     // of the last winner
   std::unique_ptr<session::SessionLink> link_;          // from the first attempt on, up or not yet
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_;

@@ -2,10 +2,10 @@
 
 namespace culvert::agent {
 
-UplinkAttempt::UplinkAttempt(const OwnEndpoint& self, ServiceRoute route, std::size_t number,
+UplinkAttempt::UplinkAttempt(const OwnEndpoint& self, carrier::Way way, std::size_t number,
                              Listener& listener)
-    : self_(self), route_(std::move(route)), number_(number), listener_(listener) {
-  dial_.emplace(self_.loop, *route_.recipe, route_.to, route_.host, self_.tls, kDialLimit,
+    : self_(self), way_(std::move(way)), number_(number), listener_(listener) {
+  dial_.emplace(self_.loop, way_, self_.means(), kDialLimit,
                 static_cast<carrier::CarrierDial::Listener&>(*this));
 }
 

@@ -28,11 +28,10 @@ class UplinkAttempt final : private carrier::CarrierDial::Listener,
     ~Listener() = default;
   };
 
-  UplinkAttempt(const OwnEndpoint& self, ServiceRoute route, std::size_t number,
-                Listener& listener);
+  UplinkAttempt(const OwnEndpoint& self, carrier::Way way, std::size_t number, Listener& listener);
 
   std::size_t number() const { return number_; }
-  const ServiceRoute& route() const { return route_; }
+  const carrier::Way& way() const { return way_; }
 
  private:
   void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,
@@ -42,7 +41,7 @@ class UplinkAttempt final : private carrier::CarrierDial::Listener,
                               bool refused) override;
 
   const OwnEndpoint& self_;
-  ServiceRoute route_;
+  carrier::Way way_;
   std::size_t number_;
   Listener& listener_;
   std::optional<carrier::CarrierDial> dial_;

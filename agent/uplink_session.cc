@@ -46,13 +46,12 @@ void Uplink::make_link() {
 void Uplink::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) {
   timer_.stop();
   picker_->won(attempt.number());
-  route_ = attempt.route();
-  const auto route = picker_->route(attempt.number());
+  way_ = attempt.way();
   attempts_.clear();  // this one too
   was_up_ = true;
   attached_at_ = self_.loop.now();
   enter(State::kUp, picker_->why());
-  remember(route);
+  remember(*way_);
   link_->attach(std::move(carrier));
   send_unsent();
   listener_.on_uplink_changed();
@@ -84,7 +83,10 @@ void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
     wait_and_retry(why.detail);
   } else {
     delay_.reset();
-    race();  // with the addresses known: names may not resolve while the network changes
+    if (addresses_)
+      race();  // with the addresses known: names may not resolve while the network changes
+    else
+      resolve();  // so far only an earlier process knew them
   }
   listener_.on_uplink_changed();
 }
@@ -95,7 +97,7 @@ void Uplink::on_session_down(session::SessionLink&, const Error& why) {
   link_.reset();
   attempts_.clear();
   timer_.stop();
-  request_.reset();
+  lookup_.reset();
   lookups_.session_lost();
   if (stopping_) return;
   down_since_ = self_.loop.now();

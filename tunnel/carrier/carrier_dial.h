@@ -1,17 +1,28 @@
-// tunnel/carrier/carrier_dial.h: one attempt to reach one address by one recipe. Gives a BytePipe
-// that is usable at once: layers establish themselves while the first octets wait behind them.
+// tunnel/carrier/carrier_dial.h: goes one way to the service: connects, has the proxies' and web
+// servers' conversations, and gives a BytePipe. TLS on top still shakes hands while the first
+// octets wait behind it: nothing is won by waiting for it here.
 #pragma once
 #include <memory>
 #include <string>
 
-#include "tunnel/carrier/recipes.h"
 #include "tunnel/carrier/tls_layer.h"
+#include "tunnel/carrier/way.h"
 #include "tunnel/loop/byte_pipe.h"
 #include "tunnel/loop/tcp_dial.h"
 
 namespace culvert::carrier {
 
-class CarrierDial final : private loop::TcpDial::Listener {
+class Stack;
+
+// What layers need besides the way; borrowed, and outlives every pipe.
+struct Means {
+  TlsClientContext& tls;
+  Random& random;
+};
+
+class CarrierDial final : private loop::TcpDial::Listener,
+                          private loop::BytePipe::Listener,
+                          private loop::Timer::Listener {
  public:
   class Listener {
    public:
@@ -24,20 +35,31 @@ class CarrierDial final : private loop::TcpDial::Listener {
     ~Listener() = default;
   };
 
-  // `recipe` and `tls` must outlive the pipe. `host` is what TLS names in its SNI.
-  CarrierDial(loop::Loop& loop, const Recipe& recipe, const SocketAddress& to, std::string host,
-              TlsClientContext& tls, Duration limit, Listener& listener);
-  const Recipe& recipe() const { return recipe_; }
-  const SocketAddress& to() const { return dial_.to(); }
+  // `limit`: for the connection, and once more for the conversations on it.
+  CarrierDial(loop::Loop& loop, Way way, Means means, Duration limit, Listener& listener);
+  ~CarrierDial();
+  const Way& way() const { return way_; }
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_readable() override {}
+  void on_writable() override;
+  void on_broken(int error) override;
+  void on_timer(loop::Timer& timer) override;
+
+  std::unique_ptr<Layer> make_layer(LayerKind kind);
+  void climb();  // to the next layer that has a conversation, or to the top
+  void failed(const Error& why);
 
   loop::Loop& loop_;
-  const Recipe& recipe_;
-  std::string host_;
-  TlsClientContext& tls_;
+  Way way_;
+  Means means_;
+  Duration limit_;
   Listener& listener_;
+  std::unique_ptr<loop::BytePipe> pipe_;
+  Stack* opening_ = nullptr;  // the top of pipe_, while its layer has its conversation
+  std::size_t next_ = 0;      // among the recipe's layers
+  loop::Timer timer_;
   loop::TcpDial dial_;
 };
 

@@ -35,6 +35,8 @@ namespace culvert::carrier {
 class Layer {
  public:
   virtual bool established() const = 0;
+  // Established, it changes nothing and may be taken away: see opening_layer.h.
+  virtual bool is_only_an_opening() const { return false; }
 
   // From below. Takes everything; call it only while wants_input(), and with at most 128 KiB,
   // so that queues stay bounded.

@@ -5,15 +5,23 @@
 #include <span>
 #include <string_view>
 
+#include "tunnel/carrier/proxy.h"
+
 namespace culvert::carrier {
 
-enum class LayerKind : std::uint8_t { kTls };
+enum class LayerKind : std::uint8_t { kTls, kHttpConnect };
 
 struct Recipe {
   std::string_view name;              // in configuration, status and logs: "direct", "tls"
   std::string_view title;             // for people
   std::span<const LayerKind> layers;  // from below to above; empty: the TCP connection itself
   std::uint16_t default_port;         // of the service, where its address names none
+  // The kinds of proxy that its lowest layer speaks to; empty: the connection is to the service.
+  std::span<const ProxyKind> proxies;
+
+  bool needs_proxy() const { return !proxies.empty(); }
+  bool goes_through(ProxyKind kind) const;
+  bool has(LayerKind kind) const;
 };
 
 std::span<const Recipe> all_recipes();

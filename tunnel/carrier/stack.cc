@@ -137,6 +137,12 @@ void Stack::end_writing() {
   update_interest();
 }
 
+std::unique_ptr<loop::BytePipe> Stack::take_under() {
+  under_->set_listener(nullptr);
+  under_->set_interest(false, false);
+  return std::move(under_);
+}
+
 void Stack::abort() { under_->abort(); }
 
 void Stack::on_readable() {

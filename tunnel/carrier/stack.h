@@ -26,6 +26,8 @@ class Stack final : public loop::BytePipe,
   void abort() override;
 
   const Layer& layer() const { return *layer_; }
+  // For a layer that was only an opening; then destroy the stack. No interest is set on the pipe.
+  std::unique_ptr<BytePipe> take_under();
   const Error* failure() const override { return failure_ ? &*failure_ : under_->failure(); }
 
  private:

@@ -1,4 +1,8 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "agent/config.h"
 #include "tunnel/base/nearest_word.h"
@@ -49,6 +53,7 @@ log_level = "debug"
 via = "direct"
 service = "192.0.2.1:8443"
 tls_port = 443
+proxy = ["http://ann:secret@proxy:3128", "socks5://192.0.2.3"]
 [access]
 users = [0, 1234]
 [publish]
@@ -76,6 +81,11 @@ discover = false
   EXPECT_EQ(config->pool.to_string(), "127.80.0.0/16");
   EXPECT_EQ(config->service->to_string(), "192.0.2.1:8443");
   EXPECT_EQ(config->tls_port, 443);
+  ASSERT_EQ(config->proxies.size(), 2u);
+  EXPECT_EQ(config->proxies[0].to_string(), "http://proxy:3128");
+  EXPECT_EQ(config->proxies[0].credentials->password, "secret");
+  EXPECT_EQ(config->proxies[1].source, "agent.toml");
+  EXPECT_TRUE(config->proxies[1].trusted);
   EXPECT_TRUE(config->access.allows(1234, 1000));
   EXPECT_FALSE(config->access.allows(1235, 1000));
   EXPECT_TRUE(config->publish.allows(80));
@@ -98,8 +108,8 @@ discover = false
 TEST(AgentConfig, names_the_place_of_an_unknown_key_and_the_nearest_known_one) {
   EXPECT_EQ(error_of("log_level = \"info\"\nstate_dir = \"x\"\n"),
             "/etc/x/agent.toml:2:1: unknown key \"state_dir\"; known are state_directory, "
-            "control_socket, pool, service, log_level, via, tls_port, resume_seconds, access, "
-            "publish, listen, forward, outside");
+            "control_socket, pool, service, log_level, via, tls_port, proxy, resume_seconds, "
+            "access, publish, listen, forward, outside");
   EXPECT_EQ(error_of("log_levle = \"info\"\n"),
             "/etc/x/agent.toml:1:1: unknown key \"log_levle\"; did you mean \"log_level\"?");
   EXPECT_EQ(error_of("[publish]\npolcy = \"never\"\n"),
@@ -113,6 +123,9 @@ TEST(AgentConfig, says_where_a_value_is_bad_and_what_would_be_good) {
       {"pool = 3", "/etc/x/agent.toml:1:8: pool must be a text in quotes"},
       {"log_level = \"loud\"", "1:13: log_level must be debug, info, warning or error"},
       {"via = \"pigeon\"", "1:7: via: there is no recipe \"pigeon\"; known are \"auto\", "},
+      {"proxy = \"https://x\"", "1:9: proxy: TLS to the proxy itself (https://) is not supported"},
+      {"proxy = [\"a\", \"b c\"]", "1:15: proxy: the proxy's URL has a space"},
+      {"proxy = 3", "proxy must be a list of URLs"},
       {"[publish]\npolicy = \"maybe\"", "2:10: publish.policy must be \"never\" or \"always\""},
       {"[publish]\nports = [0]", "2:10: publish.ports must be a port number from 1 to 65535"},
       {"[[listen]]\nto = \"127.0.0.1:1\"", "[[listen]] needs port"},
@@ -145,6 +158,22 @@ TEST(AgentConfig, complains_about_a_file_that_was_named_and_is_missing) {
   ASSERT_FALSE(config);
   EXPECT_NE(config.error().detail.find("/nowhere/agent.toml: cannot be read: No such file"),
             std::string::npos);
+}
+
+TEST(AgentConfig, refuses_a_file_with_a_password_that_others_can_read) {
+  std::string path = testing::TempDir() + "culvert-config-XXXXXX";
+  const int fd = mkstemp(path.data());
+  ASSERT_GE(fd, 0);
+  constexpr std::string_view kText = "proxy = \"http://ann:hunter2@proxy:3128\"\n";
+  ASSERT_EQ(write(fd, kText.data(), kText.size()), static_cast<ssize_t>(kText.size()));
+  EXPECT_TRUE(load_config(path, user()));
+  ASSERT_EQ(fchmod(fd, 0640), 0);
+  const auto config = load_config(path, user());
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().detail.find("chmod 600"), std::string::npos);
+  EXPECT_EQ(config.error().detail.find("hunter2"), std::string::npos);
+  close(fd);
+  unlink(path.c_str());
 }
 
 TEST(NearestWord, gives_no_hint_when_nothing_is_near) {

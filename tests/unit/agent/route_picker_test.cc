@@ -5,6 +5,7 @@
 #include "agent/lookups.h"
 #include "agent/publisher.h"
 #include "agent/reconnect_delay.h"
+#include "agent/way_plan.h"
 
 namespace culvert::agent {
 namespace {
@@ -14,8 +15,11 @@ using std::chrono::milliseconds;
 constexpr TimePoint kStart{std::chrono::seconds{100}};
 
 SocketAddress address(const char* text) { return *SocketAddress::parse(text); }
-std::vector<Route> two_routes() {
-  return {{"direct", address("192.0.2.1:443")}, {"tls", address("192.0.2.1:443")}};
+carrier::Way way(const char* recipe, const char* to) {
+  return {carrier::find_recipe(recipe), {}, {"service.example.net", 443}, address(to), {}};
+}
+std::vector<carrier::Way> two_routes() {
+  return {way("direct", "192.0.2.1:443"), way("tls", "192.0.2.1:443")};
 }
 
 TEST(RoutePicker, starts_the_second_route_400_ms_after_the_first) {
@@ -56,17 +60,50 @@ TEST(RoutePicker, starts_nothing_more_once_one_has_won) {
   EXPECT_EQ(picker.why(), "the first to answer");
 }
 
-TEST(RoutePicker, puts_the_remembered_route_first_only_if_it_is_still_among_them) {
-  const std::vector<std::string> recipes{"direct", "tls"};
-  const std::vector<std::vector<SocketAddress>> places(
-      2, {address("192.0.2.1:443"), address("[2001:db8::1]:443")});
-  const auto plain = order_routes(recipes, places, std::nullopt);
-  ASSERT_EQ(plain.size(), 4u);
-  EXPECT_EQ(plain[1], (Route{"direct", address("[2001:db8::1]:443")}));
-  const Route known{"tls", address("[2001:db8::1]:443")};
-  EXPECT_EQ(order_routes(recipes, places, known).front(), known);
-  EXPECT_EQ(order_routes(recipes, places, known)[1], plain[0]);
-  EXPECT_EQ(order_routes(recipes, places, Route{"tls", address("192.0.2.9:443")}), plain);
+std::vector<std::string> described(const std::vector<carrier::Way>& ways) {
+  std::vector<std::string> out;
+  for (const auto& one : ways) out.push_back(to_string(one));
+  return out;
+}
+
+WayOptions options_with_proxies() {
+  WayOptions options;
+  options.service = {"service.example.net", 443};
+  options.proxies = {*carrier::parse_proxy("http://ann:secret@proxy:3128")};
+  return options;
+}
+
+TEST(WayPlan, goes_through_proxies_first_and_by_each_recipe_of_their_kind) {
+  const WayAddresses addresses{{address("192.0.2.1:1").ip, address("[2001:db8::1]:1").ip},
+                               {{address("192.0.2.9:1").ip}}};
+  EXPECT_EQ(described(plan_ways(options_with_proxies(), addresses)),
+            (std::vector<std::string>{
+                "connect through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+                "connect-tls through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+                "direct to 192.0.2.1:443", "direct to [2001:db8::1]:443", "tls to 192.0.2.1:443",
+                "tls to [2001:db8::1]:443"}));
+}
+
+TEST(WayPlan, goes_through_a_proxy_though_the_service_does_not_resolve) {
+  auto options = options_with_proxies();
+  options.via = "connect-tls";
+  options.tls_port = 8443;
+  EXPECT_EQ(described(plan_ways(options, {{}, {{address("192.0.2.9:1").ip}}})),
+            (std::vector<std::string>{
+                "connect-tls through http://proxy:3128 (192.0.2.9) to service.example.net:8443"}));
+  EXPECT_TRUE(plan_ways(options, {{address("192.0.2.1:1").ip}, {{}}}).empty());
+}
+
+TEST(WayPlan, puts_the_remembered_way_first_only_if_it_is_still_among_them) {
+  const WayAddresses addresses{{address("192.0.2.1:1").ip}, {{address("192.0.2.9:1").ip}}};
+  auto ways = plan_ways(options_with_proxies(), addresses);
+  const auto last = way_key(ways[1]);
+  EXPECT_EQ(last, "connect-tls 192.0.2.9:3128 http://proxy:3128");
+  EXPECT_TRUE(put_first(ways, last));
+  EXPECT_EQ(way_key(ways[0]), last);
+  EXPECT_EQ(way_key(ways[1]), "connect 192.0.2.9:3128 http://proxy:3128");
+  EXPECT_FALSE(put_first(ways, "tls 192.0.2.77:443"));
+  EXPECT_FALSE(put_first(ways, ""));
 }
 
 TEST(ReconnectDelay, doubles_up_to_30_s_never_below_half_a_second_and_starts_anew) {

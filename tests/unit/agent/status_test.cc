@@ -11,7 +11,9 @@ StatusReport report() {
   out.name = "a.example.net";
   out.domain = "example.net";
   out.service = "192.0.2.1:443";
-  out.session = {"up", "tls", "192.0.2.1:443", "direct refused", 1000, 12.5, 999, 2'500'000, 4};
+  out.session = {
+      "up", "connect-tls",       "192.0.2.1:443", "direct refused", 1000, 12.5, 999, 2'500'000,
+      4,    "http://proxy:3128", "agent.toml"};
   out.peers = {
       {"b.example.net", false, "up", "relay", 2, 1030, 25, 10, 20, 1},
       {"a-much-longer-name.example.net", true, "connecting", "relay", 0, 1060, 0, 0, 0, 0}};
@@ -46,7 +48,8 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
   EXPECT_EQ(table,
             "name       a.example.net\n"
             "service    192.0.2.1:443\n"
-            "session    up for 60 s, via tls to 192.0.2.1:443 (direct refused)\n"
+            "session    up for 60 s, via connect-tls through http://proxy:3128 (192.0.2.1:443; "
+            "named by agent.toml) (direct refused)\n"
             "traffic    999 B sent, 2.5 MB received, round trip 12.5 ms, resumed 3 "
             "times\n"
             "published  22, 80\n"

@@ -13,6 +13,10 @@ TEST(Recipes, AreFoundByName) {
   ASSERT_NE(find_recipe("tls"), nullptr);
   ASSERT_EQ(find_recipe("tls")->layers.size(), 1u);
   EXPECT_EQ(find_recipe("tls")->layers[0], LayerKind::kTls);
+  EXPECT_FALSE(find_recipe("tls")->needs_proxy());
+  ASSERT_NE(find_recipe("connect-tls"), nullptr);
+  EXPECT_TRUE(find_recipe("connect-tls")->goes_through(ProxyKind::kHttp));
+  EXPECT_FALSE(find_recipe("connect-tls")->goes_through(ProxyKind::kSocks5));
   EXPECT_EQ(find_recipe("pigeon"), nullptr);
   EXPECT_EQ(find_recipe(""), nullptr);
 }

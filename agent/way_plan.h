@@ -1,0 +1,36 @@
+// agent/way_plan.h: every way to the service that configuration and addresses allow, in order of
+// preference. Policy as a value: does no I/O.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "tunnel/carrier/way.h"
+
+namespace culvert::agent {
+
+inline constexpr std::size_t kMaxWays = 16;
+
+// What was configured; both the uplink and the enrolment start from it.
+struct WayOptions {
+  HostPort service;
+  std::string via = "auto";    // or the name of a recipe
+  std::uint16_t tls_port = 0;  // of recipes with TLS; 0: the service's port
+  std::vector<carrier::Proxy> proxies;
+};
+
+// Addresses of the service and of each proxy, in their order; empty: not known.
+struct WayAddresses {
+  std::vector<IpAddress> service;
+  std::vector<std::vector<IpAddress>> proxies;
+};
+
+// Through the proxies first, in their order (whoever configures one needs it), then without; each
+// by the recipes in their order, each recipe with its addresses in theirs. At most kMaxWays.
+std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresses& addresses);
+
+// One line that names a way over restarts: recipe, first hop, proxy; never credentials.
+std::string way_key(const carrier::Way& way);
+// Puts the way of this key first; false if it is not among them.
+bool put_first(std::vector<carrier::Way>& ways, std::string_view key);
+
+}  // namespace culvert::agent

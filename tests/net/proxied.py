@@ -1,0 +1,62 @@
+"""The two sites, where site A's router lets nothing through: what leaves the site goes through a
+middlebox that runs on the router."""
+import dataclasses
+import subprocess
+
+from sites import Sites
+
+INSIDE = "10.1.0.1"  # the router, as site A sees it
+FIREWALL = """
+table ip site {
+  chain forward { type filter hook forward priority filter; policy drop;
+    iifname "inside" counter name blocked reject with icmp type admin-prohibited
+  }
+  chain input { type filter hook input priority filter; policy drop;
+    iifname { "lo", "inside" } accept
+    ct state established,related accept
+  }
+  counter blocked {}
+}
+"""
+
+
+@dataclasses.dataclass
+class Attempt:
+    status: int
+    output: str
+    errors: str
+
+
+class ProxiedSites(Sites):
+    def start_agent(self, host, name, more="", settings=""):
+        """Site A's is only enrolled, before the wall is closed: restart_agent_at_a() starts it."""
+        super().start_agent(host, name, more, settings)
+        if host is not self.a:
+            return
+        self._stop_agent_at_a()
+        self.router_a.run("nft", "flush", "ruleset")
+        self.router_a.run("nft", "-f", "-", input=FIREWALL)
+        self.config_a = (self.lab.directory / "a" / "agent.toml").read_text()
+
+    def _stop_agent_at_a(self):
+        for entry in [one for one in self.daemons if one[0] is self.a]:
+            self.daemons.remove(entry)
+            self.a.stop(entry[1])
+
+    def wait_until_resolved(self, limit):
+        """Site A has no agent yet; whoever connects then waits for it."""
+
+    def restart_agent_at_a(self, settings: str):
+        """The agent of site A, with these lines at the head of its configuration."""
+        self._stop_agent_at_a()
+        config = self.lab.directory / "a" / "agent.toml"
+        config.write_text(settings + "\n" + self.config_a)
+        config.chmod(0o600)
+        (self.lab.directory / "a" / "state" / "route").unlink(missing_ok=True)
+        argv = [str(self.build / "culvert-agent"), "--config", str(config)]
+        self.daemons.append((self.a, self.run_daemon(self.a, argv, "agent")))
+
+    def at_a(self, script: str, limit=60.0) -> Attempt:
+        done = subprocess.run(self.command_at(self.a, ["sh", "-c", script]), capture_output=True,
+                              text=True, env=self.environment(), timeout=limit)
+        return Attempt(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,131 @@
+#include "tunnel/carrier/proxy.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+
+namespace culvert::carrier {
+namespace {
+
+struct Scheme {
+  std::string_view name;
+  ProxyKind kind;
+  std::uint16_t port;
+};
+// Names are always left to the proxy (the site may not resolve them), so socks5 means socks5h.
+constexpr Scheme kSchemes[] = {
+    {"http", ProxyKind::kHttp, 80},         {"socks4", ProxyKind::kSocks4, 1080},
+    {"socks4a", ProxyKind::kSocks4a, 1080}, {"socks5", ProxyKind::kSocks5, 1080},
+    {"socks5h", ProxyKind::kSocks5, 1080},  {"ftp", ProxyKind::kFtp, 21},
+};
+constexpr std::size_t kMaxUrl = 2048;
+constexpr std::size_t kMaxLogin = 255;  // octets of user or password: RFC 1929 has no more
+
+tl::unexpected<Error> bad(const std::string& why) {
+  return fail(ErrorCode::kBadInput, why +
+                                        "; write for example \"http://proxy.example.net:3128\" or "
+                                        "\"socks5://user:password@192.0.2.1:1080\"");
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char low = lower(c);
+  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+// What is decoded goes into headers and SOCKS messages: no control characters, however written.
+Result<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+      if (high < 0 || low < 0)
+        return bad(
+            "the proxy's user or password has a '%' that is not followed by two "
+            "hexadecimal digits (write %25 for the sign itself)");
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f)
+      return bad("the proxy's user or password has a control character");
+    out += c;
+  }
+  if (out.size() > kMaxLogin) return bad("the proxy's user or password is longer than 255 octets");
+  return out;
+}
+
+Result<ProxyCredentials> read_credentials(std::string_view text) {
+  const auto colon = text.find(':');
+  auto user = percent_decode(text.substr(0, colon));
+  if (!user) return fail(user.error());
+  auto password = percent_decode(colon == text.npos ? std::string_view{} : text.substr(colon + 1));
+  if (!password) return fail(password.error());
+  if (user->empty() && !password->empty()) return bad("the proxy's password lacks a user");
+  const auto slash = user->find('\\');
+  if (slash == user->npos) return ProxyCredentials{{}, *std::move(user), *std::move(password)};
+  return ProxyCredentials{user->substr(0, slash), user->substr(slash + 1), *std::move(password)};
+}
+
+bool is_host_name(std::string_view host) {
+  return host.size() <= 253 && std::ranges::all_of(host, [](char c) {
+           return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' ||
+                  c == '.' || c == '_';
+         });
+}
+
+}  // namespace
+
+ProxyCredentials::ProxyCredentials(std::string in_domain, std::string of_user,
+                                   std::string his_password)
+    : domain(std::move(in_domain)), user(std::move(of_user)), password(std::move(his_password)) {}
+
+ProxyCredentials::~ProxyCredentials() { sodium_memzero(password.data(), password.size()); }
+
+std::string_view to_string(ProxyKind kind) {
+  for (const auto& scheme : kSchemes)
+    if (scheme.kind == kind) return scheme.name;
+  return "http";
+}
+
+std::string Proxy::to_string() const {
+  return std::string(carrier::to_string(kind)) + "://" + at.to_string();
+}
+
+Result<Proxy> parse_proxy(std::string_view url) {
+  if (url.size() > kMaxUrl) return bad("the proxy's URL is longer than 2048 octets");
+  if (std::ranges::any_of(url, [](char c) { return c <= ' ' || c == 0x7f; }))
+    return bad("the proxy's URL has a space, a line end or another octet that no URL has");
+  Proxy proxy;
+  std::uint16_t port = 80;
+  if (const auto end = url.find("://"); end != url.npos) {
+    std::string name(url.substr(0, end));
+    std::ranges::transform(name, name.begin(), lower);
+    const auto* scheme = std::ranges::find(kSchemes, name, &Scheme::name);
+    if (name == "https") return bad("TLS to the proxy itself (https://) is not supported");
+    if (scheme == std::end(kSchemes))
+      return bad("a proxy's URL begins with http, socks4, socks4a, socks5 or ftp");
+    proxy.kind = scheme->kind;
+    port = scheme->port;
+    url.remove_prefix(end + 3);
+  }
+  if (url.ends_with('/')) url.remove_suffix(1);
+  if (const auto at = url.rfind('@'); at != url.npos) {
+    auto credentials = read_credentials(url.substr(0, at));
+    if (!credentials) return fail(credentials.error());
+    if (!credentials->user.empty()) proxy.credentials = *std::move(credentials);
+    url.remove_prefix(at + 1);
+  }
+  if (url.find_first_of("/?#") != url.npos) return bad("the proxy's URL has something behind it");
+  const auto place = HostPort::parse(url, port);
+  if (!place) return bad("the proxy's place " + place.error().detail);
+  if (!IpAddress::parse(place->host) && !is_host_name(place->host))
+    return bad("the proxy's host is neither a name nor an address");
+  proxy.at = *place;
+  return proxy;
+}
+
+}  // namespace culvert::carrier

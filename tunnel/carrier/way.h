@@ -1,0 +1,28 @@
+// tunnel/carrier/way.h: one way to the service, complete: what is spoken, through which proxy, to
+// whom. A value, made by whoever plans; CarrierDial goes it, any number of times.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "tunnel/carrier/proxy.h"
+#include "tunnel/carrier/recipes.h"
+
+namespace culvert::carrier {
+
+struct Way {
+  const Recipe* recipe = nullptr;  // of recipes.h, so it lives for ever
+  std::optional<Proxy> proxy;      // if, and only if, the recipe goes through one
+  HostPort service;                // as a proxy is asked for it; its host is what TLS names
+  SocketAddress first_hop;         // what is dialled: the proxy, or the service itself
+  // The service's, where it is known: SOCKS4 can name nothing else.
+  std::optional<IpAddress> service_address;
+};
+
+// For people: "tls to 192.0.2.1:443",
+// "connect-tls through http://proxy.example.net:3128 (192.0.2.9) to service.example.net:443".
+std::string to_string(const Way& way);
+
+// The same recipe, proxy and addresses; credentials and the proxy's source do not matter.
+bool is_same_way(const Way& one, const Way& other);
+
+}  // namespace culvert::carrier
