@@ -17,7 +17,8 @@ Uplink::Options uplink_options(const AgentConfig& config, const Identity& identi
   Uplink::Options options;
   options.ways = {config.service.value_or(identity.service), config.via, config.tls_port,
                   config.proxies};
-  options.remembered_file = config.state_directory + "/route";
+  options.remembered_file = config.state_directory + "/networks";
+  options.sources = proxy_sources(config, "the agent");
   options.grace = config.resume;
   return options;
 }

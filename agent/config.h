@@ -77,6 +77,8 @@ struct AgentConfig {
   std::optional<HostPort> service;      // instead of the address learnt at enrolment
   std::uint16_t tls_port = 0;           // of recipes with TLS; 0: the service's port
   std::vector<carrier::Proxy> proxies;  // in order of preference
+  std::string pac_url;                  // of a script that names proxies
+  bool find_proxies = true;             // in the environment, and by asking the network
   std::chrono::seconds resume{300};  // how long a session waits for another carrier; 0: not at all
   AccessPolicy access;
   PublishPolicy publish;

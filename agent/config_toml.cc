@@ -93,6 +93,17 @@ void read_proxies(Section& section, std::vector<carrier::Proxy>& proxies) {
   section.texts("proxy", "URLs, such as [\"http://proxy.example.net:3128\"]", take);
 }
 
+Result<void> take_pac_url(const std::string& text, std::string& out) {
+  if (text.empty()) return {};
+  for (const std::string_view scheme : {"http://", "https://", "file:///"})
+    if (text.starts_with(scheme) && text.size() > scheme.size()) {
+      out = text;
+      return {};
+    }
+  return fail(ErrorCode::kBadInput,
+              "must be the URL of a script: \"http://...\", \"https://...\" or \"file:///...\"");
+}
+
 void read_access(Section& section, AccessPolicy& access) {
   const auto* node = section.find("users");
   if (node == nullptr) return;
@@ -197,6 +208,8 @@ void read_all(Section& root, AgentConfig& config, const std::string& home) {
   root.text("via", [&](const std::string& text) { return take_recipe(text, config.via); });
   root.port("tls_port", config.tls_port);
   read_proxies(root, config.proxies);
+  root.text("pac_url", [&](const std::string& text) { return take_pac_url(text, config.pac_url); });
+  root.flag("find_proxies", config.find_proxies);
   root.number("resume_seconds", 0, 86'400,
               [&](std::int64_t value) { config.resume = std::chrono::seconds{value}; });
   root.table("access", [&](Section& section) { read_access(section, config.access); });

@@ -10,6 +10,14 @@ RoutePicker::RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembere
   for (auto& way : ways) attempts_.push_back({std::move(way), State::kWaiting, {}});
 }
 
+void RoutePicker::add(carrier::Way way) {
+  const bool known = std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& attempt) {
+    return is_same_way(attempt.way, way);
+  });
+  if (!known && attempts_.size() < kMost)
+    attempts_.push_back({std::move(way), State::kWaiting, {}});
+}
+
 std::optional<std::size_t> RoutePicker::next_start(TimePoint now) {
   if (winner_ || started_ == attempts_.size() || now < next_at_) return std::nullopt;
   next_at_ = now + (started_ == 0 && head_start_ ? Duration{kHeadStart} : Duration{kStagger});

@@ -19,9 +19,11 @@ class RoutePicker {
  public:
   static constexpr std::chrono::milliseconds kStagger{400};
   static constexpr std::chrono::seconds kHeadStart{2};
+  static constexpr std::size_t kMost = 48;  // ways
 
   RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembered, TimePoint now);
 
+  void add(carrier::Way way);  // found later; no effect if it is there already
   std::optional<std::size_t> next_start(TimePoint now);  // call until it gives nothing
   std::optional<TimePoint> next_deadline() const;        // when to ask again
   void failed(std::size_t way, std::string why, TimePoint now);

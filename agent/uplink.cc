@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/state_file.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
@@ -29,7 +28,9 @@ Uplink::Uplink(const OwnEndpoint& self, Options options, Listener& listener)
       listener_(listener),
       dns_(self.loop),
       timer_(self.loop, *this),
-      lookup_timer_(self.loop, *this) {}
+      lookup_timer_(self.loop, *this),
+      find_timer_(self.loop, *this),
+      better_timer_(self.loop, *this) {}
 
 Uplink::~Uplink() = default;
 
@@ -42,13 +43,19 @@ void Uplink::start() {
 void Uplink::stop() {
   stopping_ = true;
   timer_.stop();
+  find_timer_.stop();
+  better_timer_.stop();
   lookup_.reset();
+  found_lookup_.reset();
+  finder_.reset();
   attempts_.clear();
+  better_attempts_.clear();
   if (link_ != nullptr) link_->close("the agent stops");
 }
 
 void Uplink::network_changed() {
   if (link_ != nullptr) link_->suspect();
+  if (better_timer_.running()) better_timer_.start(Duration::zero());
   if (state_ != State::kWaiting || stopping_) return;
   delay_.reset();
   timer_.start(Duration::zero());
@@ -74,34 +81,6 @@ void Uplink::resolve() {
   lookup_.emplace(self_.loop, dns_, options_.ways, static_cast<WayLookup::Listener&>(*this));
 }
 
-void Uplink::on_ways_looked_up(WayLookup&, Result<WayAddresses> addresses) {
-  if (addresses) addresses_ = *std::move(addresses);
-  if (addresses_)  // if not of now, of before: the name service may be what is broken
-    race();
-  else
-    wait_and_retry(addresses.error().detail);
-  lookup_.reset();  // last: it is the caller
-}
-
-void Uplink::race() {
-  auto ways = plan_ways(options_.ways, *addresses_);
-  if (ways.empty())
-    return wait_and_retry("there is no way to try: nothing that via = \"" + options_.ways.via +
-                          "\" needs has an address");
-  const bool known = put_first(ways, remembered());
-  picker_.emplace(std::move(ways), known, self_.loop.now());
-  enter(State::kRacing, why_);
-  start_attempts();
-}
-
-void Uplink::start_attempts() {
-  while (const auto next = picker_->next_start(self_.loop.now())) {
-    attempts_.push_back(std::make_unique<UplinkAttempt>(
-        self_, picker_->way(*next), *next, static_cast<UplinkAttempt::Listener&>(*this)));
-  }
-  if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
-}
-
 void Uplink::wait_and_retry(const std::string& why) {
   enter(State::kWaiting, why);
   timer_.start(delay_.next(self_.random));
@@ -112,6 +91,8 @@ void Uplink::on_timer(loop::Timer& timer) {
     lookups_.tick(self_.loop.now());
     return arm_lookup_timer();
   }
+  if (&timer == &find_timer_) return start_finding();
+  if (&timer == &better_timer_) return seek_better();
   if (state_ == State::kRacing) return start_attempts();
   resolve();
 }
@@ -151,18 +132,6 @@ void Uplink::send_unsent() {
 void Uplink::arm_lookup_timer() {
   if (const auto deadline = lookups_.next_deadline())
     lookup_timer_.start(*deadline - self_.loop.now());
-}
-
-std::string Uplink::remembered() const {
-  const auto text = read_state_file(options_.remembered_file, Privacy::kOrdinary);
-  return text ? text->substr(0, text->find('\n')) : std::string{};
-}
-
-void Uplink::remember(const carrier::Way& way) {
-  if (remembered() == way_key(way)) return;
-  const auto written = write_state_file(options_.remembered_file, way_key(way) + "\n");
-  if (!written)
-    log::warning("uplink", {{"event", "route-not-saved"}, {"why", written.error().detail}});
 }
 
 }  // namespace culvert::agent

@@ -4,6 +4,10 @@
 //
 //   resolving -> racing -> up -> (lost) racing -> up, or waiting -> resolving ...
 //
+// When the known ways do not lead out at once, proxies are looked for (proxy_finder.h) and join the
+// race. While a session runs over a poor way, the better ones are tried again and again, and the
+// session moves (uplink_better.cc).
+//
 // The session outlives its carriers: while one is missing, streams stay open and new ones may be
 // opened; only when the service has forgotten the session, or grace has passed, a new one begins.
 #pragma once
@@ -13,6 +17,8 @@
 #include <set>
 
 #include "agent/lookups.h"
+#include "agent/network_memory.h"
+#include "agent/proxy_finder.h"
 #include "agent/reconnect_delay.h"
 #include "agent/route_picker.h"
 #include "agent/snapshot.h"
@@ -26,6 +32,7 @@ namespace culvert::agent {
 class Uplink final : private UplinkAttempt::Listener,
                      private session::SessionLink::Listener,
                      private WayLookup::Listener,
+                     private ProxyFinder::Listener,
                      private loop::Timer::Listener {
  public:
   class Listener {
@@ -39,7 +46,8 @@ class Uplink final : private UplinkAttempt::Listener,
 
   struct Options {
     WayOptions ways;
-    std::string remembered_file;  // the way that worked the last time
+    std::string remembered_file;  // the ways that worked the last time (network_memory.h)
+    ProxySources sources;         // of proxies, besides those that were configured
     Duration grace{};             // how long a session waits for another carrier
   };
 
@@ -64,6 +72,10 @@ class Uplink final : private UplinkAttempt::Listener,
   // A stream to an ordinary host. kNetworkUnreachable without a session.
   Result<void> open(const control::Target& target, StreamOpening& opening);
 
+  // Attempts for a session that runs are numbered from here on.
+  static constexpr std::size_t kBetter = 1000;
+  static constexpr std::chrono::seconds kFirstBetter{5}, kMostBetter{15};  // between them
+
   enum class State : std::uint8_t { kResolving, kRacing, kUp, kWaiting };
   State state() const { return state_; }
   bool up() const { return state_ == State::kUp; }
@@ -83,19 +95,30 @@ class Uplink final : private UplinkAttempt::Listener,
   void on_control(session::SessionLink& link, const control::Message& message) override;
   void on_session_down(session::SessionLink& link, const Error& why) override;
   void on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses) override;
+  void on_proxies_found(const std::vector<carrier::Proxy>& fresh) override;
+  void on_finding_done() override;
   void on_timer(loop::Timer& timer) override;
 
   session::SessionLink::Initiator initiator() const;
   void resolve();
   void race();
   void make_link();
+  std::vector<carrier::Way> all_ways() const;  // planned, then found
   void start_attempts();
+  void start_finding();
+  void look_up_found();
+  void found_looked_up(WayAddresses addresses);
+  bool may_find_more() const;
+  void give_up_if_exhausted();
+  bool is_poor(const carrier::Way& way) const;
+  void seek_better();
+  void move_to(UplinkAttempt& attempt, session::FreshCarrier carrier);
   void wait_and_retry(const std::string& why);
   void enter(State state, std::string why);
   void send_unsent();
   void arm_lookup_timer();
   Duration patience() const;
-  std::string remembered() const;  // its way_key(); empty: none
+  NetworkMemory memory() const;
   void remember(const carrier::Way& way);
 
   const OwnEndpoint& self_;
@@ -107,14 +130,20 @@ class Uplink final : private UplinkAttempt::Listener,
   TimePoint down_since_, attached_at_;
   bool was_up_ = false, stopping_ = false;
   resolver::DnsClient dns_;
-  std::optional<WayLookup> lookup_;
+  std::optional<WayLookup> lookup_, found_lookup_;
+  std::optional<NetworkFacts> network_;             // of the last race
+  std::optional<ProxyFinder> finder_;               // of this network
+  std::vector<carrier::Proxy> found_, looking_up_;  // still without an address
+  std::vector<carrier::Way> found_ways_;
   std::optional<RoutePicker> picker_;
   std::optional<WayAddresses> addresses_;               // as last looked up
   std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
   std::optional<carrier::Way> way_;                     // of the last winner
   std::unique_ptr<session::SessionLink> link_;          // from the first attempt on, up or not yet
   ReconnectDelay delay_;
-  loop::Timer timer_, lookup_timer_;
+  loop::Timer timer_, lookup_timer_, find_timer_, better_timer_;
+  std::list<std::unique_ptr<UplinkAttempt>> better_attempts_;
+  Duration better_pause_{};
   Lookups lookups_;
   std::vector<std::uint16_t> published_;
   std::vector<std::string> expected_;

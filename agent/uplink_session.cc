@@ -7,6 +7,7 @@ namespace {
 
 // A carrier that lived shorter is a sign of a barrier that cuts at once: no hurry then.
 constexpr std::chrono::milliseconds kShortLife{200};
+constexpr std::chrono::milliseconds kBetterPatience{1000};
 
 }  // namespace
 
@@ -14,6 +15,8 @@ constexpr std::chrono::milliseconds kShortLife{200};
 // trip of the session.
 UplinkAttempt::Greeting Uplink::greeting_of(UplinkAttempt&) {
   if (link_ == nullptr) make_link();
+  // A better way for a session that runs: nothing is taken from the carrier that works.
+  if (link_->attached()) return {link_->session_hello(), {}};
   if (!link_->up()) send_unsent();
   return {link_->session_hello(), link_->make_flight()};
 }
@@ -44,14 +47,19 @@ void Uplink::make_link() {
 }
 
 void Uplink::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) {
+  if (attempt.number() >= kBetter) return move_to(attempt, std::move(carrier));
   timer_.stop();
+  find_timer_.stop();
   picker_->won(attempt.number());
   way_ = attempt.way();
   attempts_.clear();  // this one too
+  better_attempts_.clear();
   was_up_ = true;
   attached_at_ = self_.loop.now();
   enter(State::kUp, picker_->why());
   remember(*way_);
+  better_pause_ = kFirstBetter;
+  if (is_poor(*way_)) better_timer_.start(better_pause_);
   link_->attach(std::move(carrier));
   send_unsent();
   listener_.on_uplink_changed();
@@ -61,7 +69,13 @@ void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool re
   const auto number = attempt.number();
   const auto error = why;  // the attempt owns it
   const auto detail = error.detail.empty() ? std::string(to_string(error.code)) : error.detail;
-  std::erase_if(attempts_, [&](const auto& other) { return other.get() == &attempt; });
+  const auto is_it = [&](const auto& other) { return other.get() == &attempt; };
+  if (number >= kBetter) {
+    std::erase_if(better_attempts_, is_it);
+    if (!stopping_ && better_attempts_.empty() && up()) better_timer_.start(better_pause_);
+    return;
+  }
+  std::erase_if(attempts_, is_it);
   if (stopping_) return;
   if (refused && link_ != nullptr && error.code == ErrorCode::kClosed) {
     attempts_.clear();
@@ -69,8 +83,9 @@ void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool re
     return link_->abandon(error);
   }
   picker_->failed(number, detail, self_.loop.now());
-  if (picker_->exhausted()) return wait_and_retry(picker_->why());
   start_attempts();
+  start_finding();
+  give_up_if_exhausted();
 }
 
 void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
@@ -79,7 +94,13 @@ void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
   log::info("uplink", {{"event", "carrier-lost"}, {"why", why.detail}});
   if (stopping_) return link.close("the agent stops");
   why_ = why.detail;
-  if (short_lived) {
+  better_timer_.stop();
+  if (!better_attempts_.empty()) {
+    // The service has taken a better carrier already, it seems, and its answer is on the way: a
+    // second login would take it away again.
+    enter(State::kWaiting, why.detail);
+    timer_.start(kBetterPatience);
+  } else if (short_lived) {
     wait_and_retry(why.detail);
   } else {
     delay_.reset();
@@ -96,6 +117,8 @@ void Uplink::on_session_down(session::SessionLink&, const Error& why) {
   const auto detail = why.detail.empty() ? std::string(to_string(why.code)) : why.detail;
   link_.reset();
   attempts_.clear();
+  better_attempts_.clear();
+  better_timer_.stop();
   timer_.stop();
   lookup_.reset();
   lookups_.session_lost();

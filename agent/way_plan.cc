@@ -49,6 +49,23 @@ std::string way_key(const carrier::Way& way) {
          (way.proxy ? " " + way.proxy->to_string() : "");
 }
 
+std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions& options) {
+  const auto first = key.find(' ');
+  if (first == std::string_view::npos) return std::nullopt;
+  const auto second = key.find(' ', first + 1);
+  const auto hop = SocketAddress::parse(
+      key.substr(first + 1, second == std::string_view::npos ? second : second - first - 1));
+  const auto* recipe = carrier::find_recipe(key.substr(0, first));
+  if (!hop || recipe == nullptr || (options.via != "auto" && options.via != recipe->name) ||
+      second == std::string_view::npos)
+    return std::nullopt;
+  auto proxy = carrier::parse_proxy(key.substr(second + 1));
+  if (!proxy || !recipe->goes_through(proxy->kind)) return std::nullopt;
+  proxy->source = "it worked in this network before";
+  proxy->credentials.reset();
+  return carrier::Way{recipe, *std::move(proxy), service_for(*recipe, options), *hop, {}};
+}
+
 bool put_first(std::vector<carrier::Way>& ways, std::string_view key) {
   const auto known =
       std::ranges::find_if(ways, [&](const carrier::Way& way) { return way_key(way) == key; });

@@ -52,7 +52,7 @@ class ProxiedSites(Sites):
         config = self.lab.directory / "a" / "agent.toml"
         config.write_text(settings + "\n" + self.config_a)
         config.chmod(0o600)
-        (self.lab.directory / "a" / "state" / "route").unlink(missing_ok=True)
+        (self.lab.directory / "a" / "state" / "networks").unlink(missing_ok=True)
         argv = [str(self.build / "culvert-agent"), "--config", str(config)]
         self.daemons.append((self.a, self.run_daemon(self.a, argv, "agent")))
 

@@ -1,0 +1,30 @@
+// agent/network_memory.h: the way that worked the last time, for each network. Sans-IO; its text is
+// kept in the state directory, one network a line, the last used first.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace culvert::agent {
+
+class NetworkMemory {
+ public:
+  static constexpr std::size_t kMost = 32;  // networks; then the one not used for longest goes
+
+  // Lines that make no sense are dropped: it is only a memory.
+  static NetworkMemory from_text(std::string_view text);
+  std::string to_text() const;
+
+  // `network` as NetworkFacts::key() writes it; "-" for a gateway's hardware that is not known yet
+  // matches a network whose other parts fit, if there is only one.
+  std::optional<std::string> find(std::string_view network) const;
+  // False: that was known, nothing has changed.
+  bool remember(std::string_view network, std::string_view way);
+
+ private:
+  std::vector<std::pair<std::string, std::string>> known_;
+};
+
+}  // namespace culvert::agent

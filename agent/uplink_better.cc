@@ -1,0 +1,62 @@
+// A session over a poor way (a proxy, or worse) looks for a better one while it runs, and moves.
+//
+// An attempt says hello for the very session and resumes it: the service drops the old carrier when
+// it has answered. Nothing is lost, since both sides begin again where the other one stopped. A try
+// costs one connection and one handshake; while the way is a good one there is no timer.
+#include <algorithm>
+
+#include "agent/uplink.h"
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::size_t kMostAtOnce = 4;
+
+}  // namespace
+
+// TLS is as good as a direct connection, but for its own encryption.
+bool Uplink::is_poor(const carrier::Way& way) const {
+  if (!way.proxy && (way.recipe->layers.empty() || way.recipe->name == "tls")) return false;
+  const auto ways = all_ways();
+  return ways.empty() || !is_same_way(ways.front(), way);
+}
+
+void Uplink::seek_better() {
+  if (!up() || stopping_ || link_ == nullptr || !link_->attached() || !better_attempts_.empty())
+    return;
+  auto ways = all_ways();
+  const auto current = std::find_if(
+      ways.begin(), ways.end(), [&](const carrier::Way& way) { return is_same_way(way, *way_); });
+  if (current != ways.end())
+    ways.erase(current, ways.end());
+  else  // it is remembered, and was not found again: at least without a proxy
+    std::erase_if(ways, [](const carrier::Way& way) { return way.proxy.has_value(); });
+  if (ways.size() > kMostAtOnce) ways.resize(kMostAtOnce);
+  better_pause_ = std::min<Duration>(better_pause_ * 2, kMostBetter);
+  for (std::size_t i = 0; i < ways.size(); ++i)
+    better_attempts_.push_back(std::make_unique<UplinkAttempt>(
+        self_, ways[i], kBetter + i, static_cast<UplinkAttempt::Listener&>(*this)));
+  if (ways.empty()) better_timer_.start(better_pause_);
+}
+
+void Uplink::move_to(UplinkAttempt& attempt, session::FreshCarrier carrier) {
+  const auto before = way_ ? to_string(*way_) : std::string("none");
+  way_ = attempt.way();
+  better_attempts_.clear();  // this one too
+  attempts_.clear();
+  timer_.stop();
+  find_timer_.stop();
+  lookup_.reset();
+  attached_at_ = self_.loop.now();
+  log::info("uplink", {{"event", "moved"}, {"from", before}, {"to", to_string(*way_)}});
+  enter(State::kUp, "a better way than " + before + " became possible");
+  remember(*way_);
+  better_pause_ = kFirstBetter;
+  if (is_poor(*way_)) better_timer_.start(better_pause_);
+  link_->attach(std::move(carrier));
+  send_unsent();
+  listener_.on_uplink_changed();
+}
+
+}  // namespace culvert::agent

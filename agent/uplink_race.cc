@@ -1,0 +1,157 @@
+// Which ways there are, and the race between them; uplink_session.cc has what the winner carries.
+#include <algorithm>
+
+#include "agent/state_file.h"
+#include "agent/uplink.h"
+#include "tunnel/base/log.h"
+
+namespace culvert::agent {
+namespace {
+
+// A known way is one attempt, without a question to the network. Otherwise proxies are looked for
+// when nothing answered for longer than a direct way takes, or as soon as a way has failed.
+constexpr std::chrono::milliseconds kFindAfter{150}, kFindAfterKnown{1000};
+
+std::string key_of(const std::optional<NetworkFacts>& network) {
+  return network ? network->key() : std::string("no gateway");
+}
+
+// The same network, whether or not the kernel knew the gateway's hardware address by then.
+bool is_same(const std::optional<NetworkFacts>& one, const std::optional<NetworkFacts>& other) {
+  if (!one || !other) return !one && !other;
+  return one->gateway == other->gateway && one->prefix == other->prefix &&
+         (one->gateway_hardware == other->gateway_hardware || one->gateway_hardware == "-" ||
+          other->gateway_hardware == "-");
+}
+
+}  // namespace
+
+std::vector<carrier::Way> Uplink::all_ways() const {
+  if (!addresses_) return found_ways_;
+  auto ways = plan_ways(options_.ways, *addresses_);
+  ways.insert(ways.end(), found_ways_.begin(), found_ways_.end());
+  return ways;
+}
+
+void Uplink::race() {
+  auto network = look_at_network();
+  const bool searched_in_vain = finder_ && finder_->done() && found_ways_.empty();
+  if (!is_same(network, network_) || searched_in_vain) {
+    finder_.reset();
+    found_lookup_.reset();
+    found_.clear();
+    found_ways_.clear();
+  }
+  network_ = std::move(network);
+  auto ways = all_ways();
+  const auto key = memory().find(key_of(network_)).value_or("");
+  bool known = put_first(ways, key);
+  if (auto way = known ? std::nullopt : way_from_key(key, options_.ways)) {
+    ways.insert(ways.begin(), *std::move(way));
+    known = true;
+  }
+  if (ways.empty() && !options_.sources.wanted())
+    return wait_and_retry("there is no way to try: nothing that via = \"" + options_.ways.via +
+                          "\" needs has an address");
+  const bool none = ways.empty();
+  picker_.emplace(std::move(ways), known, self_.loop.now());
+  enter(State::kRacing, why_);
+  start_attempts();
+  if (none)
+    start_finding();
+  else
+    find_timer_.start(known ? kFindAfterKnown : kFindAfter);
+}
+
+void Uplink::start_attempts() {
+  while (const auto next = picker_->next_start(self_.loop.now())) {
+    attempts_.push_back(std::make_unique<UplinkAttempt>(
+        self_, picker_->way(*next), *next, static_cast<UplinkAttempt::Listener&>(*this)));
+  }
+  if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
+}
+
+void Uplink::start_finding() {
+  find_timer_.stop();
+  if (finder_ || stopping_ || !options_.sources.wanted()) return;
+  finder_.emplace(self_.loop, dns_, self_.random, options_.ways.service, options_.sources, network_,
+                  static_cast<ProxyFinder::Listener&>(*this));
+}
+
+void Uplink::on_proxies_found(const std::vector<carrier::Proxy>& fresh) {
+  for (const auto& proxy : fresh)
+    log::info("uplink",
+              {{"event", "proxy-found"}, {"proxy", proxy.to_string()}, {"source", proxy.source}});
+  found_.insert(found_.end(), fresh.begin(), fresh.end());
+  look_up_found();
+}
+
+void Uplink::look_up_found() {
+  if (found_.empty() || found_lookup_) return;
+  looking_up_ = std::exchange(found_, {});
+  auto options = options_.ways;
+  options.proxies = looking_up_;
+  options.service.host = "0.0.0.0";  // its own look-up is another one, and may take for ever
+  found_lookup_.emplace(self_.loop, dns_, options, static_cast<WayLookup::Listener&>(*this));
+}
+
+void Uplink::on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses) {
+  if (found_lookup_ && &lookup == &*found_lookup_)
+    return found_looked_up(addresses ? *std::move(addresses) : WayAddresses{});
+  if (addresses) addresses_ = *std::move(addresses);
+  // If not of now, of before: the name service may be what is broken. Behind a proxy it often knows
+  // no names of the outside.
+  if (!addresses_ && options_.sources.wanted()) addresses_.emplace();
+  if (!addresses) why_ = addresses.error().detail;
+  if (addresses_)
+    race();
+  else
+    wait_and_retry(addresses.error().detail);
+  lookup_.reset();  // last: it is the caller
+}
+
+void Uplink::found_looked_up(WayAddresses addresses) {
+  auto options = options_.ways;
+  options.proxies = std::exchange(looking_up_, {});
+  addresses.service = addresses_ ? addresses_->service : std::vector<IpAddress>{};
+  for (auto& way : plan_ways(options, addresses)) {
+    if (!way.proxy) continue;
+    found_ways_.push_back(way);
+    if (state_ == State::kRacing) picker_->add(std::move(way));
+  }
+  found_lookup_.reset();
+  look_up_found();
+  if (state_ != State::kRacing) return;
+  start_attempts();
+  give_up_if_exhausted();
+}
+
+bool Uplink::may_find_more() const {
+  return (finder_ && !finder_->done()) || found_lookup_ || !found_.empty();
+}
+
+void Uplink::on_finding_done() { give_up_if_exhausted(); }
+
+void Uplink::give_up_if_exhausted() {
+  if (state_ != State::kRacing || stopping_ || !picker_->exhausted() || may_find_more()) return;
+  auto why = picker_->why();
+  if (addresses_->service.empty() && !why_.empty()) why = why_ + "; " + why;
+  if (finder_ && !finder_->captive_portal().empty())
+    why = "this network has a portal: open " + finder_->captive_portal() + " in a browser; " + why;
+  wait_and_retry(why);
+}
+
+NetworkMemory Uplink::memory() const {
+  const auto text = read_state_file(options_.remembered_file, Privacy::kOrdinary);
+  return NetworkMemory::from_text(text ? *text : std::string{});
+}
+
+void Uplink::remember(const carrier::Way& way) {
+  auto known = memory();
+  if (auto now = look_at_network(); is_same(now, network_)) network_ = std::move(now);
+  if (!known.remember(key_of(network_), way_key(way))) return;
+  if (const auto written = write_state_file(options_.remembered_file, known.to_text()); !written)
+    log::warning("uplink", {{"event", "route-not-saved"}, {"why", written.error().detail}});
+}
+
+}  // namespace culvert::agent

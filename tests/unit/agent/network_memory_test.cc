@@ -1,0 +1,81 @@
+#include "agent/network_memory.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/route_picker.h"
+#include "agent/way_plan.h"
+
+namespace culvert::agent {
+namespace {
+
+const std::string kHome = "192.168.1.1 02:00:00:00:00:01 192.168.1.0/24";
+const std::string kHotel = "192.168.1.1 02:00:00:00:00:99 192.168.1.0/24";
+
+TEST(NetworkMemory, tells_networks_apart_by_their_gateways_hardware) {
+  NetworkMemory memory;
+  EXPECT_TRUE(memory.remember(kHome, "direct 192.0.2.1:443"));
+  EXPECT_TRUE(memory.remember(kHotel, "connect 192.168.1.1:3128 http://192.168.1.1:3128"));
+  EXPECT_EQ(memory.find(kHome), "direct 192.0.2.1:443");
+  EXPECT_EQ(memory.find("10.0.0.1 02:00:00:00:00:01 10.0.0.0/8"), std::nullopt);
+}
+
+TEST(NetworkMemory, does_without_the_hardware_only_where_one_network_fits) {
+  NetworkMemory memory;
+  memory.remember(kHome, "direct 192.0.2.1:443");
+  EXPECT_EQ(memory.find("192.168.1.1 - 192.168.1.0/24"), "direct 192.0.2.1:443");
+  EXPECT_EQ(memory.find(kHotel), std::nullopt);
+  memory.remember(kHotel, "tls 192.0.2.1:443");
+  EXPECT_EQ(memory.find("192.168.1.1 - 192.168.1.0/24"), std::nullopt);
+}
+
+TEST(NetworkMemory, survives_as_text_and_says_when_nothing_changed) {
+  NetworkMemory memory;
+  memory.remember(kHome, "direct 192.0.2.1:443");
+  memory.remember(kHotel, "tls 192.0.2.1:443");
+  auto again = NetworkMemory::from_text(memory.to_text() + "nonsense\n\tx\ny\t\n");
+  EXPECT_EQ(again.to_text(), memory.to_text());
+  EXPECT_FALSE(again.remember(kHotel, "tls 192.0.2.1:443"));
+  EXPECT_TRUE(again.remember(kHome, "direct 192.0.2.1:443"));  // now the last used
+}
+
+TEST(NetworkMemory, forgets_the_network_not_used_for_longest) {
+  NetworkMemory memory;
+  for (std::size_t i = 0; i <= NetworkMemory::kMost; ++i)
+    memory.remember("10.0.0.1 - 10." + std::to_string(i) + ".0.0/16", "direct 192.0.2.1:443");
+  EXPECT_EQ(memory.find("10.0.0.1 - 10.0.0.0/16"), std::nullopt);
+  EXPECT_TRUE(memory.find("10.0.0.1 - 10.1.0.0/16"));
+}
+
+TEST(WayFromKey, restores_a_way_through_a_proxy_that_nobody_names_any_more) {
+  const WayOptions options{{"service.example.net", 443}, "auto", 0, {}};
+  const auto way = way_from_key("connect 10.0.0.1:3128 http://proxy.site:3128", options);
+  ASSERT_TRUE(way);
+  EXPECT_EQ(way_key(*way), "connect 10.0.0.1:3128 http://proxy.site:3128");
+  EXPECT_EQ(way->service, options.service);
+  EXPECT_FALSE(way->proxy->trusted);
+  EXPECT_FALSE(way_from_key("", options));
+  EXPECT_FALSE(
+      way_from_key("direct 192.0.2.1:443", options));  // planned anyway, if it still is one
+  EXPECT_FALSE(way_from_key("pigeon 10.0.0.1:3128 http://proxy.site:3128", options));
+  EXPECT_FALSE(way_from_key("connect 10.0.0.1:3128 socks5://proxy.site:1080", options));
+  EXPECT_FALSE(way_from_key("connect nowhere http://proxy.site:3128", options));
+  EXPECT_FALSE(way_from_key("connect 10.0.0.1:3128 http://proxy.site:3128",
+                            {{"service.example.net", 443}, "connect-tls", 0, {}}));
+}
+
+TEST(RoutePicker, takes_ways_that_are_found_while_it_runs) {
+  constexpr TimePoint start{std::chrono::seconds{100}};
+  const WayOptions options{{"service.example.net", 443}, "auto", 0, {}};
+  const auto found = way_from_key("connect 10.0.0.1:3128 http://proxy.site:3128", options);
+  RoutePicker picker({}, false, start);
+  EXPECT_TRUE(picker.exhausted());
+  EXPECT_EQ(picker.next_start(start), std::nullopt);
+  picker.add(*found);
+  picker.add(*found);
+  EXPECT_FALSE(picker.exhausted());
+  EXPECT_EQ(picker.next_start(start), 0u);
+  EXPECT_EQ(picker.next_start(start + std::chrono::seconds{5}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace culvert::agent
