@@ -13,6 +13,7 @@ constexpr const char* kUsage =
     "  run [--] CMD [ARG...]  run CMD so that it reaches virtual host names\n"
     "  status                 what the agent is doing\n"
     "  why HOST[:PORT]        whether connections to HOST are carried, and why\n"
+    "  netcheck               which ways lead out of this network, and why\n"
     "  enroll < TOKEN         make this machine an endpoint, with a token of the service\n"
     "  help [COMMAND]         show this text, or that of a command\n"
     "  version                show the version\n"
@@ -23,6 +24,7 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
   if (verb == "run") return culvert::agent::run_command(arguments);
   if (verb == "status") return culvert::agent::status_command(arguments);
   if (verb == "why") return culvert::agent::why_command(arguments);
+  if (verb == "netcheck") return culvert::agent::netcheck_command(arguments);
   if (verb == "enroll") return culvert::agent::enroll_command(arguments);
   if (verb == "version" || verb == "--version") {
     std::puts("culvert " CULVERT_VERSION);
@@ -36,7 +38,8 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
     const std::string_view topic = arguments.front();
     char option[] = "--help";
     char* const words[] = {option};
-    if (topic == "run" || topic == "status" || topic == "why" || topic == "enroll")
+    if (topic == "run" || topic == "status" || topic == "why" || topic == "netcheck" ||
+        topic == "enroll")
       return dispatch(topic, words);
   }
   std::fprintf(stderr, "culvert: there is no command \"%.*s\"; see culvert help\n",
