@@ -2,10 +2,11 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
+
+#include "tunnel/base/standard_error.h"
 
 // Not spdlog: a line is one write(2) with our own escaping, and spdlog costs 2 s of parsing.
 namespace culvert::log {
@@ -57,6 +58,36 @@ void append_value(std::string& line, std::string_view value) {
   line += '"';
 }
 
+// What the reader of the log sees before the text.
+std::string line_start(Level level) {
+  static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
+  if (journal) return fmt::format("<{}>", priority(level));
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z ",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
+                     now.time_since_epoch().count() % 1000);
+}
+
+bool put_line(Level level, std::string_view text) {
+  constexpr std::string_view kCut = "...";
+  auto line = line_start(level);
+  line += text;
+  if (line.size() >= kMostAtOnce) line.replace(kMostAtOnce - 1 - kCut.size(), line.npos, kCut);
+  line += '\n';
+  return write_to_standard_error(line);
+}
+
+// A reader that has stalled must never stop the daemon: lines are dropped, and it is told how many.
+void put(Level level, std::string_view text) {
+  static std::uint64_t dropped = 0;
+  if (dropped != 0) {
+    const auto notice = format(Level::kWarning, "log", {{"event", "dropped"}, {"lines", dropped}});
+    if (put_line(Level::kWarning, notice)) dropped = 0;
+  }
+  if (dropped != 0 || !put_line(level, text)) ++dropped;
+}
+
 }  // namespace
 
 void set_level(Level level) { g_level = level; }
@@ -86,21 +117,7 @@ std::string format(Level level, std::string_view part, Fields fields) {
 
 void write(Level level, std::string_view part, Fields fields) {
   if (!enabled(level)) return;
-  static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
-  std::string line;
-  if (journal) {
-    line = fmt::format("<{}>", priority(level));
-  } else {
-    const auto now =
-        std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    line = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z ",
-                       fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
-                       now.time_since_epoch().count() % 1000);
-  }
-  line += format(level, part, fields);
-  line += '\n';
-  // A full or closed standard error must never stop the daemon.
-  [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, line.data(), line.size());
+  put(level, format(level, part, fields));
 }
 
 }  // namespace culvert::log

@@ -3,6 +3,9 @@
 //   log::info("session", {{"event", "up"}, {"via", "tls"}, {"why", "direct refused"}});
 // prints   2026-01-02T03:04:05.678Z info session event=up via=tls why="direct refused"
 //
+// Nothing here waits: where the reader has stalled, lines are dropped, and the next one that goes
+// out comes behind `warning log event=dropped lines=N`. Lines longer than 4 KiB are cut.
+//
 // Each state change is logged once, with its reason. Never payload, never a secret. On a journal
 // stream ($JOURNAL_STREAM) the time stamp is left to the journal and "<N>" priorities are used.
 #pragma once
