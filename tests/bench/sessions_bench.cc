@@ -118,7 +118,7 @@ class Bench final : private loop::Timer::Listener {
                 endpoints_.size(),
                 static_cast<double>(after - before) / static_cast<double>(count_ - kFewSessions));
     std::fflush(stdout);
-    ::kill(pid, SIGKILL);  // nobody reads its log any more: it would wait for that
+    ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
   }
 

@@ -52,6 +52,7 @@ class Liveness {
   std::uint64_t ping_value() const { return ping_value_; }
   std::optional<TimePoint> next_deadline() const;
 
+  bool idle() const { return attached_ && phase() == Phase::kIdle; }  // nothing is expected
   Duration round_trip() const { return round_trip_; }
   // The shortest of the last one to two minutes: without the queue that a bulk stream makes itself.
   Duration least_round_trip() const {

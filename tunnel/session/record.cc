@@ -16,16 +16,18 @@ crypto::AeadKey record_key(const Secret<32>& chain, crypto::AeadAlgorithm algori
 
 RecordKeys::RecordKeys(const Secret<32>& direction, crypto::AeadAlgorithm algorithm,
                        std::uint64_t first_record)
-    : chain_(direction),
-      algorithm_(algorithm),
-      key_(record_key(direction, algorithm)),
-      counter_(first_record) {}
+    : chain_(direction), algorithm_(algorithm), counter_(first_record) {}
+
+const crypto::AeadKey& RecordKeys::key() {
+  if (!key_) key_ = record_key(chain_, algorithm_);
+  return *key_;
+}
 
 void RecordKeys::advance() {
   ++counter_;
   if (counter_ % kRecordsPerKey != 0) return;
   chain_ = crypto::derive_key(chain_, "next key");
-  key_ = record_key(chain_, algorithm_);
+  key_.reset();
 }
 
 void RecordSealer::seal(MutableBytes record) {

@@ -9,6 +9,8 @@
 // direction: it is never sent, so a record that is repeated, dropped or moved does not open. Every
 // 2^22 records both sides derive a new key, far within the limits of AES-GCM.
 #pragma once
+#include <optional>
+
 #include "tunnel/base/bytes.h"
 #include "tunnel/base/result.h"
 #include "tunnel/base/secret.h"
@@ -22,19 +24,21 @@ inline constexpr std::size_t kMaxRecord = kRecordHeader + 0xffff;
 inline constexpr std::size_t kMaxRecordText = kMaxRecord - kRecordOverhead;
 inline constexpr std::uint64_t kRecordsPerKey = std::uint64_t{1} << 22;
 
-// One direction's key schedule: which key and counter the next record has.
+// One direction's key schedule: which key and counter the next record has. The expanded key, 1.1 KB
+// of it, is made when it is needed.
 class RecordKeys {
  public:
   RecordKeys(const Secret<32>& direction, crypto::AeadAlgorithm algorithm,
              std::uint64_t first_record = 0);  // other than 0: for tests of the key change
-  const crypto::AeadKey& key() const { return key_; }
+  const crypto::AeadKey& key();
+  void rest() { key_.reset(); }  // until key() is asked for again
   std::uint64_t counter() const { return counter_; }
   void advance();
 
  private:
   Secret<32> chain_;
   crypto::AeadAlgorithm algorithm_;
-  crypto::AeadKey key_;
+  std::optional<crypto::AeadKey> key_;
   std::uint64_t counter_;
 };
 
@@ -43,6 +47,7 @@ class RecordSealer {
   explicit RecordSealer(RecordKeys keys) : keys_(std::move(keys)) {}
   // `record` is the whole record; its text stands behind the header, and there is room for the tag.
   void seal(MutableBytes record);
+  void rest() { keys_.rest(); }
 
  private:
   RecordKeys keys_;
@@ -58,6 +63,7 @@ class RecordOpener {
   };
   // Opens the first record of `wire` in place. After an error nothing more can be opened.
   Result<Opened> open(MutableBytes wire);
+  void rest() { keys_.rest(); }
 
  private:
   RecordKeys keys_;

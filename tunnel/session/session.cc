@@ -104,6 +104,12 @@ void Session::output_sent(std::size_t count) {
   output_.release_if_empty();
 }
 
+void Session::rest() {
+  if (!attached()) return;
+  sealer_->rest();
+  opener_->rest();
+}
+
 std::optional<TimePoint> Session::next_deadline() const {
   auto deadline = liveness_.next_deadline();
   if (deadline && acknowledge_at_) deadline = std::min(*deadline, *acknowledge_at_);

@@ -57,6 +57,11 @@ class Session {
   void output_sent(std::size_t count);
   bool has_output() const { return !output_.empty() || (may_speak() && mux_.has_output()); }
 
+  // Nothing is under way: whatever can be made again at the next octet is given up now. An idle
+  // session is mostly its two expanded keys.
+  bool idle() const { return liveness_.idle() && output_.empty(); }
+  void rest();
+
   // Time: acknowledgements that wait for company (25 ms), and what liveness.h says.
   std::optional<TimePoint> next_deadline() const;
   Result<void> tick(TimePoint now);                        // kTimedOut: the carrier is dead

@@ -103,6 +103,7 @@ void SessionLink::flush() {
 }
 
 void SessionLink::arm_timer() {
+  if (session_.idle()) session_.rest();
   auto deadline = session_.next_deadline();
   if (grace_until_) deadline = deadline ? std::min(*deadline, *grace_until_) : *grace_until_;
   if (!deadline || (armed_for_ && *armed_for_ <= *deadline))

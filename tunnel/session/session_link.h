@@ -149,7 +149,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   std::unique_ptr<Initiator> initiator_;  // null: the responder
   bool introduced_before_ = false;
   std::unique_ptr<loop::BytePipe> to_introduce_;
-  std::optional<Introduction> introduction_;
+  std::unique_ptr<Introduction> introduction_;
   ByteVector early_input_;  // records that came right behind the handshake
   Duration grace_{};
   TimePoint changed_at_{};

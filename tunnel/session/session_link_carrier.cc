@@ -111,10 +111,10 @@ void SessionLink::begin_introduction() {
   if (session_.attached()) drop_carrier({ErrorCode::kClosed, "another carrier is being tried"});
   auto hello = session_hello();
   introduced_before_ = true;
-  introduction_.emplace(loop_, std::move(to_introduce_),
-                        Introduction::Who{initiator_->self, initiator_->peer}, std::move(hello),
-                        make_flight(), initiator_->limit,
-                        static_cast<Introduction::Listener&>(*this));
+  introduction_ = std::make_unique<Introduction>(
+      loop_, std::move(to_introduce_), Introduction::Who{initiator_->self, initiator_->peer},
+      std::move(hello), make_flight(), initiator_->limit,
+      static_cast<Introduction::Listener&>(*this));
 }
 
 void SessionLink::on_introduced(Introduction&, FreshCarrier carrier) {

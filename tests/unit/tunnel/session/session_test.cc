@@ -1,8 +1,11 @@
 #include "tunnel/session/session.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <random>
+
+#include "tests/unit/sanitized.h"
 
 namespace culvert::session {
 namespace {
@@ -118,6 +121,34 @@ TEST(Session, HoldsNothingForAnIdleCarrier) {
   introduce(alice, bob);
   EXPECT_FALSE(alice.session.has_output());
   EXPECT_TRUE(alice.session.pending_output().empty());
+}
+
+TEST(Session, GivesUpItsExpandedKeysWhileItRestsAndGoesOnAllTheSame) {
+  for (const auto aead : crypto::preferred_algorithms()) {
+    Party alice{mux::Role::kInitiator, aead}, bob{mux::Role::kResponder, aead};
+    introduce(alice, bob);
+    const auto stream = *alice.session.streams().open(as_bytes("t"));
+    for (int i = 0; i < 3; ++i) {
+      alice.session.streams().write(stream, as_bytes("again"));
+      ASSERT_TRUE(bob.receive(alice.output()));
+      ASSERT_TRUE(alice.receive(bob.output()));
+      alice.session.rest();
+      bob.session.rest();
+    }
+    EXPECT_EQ(bob.session.streams().readable(stream).size(), 15u);
+  }
+}
+
+TEST(Session, AnIdleOneHoldsLittleBesideItself) {
+  if (kSanitized) GTEST_SKIP() << "AddressSanitizer brings its own malloc()";
+  Party alice{mux::Role::kInitiator, crypto::preferred_algorithms().front()};
+  Party bob{mux::Role::kResponder, crypto::preferred_algorithms().front()};
+  introduce(alice, bob);
+  const auto before = ::mallinfo2().uordblks;
+  alice.session.rest();
+  const auto given_up = before - ::mallinfo2().uordblks;
+  EXPECT_GT(given_up, 60u) << "its two keys";
+  EXPECT_LT(sizeof(Session), 1100u);
 }
 
 TEST(Session, AcknowledgesLateRatherThanAlone) {
