@@ -49,7 +49,8 @@ void ClientLink::on_stream_opened(session::SessionLink& link, mux::StreamId stre
   if (!context_.config.forwarding.enabled)
     return link.refuse(stream, ErrorCode::kNotPermitted,
                        "forwarding is switched off at this service (forwarding.enabled)");
-  if (forwards_.size() + flows_.size() >= context_.config.limits.streams_per_session)
+  constexpr std::size_t kNotCounted = 2;  // the control stream and this one
+  if (link.streams().stream_count() - kNotCounted >= context_.config.limits.streams_per_session)
     return link.refuse(stream, ErrorCode::kExhausted,
                        "this endpoint has too many forwarded connections open "
                        "(limits.streams_per_session)");

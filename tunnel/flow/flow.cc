@@ -18,9 +18,8 @@ constexpr std::size_t kBulk = 32 * 1024;
 using loop::IoResult;
 using State = IoResult::State;
 
-Flow::Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket,
-           FlowList& owner)
-    : link_(link), owner_(owner), socket_(loop, std::move(socket)), stream_(stream) {
+Flow::Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket)
+    : link_(link), socket_(loop, std::move(socket)), stream_(stream) {
   socket_.set_listener(this);
   link_.attach(stream_, *this);
   up_ended_ = link_.streams().finished(stream_);
@@ -39,7 +38,7 @@ Flow::~Flow() {
   }
 }
 
-void Flow::end() { owner_.drop(*this); }
+void Flow::end() { FlowList::drop(*this); }
 
 void Flow::update_interest() {
   socket_.set_interest(!up_ended_ && !stream_full_, !down_ended_ && socket_full_);

@@ -13,8 +13,7 @@ class Flow final : private loop::BytePipe::Listener, private session::SessionLin
  public:
   // Takes over the stream: attaches itself in place of its handler. Never ends in here. The stream
   // may be one that an earlier process half-closed.
-  Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket,
-       FlowList& owner);
+  Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket);
   ~Flow();
 
   mux::StreamId stream() const { return stream_; }
@@ -37,11 +36,10 @@ class Flow final : private loop::BytePipe::Listener, private session::SessionLin
   bool abort_stream(int error);
   bool end_if_done();
 
-  void end();  // destroys this
+  void end();  // takes itself off its list and destroys this
 
   friend class FlowList;
   session::SessionLink& link_;
-  FlowList& owner_;
   Flow* next_ = nullptr;
   Flow** place_ = nullptr;
   loop::TcpSocket socket_;

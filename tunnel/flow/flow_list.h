@@ -28,16 +28,15 @@ class FlowList {
   // Takes over the stream from its handler. The link must outlive the list, or tell its streams
   // that it goes down.
   void add(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket);
-  void clear();  // programs and far ends see a reset
-  std::size_t size() const { return size_; }
+  void clear();              // programs and far ends see a reset
+  std::size_t size() const;  // counts them
   void for_each(const std::function<void(const Flow&)>& visit) const;
 
  private:
   friend class Flow;
-  void drop(Flow& flow);
+  static void drop(Flow& flow);
 
   Flow* first_ = nullptr;
-  std::size_t size_ = 0;
 };
 
 }  // namespace culvert::flow

@@ -24,7 +24,7 @@
 #include "tunnel/mux/departures.h"
 #include "tunnel/mux/send_budget.h"
 #include "tunnel/mux/snapshot.h"
-#include "tunnel/mux/stream.h"
+#include "tunnel/mux/stream_table.h"
 
 namespace culvert::mux {
 
@@ -48,6 +48,7 @@ struct Event {
   Kind kind;
   StreamId stream;
   ErrorCode code = ErrorCode::kNone;
+  StreamOwner* owner = nullptr;  // of the stream, when the event is taken
 };
 
 class Mux {
@@ -75,10 +76,13 @@ class Mux {
   bool has_data(StreamId stream) const { return find(stream).receive.waiting() != 0; }
   void consumed(StreamId stream, std::size_t count);
   void end_taken(StreamId stream);  // the owner has acted on at_end()
-  bool knows(StreamId stream) const { return streams_.count(stream) != 0; }
+  bool knows(StreamId stream) const { return streams_.find(stream) != nullptr; }
   bool accepted(StreamId stream) const { return find(stream).accepted; }
   bool finished(StreamId stream) const { return find(stream).send.finished; }
   bool end_was_taken(StreamId stream) const { return find(stream).receive.end_taken; }
+  void set_owner(StreamId stream, StreamOwner* owner) { find(stream).owner = owner; }
+  StreamOwner* owner(StreamId stream) const { return find(stream).owner; }
+  std::vector<StreamId> stream_ids() const;  // ascending, the control stream included
   std::optional<Event> next_event();
   std::string_view last_reason() const { return last_reason_; }
   std::size_t stream_count() const { return streams_.size(); }  // the control stream included
@@ -113,13 +117,16 @@ class Mux {
   void restore(const Snapshot& from);
 
  private:
+  // What a stream needs only until it is accepted, or only while it carries bulk.
+  struct Rare {
+    ByteVector target;                // what the opener asked for; dropped when it has been seen
+    std::uint64_t measured_from = 0;  // window tuning: consumed octets at ...
+    TimePoint measured_at{};          // ... this time
+  };
   struct HashId {
     std::size_t operator()(StreamId id) const { return static_cast<std::size_t>(id); }
   };
-  Stream& find(StreamId stream);
-  const Stream& find(StreamId stream) const;
-  Stream* lookup(StreamId stream);
-  Stream& add(StreamId stream);
+  Stream& find(StreamId stream) const;
   void forget(StreamId stream);
   bool opened_by_us(StreamId stream) const;
   bool was_opened(StreamId stream) const;
@@ -155,7 +162,8 @@ class Mux {
 
   Role role_;
   Limits limits_;
-  std::unordered_map<StreamId, std::unique_ptr<Stream>, HashId> streams_;
+  StreamTable streams_;
+  std::unordered_map<StreamId, Rare, HashId> rare_;
   std::uint32_t next_local_, last_remote_ = 0;
   std::size_t unaccepted_ = 0;
   std::uint64_t granted_ = 0;         // windows beyond the initial ones, all streams
@@ -173,6 +181,7 @@ class Mux {
     StreamId stream;
     Bytes data;
     std::uint32_t next;  // of the same stream; kNoPiece: the last
+    std::uint32_t last;  // of the same stream; right in the first alone
   };
   std::vector<Borrowed> borrowed_;
   bool borrowing_ = false;

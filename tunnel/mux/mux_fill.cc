@@ -62,14 +62,15 @@ std::size_t Mux::fill_windows(std::byte* out, std::size_t capacity) {
   constexpr std::size_t kSize = kHeaderSize + 8;
   std::size_t used = 0;
   while (!windows_.empty() && capacity - used >= kSize) {
-    auto* stream = lookup(windows_.front());
+    auto* stream = streams_.find(windows_.front());
     windows_.pop_front();
     if (stream == nullptr || !stream->window_due) continue;
     stream->window_due = false;
     auto& half = stream->receive;
-    half.told_received = half.acknowledgement();
-    used += put(out + used, Window{stream->id, half.limit, half.told_received,
-                                   std::exchange(stream->tell_accepted, false)});
+    half.all_told = true;
+    used += put(out + used,
+                Window{stream->id, half.limit, half.acknowledgement(), stream->tell_accepted});
+    stream->tell_accepted = false;
     maybe_done(*stream);
   }
   return used;
@@ -79,7 +80,7 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
   std::size_t used = 0;
   while (!fresh_.empty() || !busy_.empty()) {
     auto& list = fresh_.empty() ? busy_ : fresh_;
-    auto* stream = lookup(list.front());
+    auto* stream = streams_.find(list.front());
     if (stream == nullptr) {  // reset since
       list.pop_front();
       if (&list == &busy_) turn_used_ = 0;
@@ -113,7 +114,7 @@ void Mux::tell_room(Stream& stream) {
 std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacity) {
   std::size_t used = 0;
   if (stream.open_unsent) {
-    const Frame open = Open{stream.id, stream.receive.limit, stream.target};
+    const Frame open = Open{stream.id, stream.receive.limit, target(stream.id)};
     if (capacity < frame_size(open)) return 0;
     used += put(out, open);
     stream.open_unsent = false;

@@ -36,16 +36,16 @@ Result<void> Mux::on_frame(const Open& frame) {
     put_reset(frame.stream, ErrorCode::kExhausted, "too many streams are open in this session");
     return {};
   }
-  auto& stream = add(frame.stream);
+  auto& stream = streams_.add(frame.stream);
   ++unaccepted_;
   stream.send.limit = std::max(stream.send.limit, frame.limit);
-  append(stream.target, frame.target);
+  append(rare_[frame.stream].target, frame.target);
   events_.push_back({Event::Kind::kOpened, frame.stream});
   return {};
 }
 
 Result<void> Mux::on_frame(const Data& frame) {
-  auto* stream = lookup(frame.stream);
+  auto* stream = streams_.find(frame.stream);
   if (stream == nullptr) {
     if (was_opened(frame.stream)) return {};  // crossed with our reset
     return broken("DATA for a stream that was never opened", frame.stream);
@@ -62,19 +62,19 @@ Result<void> Mux::on_frame(const Data& frame) {
   if (frame.last && frame.stream == kControlStream)
     return broken("an end of the control stream", frame.stream);
   if (end > half.received) {
+    half.all_told = false;
     keep(*stream, frame.payload.subspan(static_cast<std::size_t>(half.received - frame.offset)));
     half.received = end;
   }
   const bool ends_now = frame.last && !half.ended;
-  if (ends_now) half.ended = true;
-  if (half.acknowledgement() > half.told_received || !frame.payload.empty() || frame.last)
-    window_due(*stream, /*lazy=*/true);
+  if (ends_now) half.ended = true, half.all_told = false;
+  if (!half.all_told || !frame.payload.empty() || frame.last) window_due(*stream, /*lazy=*/true);
   if (ends_now || half.waiting() != 0) announce_readable(*stream);
   return {};
 }
 
 Result<void> Mux::on_frame(const Window& frame) {
-  auto* stream = lookup(frame.stream);
+  auto* stream = streams_.find(frame.stream);
   if (stream == nullptr) {
     if (was_opened(frame.stream)) return {};
     return broken("WINDOW for a stream that was never opened", frame.stream);
@@ -92,7 +92,7 @@ Result<void> Mux::on_frame(const Window& frame) {
     if (!stream->opened_here) return broken("it accepts a stream of its own", frame.stream);
     if (!stream->accepted) {
       stream->accepted = true;
-      stream->target = {};
+      rare_.erase(frame.stream);
       events_.push_back({Event::Kind::kAccepted, frame.stream});
     }
   }
@@ -117,7 +117,7 @@ void Mux::acknowledged(SendHalf& half, std::uint64_t received) {
 
 Result<void> Mux::on_frame(const Reset& frame) {
   if (frame.stream == kControlStream) return broken("RESET of the control stream", frame.stream);
-  auto* stream = lookup(frame.stream);
+  auto* stream = streams_.find(frame.stream);
   if (stream == nullptr) {
     // Its OPEN may have been lost with a carrier: then there is nothing to end here.
     if (was_opened(frame.stream) || !opened_by_us(frame.stream)) return {};

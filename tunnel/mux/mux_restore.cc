@@ -10,10 +10,10 @@ namespace {
 
 ByteVector copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
-StreamSnapshot to_snapshot(const Stream& stream) {
+StreamSnapshot to_snapshot(const Stream& stream, Bytes target) {
   StreamSnapshot out;
   out.id = stream.id;
-  out.target = stream.target;
+  out.target = copy(target);
   out.open_left = stream.open_left;
   out.known_to_peer = stream.known_to_peer;
   out.accepted = stream.accepted;
@@ -47,12 +47,11 @@ Snapshot Mux::snapshot() const {
     if (event.kind == Event::Kind::kAccepted) acceptance_untold.insert(event.stream);
     if (event.kind == Event::Kind::kWritable) room_untold.insert(event.stream);
   }
-  for (const auto& [id, stream] : streams_) {
-    auto& one = out.streams.emplace_back(to_snapshot(*stream));
+  for (const auto id : stream_ids()) {
+    auto& one = out.streams.emplace_back(to_snapshot(find(id), target(id)));
     one.acceptance_untold = acceptance_untold.contains(id);
     one.owner_waits |= room_untold.contains(id);
   }
-  std::ranges::sort(out.streams, {}, &StreamSnapshot::id);
   out.departures = departures_.snapshot();
   return out;
 }
@@ -69,8 +68,8 @@ void Mux::restore(const Snapshot& from) {
 }
 
 void Mux::restore(const StreamSnapshot& from) {
-  auto& stream = from.id == kControlStream ? find(from.id) : add(from.id);
-  stream.target = from.target;
+  auto& stream = from.id == kControlStream ? find(from.id) : streams_.add(from.id);
+  if (!from.target.empty()) rare_[from.id].target = from.target;
   stream.opened_here = from.id != kControlStream && opened_by_us(from.id);
   stream.open_left = from.open_left;
   stream.known_to_peer = from.known_to_peer;
@@ -91,7 +90,6 @@ void Mux::restore(const StreamSnapshot& from) {
   stream.receive.ended = from.ended;
   stream.receive.end_taken = from.end_taken;
   stream.receive.queue.append(from.queue);
-  stream.measured_from = stream.receive.consumed();
   granted_ += from.window - kInitialWindow;
   if (!stream.opened_here && !stream.accepted) ++unaccepted_;
 }

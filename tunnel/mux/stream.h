@@ -16,13 +16,16 @@ struct SendHalf {
   ByteQueue log;  // octets acknowledged .. written
   std::uint64_t acknowledged = 0;
   std::uint64_t sent = 0;  // on the present carrier; goes back to `acknowledged` with a new one
-  std::uint64_t highest =
-      0;  // ever sent on any carrier, the end counted: more cannot be acknowledged
+  // Ever sent on any carrier, the end counted: more cannot be acknowledged.
+  std::uint64_t highest = 0;
   std::uint64_t limit = kInitialWindow;  // the peer's credit
-  bool finished = false;                 // the owner wrote its last octet
-  bool end_sent = false;
-  bool end_acknowledged = false;
-  bool owner_waits = false;  // write() came short: tell when there is room
+  bool finished : 1 = false;             // the owner wrote its last octet
+  bool end_sent : 1 = false;
+  bool end_acknowledged : 1 = false;
+  bool owner_waits : 1 = false;  // write() came short: tell when there is room
+  // An epoch of 100 ms, modulo 2^16, when it was counted as active last: of the whole stream; here
+  // is room.
+  std::uint16_t active_epoch = 0;
 
   std::uint64_t written() const { return acknowledged + log.size(); }
   std::uint64_t unsent() const { return written() - sent; }
@@ -36,41 +39,42 @@ inline constexpr std::uint32_t kNoPiece = ~std::uint32_t{0};
 struct ReceiveHalf {
   ByteQueue queue;                       // octets from the first that was not consumed ...
   std::uint32_t first_piece = kNoPiece;  // ... then those that are borrowed still (Mux::borrow())
-  std::uint32_t last_piece = kNoPiece;
-  std::size_t borrowed = 0;  // octets of them
+  std::uint32_t borrowed = 0;            // octets of them
   std::uint64_t received = 0;
   std::uint64_t limit = kInitialWindow;   // what we allowed
-  std::uint64_t told_received = 0;        // acknowledged in the last WINDOW
   std::uint32_t window = kInitialWindow;  // target distance of limit from consumed
-  bool ended = false;                     // the peer's last octet has arrived
-  bool end_taken = false;                 // ... and the owner knows
+  bool ended : 1 = false;                 // the peer's last octet has arrived
+  bool end_taken : 1 = false;             // ... and the owner knows
+  bool all_told : 1 = false;              // a WINDOW on this carrier acknowledged all of it
 
   std::size_t waiting() const { return queue.size() + borrowed; }
   std::uint64_t consumed() const { return received - waiting(); }
   std::uint64_t acknowledgement() const { return received + (ended ? 1 : 0); }
 };
 
+// Whoever has to hear of a stream: opaque here, the session's owner knows the type.
+struct StreamOwner {};
+
+// What every stream needs all the time; what few need for a while is kept apart (Mux::Rare).
 struct Stream {
   explicit Stream(StreamId stream_id) : id(stream_id) {}
-  StreamId id;
   SendHalf send;
   ReceiveHalf receive;
-  ByteVector target;  // what the opener asked for; dropped when it has been seen
-  bool opened_here = false;
-  bool open_unsent = false;    // OPEN still has to go out, or again
-  bool open_left = false;      // ... has gone out at least once
-  bool known_to_peer = false;  // it sent a frame for this stream: OPEN has arrived
-  bool accepted = false;       // the far end is connected
-  bool readable_announced = false;
-  bool window_due = false;             // in the list of windows to tell
-  bool tell_accepted = false;          // the next WINDOW says so
-  bool scheduled = false;              // in a send list
+  StreamOwner* owner = nullptr;
+  StreamId id;
   ErrorCode reset = ErrorCode::kNone;  // the peer reset it; what came before is still to be read
-  std::uint64_t measured_from = 0;     // window tuning: consumed octets at ...
-  TimePoint measured_at{};             // ... this time
-  std::uint64_t active_epoch = 0;      // when it was last counted as active
+  bool opened_here : 1 = false;
+  bool open_unsent : 1 = false;    // OPEN still has to go out, or again
+  bool open_left : 1 = false;      // ... has gone out at least once
+  bool known_to_peer : 1 = false;  // it sent a frame for this stream: OPEN has arrived
+  bool accepted : 1 = false;       // the far end is connected
+  bool readable_announced : 1 = false;
+  bool window_due : 1 = false;     // in the list of windows to tell
+  bool tell_accepted : 1 = false;  // the next WINDOW says so
+  bool scheduled : 1 = false;      // in a send list
 
   bool done() const { return send.end_acknowledged && receive.ended && receive.end_taken; }
 };
+static_assert(sizeof(Stream) <= 104);  // one more octet costs 16: malloc()
 
 }  // namespace culvert::mux

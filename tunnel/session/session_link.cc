@@ -128,8 +128,12 @@ void SessionLink::tell_down() {
   // A stream whose session never came up fails for the session's reason: its opener shows that to
   // a program that waits in connect().
   const auto code = session_.started() ? ErrorCode::kReset : why.code;
-  for (const auto& [stream, handler] : std::exchange(handlers_, {}))
-    handler->on_stream_reset({code, "the session ended: " + why.detail});
+  for (const auto stream : streams().stream_ids()) {
+    if (!streams().knows(stream)) continue;  // another's handler has reset it
+    auto* const handler = static_cast<StreamHandler*>(streams().owner(stream));
+    streams().set_owner(stream, nullptr);
+    if (handler != nullptr) handler->on_stream_reset({code, "the session ended: " + why.detail});
+  }
   introduction_.reset();
   to_introduce_.reset();
   pipe_.reset();

@@ -9,7 +9,6 @@
 #pragma once
 #include <memory>
 #include <optional>
-#include <unordered_map>
 
 #include "tunnel/control/hello.h"
 #include "tunnel/control/messages.h"
@@ -47,7 +46,7 @@ class SessionLink final : private loop::BytePipe::Listener,
 
   // Whoever owns one stream. After on_stream_reset() the stream is forgotten. May detach or reset
   // its stream inside any of these; must not destroy the link.
-  class StreamHandler {
+  class StreamHandler : public mux::StreamOwner {
    public:
     virtual void on_stream_accepted() = 0;  // only of streams opened here
     virtual void on_stream_readable() = 0;  // link.streams().readable(id), or at_end(id)
@@ -139,7 +138,6 @@ class SessionLink final : private loop::BytePipe::Listener,
   void pipe_broke(int error);
   void go_down(Error why);  // decides it; told from the next deferred run
   void tell_down();
-  StreamHandler* handler_of(mux::StreamId stream) const;
 
   loop::Loop& loop_;
   Listener& listener_;
@@ -156,7 +154,6 @@ class SessionLink final : private loop::BytePipe::Listener,
   std::optional<TimePoint> grace_until_;
   std::optional<Error> lost_;  // still to be told
   std::uint32_t carriers_ = 0;
-  std::unordered_map<std::uint32_t, StreamHandler*> handlers_;
   loop::Timer timer_;
   std::optional<TimePoint> armed_for_;
   ByteQueue control_backlog_;  // control messages that the control stream had no room for

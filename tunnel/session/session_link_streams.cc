@@ -15,11 +15,11 @@ Result<mux::StreamId> SessionLink::open(const control::Target& target, StreamHan
 }
 
 void SessionLink::attach(mux::StreamId stream, StreamHandler& handler) {
-  handlers_[static_cast<std::uint32_t>(stream)] = &handler;
+  streams().set_owner(stream, &handler);
 }
 
 void SessionLink::detach(mux::StreamId stream) {
-  handlers_.erase(static_cast<std::uint32_t>(stream));
+  if (streams().knows(stream)) streams().set_owner(stream, nullptr);
 }
 
 void SessionLink::accept(mux::StreamId stream) {
@@ -51,11 +51,6 @@ void SessionLink::close(const std::string& reason) {
   closing_ = true;
 }
 
-SessionLink::StreamHandler* SessionLink::handler_of(mux::StreamId stream) const {
-  const auto found = handlers_.find(static_cast<std::uint32_t>(stream));
-  return found == handlers_.end() ? nullptr : found->second;
-}
-
 void SessionLink::drain_events() {
   using Kind = mux::Event::Kind;
   while (!down_) {
@@ -69,7 +64,7 @@ void SessionLink::drain_events() {
       on_opened(event->stream);
       continue;
     }
-    auto* const handler = handler_of(event->stream);
+    auto* const handler = static_cast<StreamHandler*>(event->owner);
     switch (event->kind) {
       case Kind::kAccepted:
         if (handler != nullptr) handler->on_stream_accepted();
@@ -81,11 +76,10 @@ void SessionLink::drain_events() {
         if (handler != nullptr) handler->on_stream_writable();
         break;
       case Kind::kReset:
-        detach(event->stream);
         if (handler != nullptr)
           handler->on_stream_reset({event->code, std::string(streams().last_reason())});
         break;
-      case Kind::kDone: detach(event->stream); break;
+      case Kind::kDone:
       case Kind::kOpened: break;
     }
   }

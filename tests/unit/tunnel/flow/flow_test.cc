@@ -3,10 +3,13 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 #include <thread>
 
+#include "tests/unit/sanitized.h"
 #include "tunnel/flow/flow_list.h"
 #include "tunnel/loop/tcp_listener.h"
 #include "tunnel/session/greeter.h"
@@ -116,7 +119,8 @@ class FlowTest : public testing::Test {
     acceptor_.reset();
   }
   // Joins a program's socket here to a destination's there; gives the outer ends.
-  void join() {
+  void join() { join_one(1); }
+  void join_one(std::size_t flows) {
     auto [program, source] = tcp_pair();
     auto [destination, inner] = tcp_pair();
     program_ = std::move(program);
@@ -124,7 +128,7 @@ class FlowTest : public testing::Test {
     opener_.source = std::move(source);
     acceptor_->destination = std::move(inner);
     opener_.stream = *opener_.link->open({control::Target::Kind::kEndpointPort, "", 80}, opener_);
-    run_until([this] { return opener_.flows.size() == 1; });
+    run_until([this, flows] { return opener_.flows.size() == flows; });
   }
   template <class F>
   void run_until(F&& done) {
@@ -159,6 +163,36 @@ TEST_F(FlowTest, BytesHalfCloseAndEndPassBothWays) {
   EXPECT_EQ(::recv(program_.get(), buffer, sizeof buffer, 0), 5);
   EXPECT_EQ(::recv(program_.get(), buffer, sizeof buffer, 0), 0);
   run_until([this] { return acceptor_->link->streams().stream_count() == 1; });
+}
+
+// What the allocator makes of it: the stream, its place in the table, the flow, the
+// poller's place; of both ends, which are both in this process.
+TEST_F(FlowTest, AnIdleStreamCostsAtMost256OctetsOnEachSide) {
+  if (kSanitized) GTEST_SKIP() << "AddressSanitizer brings its own malloc()";
+  const rlimit enough{4096, 20'000};
+  ::setrlimit(RLIMIT_NOFILE, &enough);
+  std::vector<UniqueFd> held;
+  held.reserve(2000);
+  const auto hold = [&](std::size_t streams) {
+    while (opener_.flows.size() < streams) {
+      join_one(opener_.flows.size() + 1);
+      char byte = 0;
+      ASSERT_EQ(::send(program_.get(), "?", 1, 0), 1);
+      run_until([this] { return readable(destination_); });
+      ASSERT_EQ(::recv(destination_.get(), &byte, 1, 0), 1);
+      held.push_back(std::move(program_));
+      held.push_back(std::move(destination_));
+    }
+    run_until([this] { return !opener_.link->streams().has_output(); });
+    ::malloc_trim(0);
+  };
+  hold(20);
+  const auto before = ::mallinfo2().uordblks;
+  hold(320);
+  const auto each = (::mallinfo2().uordblks - before) / 300 / 2;
+  RecordProperty("octets", static_cast<int>(each));
+  EXPECT_LE(each, 256u);
+  EXPECT_GT(each, 100u) << "measured nothing";
 }
 
 TEST_F(FlowTest, AResetArrivesAsAReset) {
