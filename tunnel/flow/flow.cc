@@ -10,7 +10,8 @@
 namespace culvert::flow {
 namespace {
 
-constexpr std::size_t kReadAtOnce = 256 * 1024;  // measured knee of a copying hop
+constexpr std::size_t kReadAtOnce = 256 * 1024;      // measured knee of a copying hop
+constexpr std::size_t kMixedReadAtOnce = 64 * 1024;  // beside a dialogue (mux/traffic_mix.h)
 constexpr std::size_t kBulk = 32 * 1024;
 
 }  // namespace
@@ -53,7 +54,8 @@ void Flow::on_readable() {
 IoResult Flow::read_socket() {
   auto& streams = link_.streams();
   if (bulk_) {
-    const auto room = streams.prepare_write(stream_, kReadAtOnce);
+    const auto room =
+        streams.prepare_write(stream_, streams.mixed() ? kMixedReadAtOnce : kReadAtOnce);
     const auto got = socket_.read(room);
     if (got.state == State::kMoved) streams.wrote(stream_, got.count);
     bulk_ = got.state == State::kMoved && got.count >= kBulk;

@@ -25,6 +25,7 @@
 #include "tunnel/mux/send_budget.h"
 #include "tunnel/mux/snapshot.h"
 #include "tunnel/mux/stream_table.h"
+#include "tunnel/mux/traffic_mix.h"
 
 namespace culvert::mux {
 
@@ -107,6 +108,8 @@ class Mux {
   bool take_heard_more() { return std::exchange(heard_more_, false); }
   bool ping_wanted() const { return departures_.crowded(); }  // its pong frees memory
   void set_round_trip(Duration measured) { round_trip_ = measured; }
+  // Whether small exchanges and bulk pass side by side at the moment: then queues should be short.
+  bool mixed() const { return mix_.mixed(now_); }
   bool acknowledgement_due() const { return !lazy_windows_.empty(); }
   void acknowledge_now();  // turns lazy acknowledgements into output
 
@@ -167,7 +170,7 @@ class Mux {
   std::uint32_t next_local_, last_remote_ = 0;
   std::size_t unaccepted_ = 0;
   std::uint64_t granted_ = 0;         // windows beyond the initial ones, all streams
-  std::uint64_t activity_epoch_ = 0;  // of 100 ms
+  std::uint64_t activity_epoch_ = 0;  // TrafficMix::epoch()
   std::size_t active_now_ = 0, active_before_ = 0;
   Fifo<Event> events_;
   Departures departures_;
@@ -186,6 +189,7 @@ class Mux {
   std::vector<Borrowed> borrowed_;
   bool borrowing_ = false;
   bool wants_answer_ = false, heard_more_ = false;
+  TrafficMix mix_;
   std::string last_reason_;
   TimePoint now_{};
   Duration round_trip_{std::chrono::milliseconds{1}};

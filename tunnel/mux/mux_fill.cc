@@ -98,6 +98,8 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
       if (stream->scheduled) busy_.push_back(stream->id);
     }
     if (stream->send.owner_waits) tell_room(*stream);
+    // A dialogue's octets do not wait at the far end for a record's worth of bulk behind them.
+    if (fresh && fresh_.empty() && !busy_.empty() && mixed()) return used;
   }
   return used;
 }
@@ -135,6 +137,7 @@ std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacit
         half.log.peek().subspan(static_cast<std::size_t>(half.sent - half.acknowledged));
     std::memcpy(out + used, from.data(), length);
   }
+  if (stream.id != kControlStream) mix_.passed(stream, length, now_);
   half.sent += length;
   half.end_sent = last;
   half.highest = std::max(half.highest, half.sent + (last ? 1 : 0));

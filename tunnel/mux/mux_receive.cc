@@ -61,6 +61,7 @@ Result<void> Mux::on_frame(const Data& frame) {
   if (frame.last && end < half.received) return broken("an end before its data", frame.stream);
   if (frame.last && frame.stream == kControlStream)
     return broken("an end of the control stream", frame.stream);
+  if (frame.stream != kControlStream) mix_.passed(*stream, frame.payload.size(), now_);
   if (end > half.received) {
     half.all_told = false;
     keep(*stream, frame.payload.subspan(static_cast<std::size_t>(half.received - frame.offset)));

@@ -23,9 +23,9 @@ struct SendHalf {
   bool end_sent : 1 = false;
   bool end_acknowledged : 1 = false;
   bool owner_waits : 1 = false;  // write() came short: tell when there is room
-  // An epoch of 100 ms, modulo 2^16, when it was counted as active last: of the whole stream; here
-  // is room.
-  std::uint16_t active_epoch = 0;
+  // Epochs of 100 ms, counted modulo 2^16 (traffic_mix.h). Of the whole stream; here is room.
+  std::uint16_t bulk_epoch = 0;    // when a large frame passed last, either way
+  std::uint16_t active_epoch = 0;  // when it was counted as active last
 
   std::uint64_t written() const { return acknowledged + log.size(); }
   std::uint64_t unsent() const { return written() - sent; }

@@ -8,6 +8,7 @@ namespace culvert::session {
 namespace {
 
 constexpr std::size_t kOutputBound = 256 * 1024;  // measured knee (larger gives nothing)
+constexpr std::size_t kMixedBound = 64 * 1024;    // beside a dialogue (mux/traffic_mix.h)
 constexpr auto kAcknowledgeDelay = std::chrono::milliseconds{25};
 
 }  // namespace
@@ -87,7 +88,8 @@ void Session::fill_output(TimePoint now) {
   // The round trip is measured only while there is traffic: it steers the windows of bulk streams.
   if (mux_.has_output())
     if (const auto value = liveness_.ping_for_measuring(now, mux_.ping_wanted())) mux_.ping(*value);
-  while (output_.size() < kOutputBound && mux_.has_output()) {
+  const auto bound = mux_.mixed() ? kMixedBound : kOutputBound;
+  while (output_.size() < bound && mux_.has_output()) {
     const auto room = output_.prepare(kMaxRecord);
     const auto text = mux_.fill(room.data() + kRecordHeader, kMaxRecordText);
     if (text == 0) break;

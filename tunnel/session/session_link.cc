@@ -11,6 +11,9 @@
 namespace culvert::session {
 namespace {
 
+// Beside a dialogue less is taken at a time (mux/traffic_mix.h). More than one record.
+constexpr std::size_t kMixedRead = 128 * 1024;
+
 // One buffer for all sessions of the thread: an idle session holds none (measured knee: 256 KiB).
 MutableBytes shared_buffer() {
   static thread_local std::array<std::byte, 256 * 1024> buffer;
@@ -25,7 +28,8 @@ SessionLink::~SessionLink() {
 
 void SessionLink::on_readable() {
   if (down_ || !pipe_) return;
-  const auto buffer = shared_buffer();
+  auto buffer = shared_buffer();
+  if (streams().mixed()) buffer = buffer.first(kMixedRead);
   const auto kept = session_.restore_partial(buffer);
   const auto got = pipe_->read(buffer.subspan(kept));
   using State = loop::IoResult::State;
