@@ -16,6 +16,7 @@ enum class Type : std::uint8_t {
   kReset = 4,
   kPing = 5,
   kPong = 6,
+  kDatagram = 7,
 };
 constexpr std::uint8_t kFlagLast = 1, kFlagAccepted = 1;
 
@@ -39,6 +40,10 @@ void append_whole(ByteVector& out, Type type, std::uint8_t flags, StreamId strea
   out.resize(at + kHeaderSize);
   write_header(out.data() + at, type, flags, payload.size(), stream, offset);
   append(out, payload);
+}
+
+std::uint64_t place_of(const Datagram& datagram) {
+  return std::uint64_t{datagram.number} << 32 | std::uint64_t{datagram.begin} << 16 | datagram.size;
 }
 
 }  // namespace
@@ -81,6 +86,16 @@ Result<std::optional<Frame>> take_frame(Bytes& in) {
     case Type::kPong:
       if (length != 0 || flags != 0 || stream != kControlStream) return bad("PONG");
       return Pong{offset};
+    case Type::kDatagram: {
+      const Datagram datagram{stream, static_cast<std::uint32_t>(offset >> 32),
+                              static_cast<std::uint16_t>(offset >> 16),
+                              static_cast<std::uint16_t>(offset), payload};
+      const bool empty_piece = length == 0 && datagram.size != 0;
+      if (flags != 0 || stream == kControlStream || datagram.size > kMaxDatagram || empty_piece ||
+          datagram.begin + length > datagram.size)
+        return bad("DATAGRAM");
+      return datagram;
+    }
   }
   return bad("unknown type");
 }
@@ -104,6 +119,9 @@ void append_frame(ByteVector& out, const Frame& frame) {
           },
           [&](const Ping& f) { append_whole(out, Type::kPing, 0, kControlStream, f.value); },
           [&](const Pong& f) { append_whole(out, Type::kPong, 0, kControlStream, f.value); },
+          [&](const Datagram& f) {
+            append_whole(out, Type::kDatagram, 0, f.stream, place_of(f), f.payload);
+          },
       },
       frame);
 }
@@ -117,6 +135,7 @@ std::size_t frame_size(const Frame& frame) {
                         [](const Reset& f) { return std::min(f.reason.size(), kMaxReason); },
                         [](const Ping&) { return std::size_t{0}; },
                         [](const Pong&) { return std::size_t{0}; },
+                        [](const Datagram& f) { return f.payload.size(); },
                     },
                     frame);
 }
@@ -124,6 +143,10 @@ std::size_t frame_size(const Frame& frame) {
 void write_data_header(std::byte* at, StreamId stream, std::uint64_t offset, std::size_t length,
                        bool last) {
   write_header(at, Type::kData, last ? kFlagLast : 0, length, stream, offset);
+}
+
+void write_datagram_header(std::byte* at, const Datagram& datagram, std::size_t length) {
+  write_header(at, Type::kDatagram, 0, length, datagram.stream, place_of(datagram));
 }
 
 }  // namespace culvert::mux

@@ -54,11 +54,21 @@ struct Ping {  // type 5, stream 0: answered by a Pong with the same value
 struct Pong {  // type 6
   std::uint64_t value;
 };
-using Frame = std::variant<Open, Data, Window, Reset, Ping, Pong>;
+// Type 7: a datagram of a flow, or a piece of one. Sent once, never acknowledged, in no order with
+// the stream's data. Offset field: u32 number, u16 begin, u16 size.
+struct Datagram {
+  StreamId stream;
+  std::uint32_t number;  // of the datagram, in this direction of the session
+  std::uint16_t begin;   // of the payload in it
+  std::uint16_t size;    // of the whole datagram
+  Bytes payload;
+};
+using Frame = std::variant<Open, Data, Window, Reset, Ping, Pong, Datagram>;
 
 inline constexpr std::size_t kHeaderSize = 16;
 inline constexpr std::size_t kMaxPayload = 16 * 1024;
 inline constexpr std::size_t kMaxTarget = 1024;
+inline constexpr std::size_t kMaxDatagram = 65507;  // what UDP over IPv4 can carry
 inline constexpr std::size_t kMaxReason = 256;
 inline constexpr std::uint64_t kMaxWindow = 1u << 30;                // beyond it credit is refused
 inline constexpr std::uint64_t kMaxOffset = std::uint64_t{1} << 62;  // no stream gets there
@@ -73,5 +83,7 @@ std::size_t frame_size(const Frame& frame);
 // Writes the header of a DATA frame whose payload of `length` octets the caller puts behind it.
 void write_data_header(std::byte* at, StreamId stream, std::uint64_t offset, std::size_t length,
                        bool last);
+// ... of a DATAGRAM frame with `length` octets of `datagram`, whose payload may be all of it.
+void write_datagram_header(std::byte* at, const Datagram& datagram, std::size_t length);
 
 }  // namespace culvert::mux

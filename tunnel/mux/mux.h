@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "tunnel/base/fifo.h"
+#include "tunnel/mux/datagrams.h"
 #include "tunnel/mux/departures.h"
 #include "tunnel/mux/send_budget.h"
 #include "tunnel/mux/snapshot.h"
@@ -84,6 +85,12 @@ class Mux {
   void set_owner(StreamId stream, StreamOwner* owner) { find(stream).owner = owner; }
   StreamOwner* owner(StreamId stream) const { return find(stream).owner; }
   std::vector<StreamId> stream_ids() const;  // ascending, the control stream included
+  // Datagrams (datagrams.h) travel beside the data of a stream, which they neither open nor end:
+  // those sent before it is accepted come behind its OPEN. Dropped where they would have to wait.
+  void send_datagram(StreamId stream, Bytes datagram, TimePoint now);
+  std::span<const ArrivedDatagram> datagrams() const;  // until datagrams_taken()
+  void datagrams_taken();
+  DatagramCounts datagram_counts() const;
   std::optional<Event> next_event();
   std::string_view last_reason() const { return last_reason_; }
   std::size_t stream_count() const { return streams_.size(); }  // the control stream included
@@ -98,6 +105,9 @@ class Mux {
   // Appends whole frames, at most `capacity` octets; returns how many. `out` has that much room.
   std::size_t fill(std::byte* out, std::size_t capacity);
   void ping(std::uint64_t value) { ping_due_ = value; }
+  // Before fill(): drops late datagrams; `hold`: the carrier is crowded, let them wait here.
+  void pace_datagrams(TimePoint now, bool hold);
+  void restart_datagrams(TimePoint now);     // those that waited for this carrier are not late
   std::optional<std::uint64_t> take_pong();  // the last answer to a ping
   // Another carrier, or none: everything the peer has not acknowledged is due again, with the
   // state of every stream (WINDOW) and every end it may not have heard of.
@@ -156,6 +166,9 @@ class Mux {
   Result<void> on_frame(const Reset& frame);
   Result<void> on_frame(const Ping& frame);
   Result<void> on_frame(const Pong& frame);
+  Result<void> on_frame(const Datagram& frame);
+  bool datagrams_due() const;
+  std::size_t fill_datagrams(std::byte* out, std::size_t capacity);
 
   std::size_t fill_control(std::byte* out, std::size_t capacity);
   std::size_t fill_windows(std::byte* out, std::size_t capacity);
@@ -188,8 +201,9 @@ class Mux {
   };
   std::vector<Borrowed> borrowed_;
   bool borrowing_ = false;
-  bool wants_answer_ = false, heard_more_ = false;
+  bool wants_answer_ = false, heard_more_ = false, hold_datagrams_ = false;
   TrafficMix mix_;
+  std::unique_ptr<Datagrams> datagrams_;  // null: there never was one
   std::string last_reason_;
   TimePoint now_{};
   Duration round_trip_{std::chrono::milliseconds{1}};

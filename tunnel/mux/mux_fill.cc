@@ -25,7 +25,7 @@ std::size_t put(std::byte* out, const Frame& frame) {
 
 bool Mux::has_output() const {
   return ping_due_ || pong_due_ || departures_.due() || !windows_.empty() || !fresh_.empty() ||
-         !busy_.empty();
+         !busy_.empty() || datagrams_due();
 }
 
 std::size_t Mux::fill(std::byte* out, std::size_t capacity) {
@@ -78,7 +78,11 @@ std::size_t Mux::fill_windows(std::byte* out, std::size_t capacity) {
 
 std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
   std::size_t used = 0;
+  bool datagrams_had_their_turn = false;
   while (!fresh_.empty() || !busy_.empty()) {
+    // Behind what is fresh: there the OPENs of their streams are.
+    if (fresh_.empty() && !std::exchange(datagrams_had_their_turn, true))
+      used += fill_datagrams(out + used, capacity - used);
     auto& list = fresh_.empty() ? busy_ : fresh_;
     auto* stream = streams_.find(list.front());
     if (stream == nullptr) {  // reset since
@@ -101,6 +105,7 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
     // A dialogue's octets do not wait at the far end for a record's worth of bulk behind them.
     if (fresh && fresh_.empty() && !busy_.empty() && mixed()) return used;
   }
+  if (!datagrams_had_their_turn) used += fill_datagrams(out + used, capacity - used);
   return used;
 }
 

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kOutputBound = 256 * 1024;  // measured knee (larger gives nothing)
 constexpr std::size_t kMixedBound = 64 * 1024;    // beside a dialogue (mux/traffic_mix.h)
+// Datagrams that are sealed cannot be dropped any more: beyond this they wait where they can.
+constexpr std::size_t kDatagramBound = 64 * 1024;
 constexpr auto kAcknowledgeDelay = std::chrono::milliseconds{25};
 
 }  // namespace
@@ -39,6 +41,7 @@ Result<void> Session::attach(const Carrier& carrier, TimePoint now) {
   auto received = mux_.receive(carrier.early_frames, now);
   mux_.take_heard_more();
   mux_.restart_output();  // behind the early frames: what they brought is acknowledged at once
+  mux_.restart_datagrams(now);
   return received;
 }
 
@@ -89,7 +92,9 @@ void Session::fill_output(TimePoint now) {
   if (mux_.has_output())
     if (const auto value = liveness_.ping_for_measuring(now, mux_.ping_wanted())) mux_.ping(*value);
   const auto bound = mux_.mixed() ? kMixedBound : kOutputBound;
-  while (output_.size() < bound && mux_.has_output()) {
+  while (output_.size() < bound) {
+    mux_.pace_datagrams(now, /*hold=*/output_.size() >= kDatagramBound);
+    if (!mux_.has_output()) break;
     const auto room = output_.prepare(kMaxRecord);
     const auto text = mux_.fill(room.data() + kRecordHeader, kMaxRecordText);
     if (text == 0) break;

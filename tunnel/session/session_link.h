@@ -51,6 +51,8 @@ class SessionLink final : private loop::BytePipe::Listener,
     virtual void on_stream_accepted() = 0;  // only of streams opened here
     virtual void on_stream_readable() = 0;  // link.streams().readable(id), or at_end(id)
     virtual void on_stream_writable() = 0;
+    // All of one stream; they are gone when this returns.
+    virtual void on_stream_datagrams(std::span<const mux::ArrivedDatagram>) {}
     virtual void on_stream_reset(const Error& why) = 0;  // by the peer, or the session went down
 
    protected:
@@ -105,6 +107,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void detach(mux::StreamId stream);  // the handler hears nothing more; the stream lives on
   void accept(mux::StreamId stream);
   void refuse(mux::StreamId stream, ErrorCode code, std::string_view reason);  // = reset
+  void send_datagram(mux::StreamId stream, Bytes datagram);  // schedule() when all are sent
   mux::Mux& streams() { return session_.streams(); }
   using Deferred::schedule;
 
@@ -130,6 +133,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void tell_carrier_lost();
   void receive(MutableBytes wire);
   void drain_events();
+  void hand_datagrams_on();
   void on_opened(mux::StreamId stream);
   void read_control_stream();
   void send_backlog();

@@ -78,6 +78,7 @@ void SessionLink::attach(FreshCarrier carrier) {
 void SessionLink::take_early_input() {
   if (down_) return;
   drain_events();
+  hand_datagrams_on();
   if (early_input_.empty() || down_ || !pipe_) return;
   auto input = std::exchange(early_input_, {});
   receive(input);

@@ -33,6 +33,10 @@ void SessionLink::refuse(mux::StreamId stream, ErrorCode code, std::string_view 
   schedule();
 }
 
+void SessionLink::send_datagram(mux::StreamId stream, Bytes datagram) {
+  if (!down_ && !frozen_) streams().send_datagram(stream, datagram, loop_.now());
+}
+
 void SessionLink::send(const control::Message& message) {
   control_backlog_.append(control::encode(message));
   schedule();
@@ -83,6 +87,22 @@ void SessionLink::drain_events() {
       case Kind::kOpened: break;
     }
   }
+}
+
+void SessionLink::hand_datagrams_on() {
+  auto left = streams().datagrams();
+  while (!left.empty() && !down_) {
+    const auto stream = left.front().stream;
+    const auto end = std::ranges::find_if(
+        left, [&](const mux::ArrivedDatagram& one) { return one.stream != stream; });
+    const auto count = static_cast<std::size_t>(end - left.begin());
+    auto* const handler = streams().knows(stream)
+                              ? static_cast<StreamHandler*>(streams().owner(stream))
+                              : nullptr;
+    if (handler != nullptr) handler->on_stream_datagrams(left.first(count));
+    left = left.subspan(count);
+  }
+  streams().datagrams_taken();
 }
 
 void SessionLink::on_opened(mux::StreamId stream) {
