@@ -12,8 +12,11 @@ ClientLink::ClientLink(const Context& context, ClientSnapshot from, restart::Inh
       listener_(listener),
       session_(from.link.name),
       ports_(std::move(from.ports)),
+      udp_ports_(std::move(from.udp_ports)),
       expected_(std::move(from.expected)),
-      link_(context.loop, from.link, context.config.limits.resume, *this) {
+      link_(context.loop, from.link, context.config.limits.resume, *this),
+      datagram_budget_(budget(context.config)),
+      datagrams_(context.loop, &datagram_budget_) {
   go_on(from, sockets);
 }
 
@@ -45,6 +48,7 @@ ClientSnapshot ClientLink::take_snapshot(restart::Outgoing& out) {
   ClientSnapshot snapshot;
   snapshot.principal = principal_;
   snapshot.ports = ports_;
+  snapshot.udp_ports = udp_ports_;
   snapshot.expected = expected_;
   snapshot.flows = flow::take_snapshots(flows_, link_, out);
   snapshot.link = link_.take_snapshot();

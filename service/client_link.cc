@@ -15,13 +15,16 @@ ClientLink::ClientLink(const Context& context, Principal principal,
       principal_(std::move(principal)),
       listener_(listener),
       session_(session),
-      link_(context.loop, std::move(carrier), context.config.limits.resume, *this) {}
+      link_(context.loop, std::move(carrier), context.config.limits.resume, *this),
+      datagram_budget_(budget(context.config)),
+      datagrams_(context.loop, &datagram_budget_) {}
 
 ClientLink::~ClientLink() = default;
 
 void ClientLink::close(const std::string& reason) {
   closing_ = true;
   ports_.clear();
+  udp_ports_.clear();
   link_.close(reason);
 }
 
@@ -29,7 +32,7 @@ bool ClientLink::admits(std::string_view caller) const {
   if (closing_) return false;
   if (!link_.attached() && context_.loop.now() - link_.attached_or_lost_at() > kAwayUnnoticed)
     return false;
-  return !ports_.empty() || std::ranges::find(expected_, caller) != expected_.end();
+  return is_published() || std::ranges::find(expected_, caller) != expected_.end();
 }
 
 void ClientLink::on_carrier_lost(session::SessionLink&, const Error& why) {
@@ -42,24 +45,57 @@ void ClientLink::on_session_down(session::SessionLink&, const Error& why) {
 
 void ClientLink::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                                   const control::Target& target) {
-  if (closing_) return link.refuse(stream, ErrorCode::kReset, "the session is ending");
-  if (target.kind != control::Target::Kind::kForward)
-    return link.refuse(stream, ErrorCode::kProtocol,
-                       "the service has no ports of its own; it forwards to ordinary hosts only");
-  if (!context_.config.forwarding.enabled)
-    return link.refuse(stream, ErrorCode::kNotPermitted,
-                       "forwarding is switched off at this service (forwarding.enabled)");
-  constexpr std::size_t kNotCounted = 2;  // the control stream and this one
-  if (link.streams().stream_count() - kNotCounted >= context_.config.limits.streams_per_session)
-    return link.refuse(stream, ErrorCode::kExhausted,
-                       "this endpoint has too many forwarded connections open "
-                       "(limits.streams_per_session)");
+  if (const auto why = refusal(target)) return link.refuse(stream, why->code, why->detail);
+  if (target.is_udp()) return forward_udp(stream, target);
   auto forward = std::make_unique<Forward>(
       Forward::Context{context_.loop, context_.dns, context_.guard, context_.config.limits.connect},
       link, stream, target, principal_.name, static_cast<Forward::Listener&>(*this));
   auto& started = *forward;
   forwards_.emplace(&started, std::move(forward));
   started.start();
+}
+
+std::optional<Error> ClientLink::refusal(const control::Target& target) {
+  const auto& limits = context_.config.limits;
+  if (closing_) return Error{ErrorCode::kReset, "the session is ending"};
+  if (target.host.empty())
+    return Error{ErrorCode::kProtocol,
+                 "the service has no ports of its own; it forwards to ordinary hosts only"};
+  if (!context_.config.forwarding.enabled)
+    return Error{ErrorCode::kNotPermitted,
+                 "forwarding is switched off at this service (forwarding.enabled)"};
+  constexpr std::size_t kNotCounted = 2;  // the control stream and this one
+  const auto udp_flows = udp_forwards_.size() + datagrams_.size();
+  if (!target.is_udp() &&
+      link_.streams().stream_count() - kNotCounted >= limits.streams_per_session + udp_flows)
+    return Error{ErrorCode::kExhausted,
+                 "this endpoint has too many forwarded connections open "
+                 "(limits.streams_per_session)"};
+  if (target.is_udp() && udp_flows >= limits.udp_flows_per_session)
+    return Error{ErrorCode::kExhausted,
+                 "this endpoint has too many forwarded UDP flows open "
+                 "(limits.udp_flows_per_session)"};
+  return std::nullopt;
+}
+
+flow::DatagramBudget ClientLink::budget(const Config& config) {
+  return {static_cast<double>(config.limits.datagrams_per_second),
+          1000 * static_cast<double>(config.limits.datagram_kilobytes_per_second)};
+}
+
+void ClientLink::forward_udp(mux::StreamId stream, const control::Target& target) {
+  auto forward = std::make_unique<UdpForward>(UdpForward::Context{context_.dns, context_.guard},
+                                              link_, stream, target, principal_.name,
+                                              static_cast<UdpForward::Listener&>(*this));
+  auto& started = *forward;
+  udp_forwards_.emplace(&started, std::move(forward));
+  started.start();
+}
+
+void ClientLink::on_udp_forward_ready(UdpForward& forward, UniqueFd destination) {
+  datagrams_.add(link_, forward.stream(), std::move(destination), forward.first());
+  if (link_.streams().knows(forward.stream())) link_.accept(forward.stream());
+  udp_forwards_.erase(&forward);
 }
 
 void ClientLink::on_forward_connected(Forward& forward, UniqueFd destination) {
@@ -72,6 +108,7 @@ void ClientLink::on_control(session::SessionLink&, const control::Message& messa
   if (closing_) return;
   std::visit(overloaded{
                  [this](const control::Publish& publish) { handle(publish); },
+                 [this](const control::PublishUdp& publish) { handle(publish); },
                  [this](const control::Lookup& lookup) { handle(lookup); },
                  [this](const control::Expect& expect) { expected_ = expect.callers; },
                  [](const control::Found&) {},  // these two are for endpoints to hear
@@ -82,11 +119,23 @@ void ClientLink::on_control(session::SessionLink&, const control::Message& messa
 }
 
 void ClientLink::handle(const control::Publish& publish) {
-  if (ports_.empty() != publish.ports.empty())
-    log::info("endpoint", {{"event", publish.ports.empty() ? "unpublished" : "published"},
-                           {"name", principal_.name},
-                           {"ports", publish.ports.size()}});
+  const bool before = is_published();
   ports_ = publish.ports;
+  tell_published(before);
+}
+
+void ClientLink::handle(const control::PublishUdp& publish) {
+  const bool before = is_published();
+  udp_ports_ = publish.ports;
+  tell_published(before);
+}
+
+void ClientLink::tell_published(bool before) const {
+  if (before == is_published()) return;
+  log::info("endpoint", {{"event", before ? "unpublished" : "published"},
+                         {"name", principal_.name},
+                         {"ports", ports_.size()},
+                         {"udp-ports", udp_ports_.size()}});
 }
 
 void ClientLink::handle(const control::Lookup& lookup) {

@@ -9,6 +9,8 @@
 #include "service/login.h"
 #include "service/ordinary_lookup.h"
 #include "service/snapshot.h"
+#include "service/udp_forward.h"
+#include "tunnel/flow/datagram_flow.h"
 #include "tunnel/flow/flow_list.h"
 
 namespace culvert::service {
@@ -27,6 +29,7 @@ class Directory {
 
 class ClientLink final : private session::SessionLink::Listener,
                          private Forward::Listener,
+                         private UdpForward::Listener,
                          private OrdinaryLookup::Listener {
  public:
   class Listener {
@@ -71,11 +74,19 @@ class ClientLink final : private session::SessionLink::Listener,
   void on_forward_connected(Forward& forward, UniqueFd destination) override;
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
   void on_forward_ended(Forward& forward) override { forwards_.erase(&forward); }
+  void on_udp_forward_ready(UdpForward& forward, UniqueFd destination) override;
+  void on_udp_forward_ended(UdpForward& forward) override { udp_forwards_.erase(&forward); }
   void on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) override;
 
   void go_on(const ClientSnapshot& from, restart::Inherited& sockets);
   bool may_go_on(int socket) const;
+  static flow::DatagramBudget budget(const Config& config);
+  std::optional<Error> refusal(const control::Target& target);
+  void forward_udp(mux::StreamId stream, const control::Target& target);
   void handle(const control::Publish& publish);
+  void handle(const control::PublishUdp& publish);
+  bool is_published() const { return !ports_.empty() || !udp_ports_.empty(); }
+  void tell_published(bool before) const;
   void handle(const control::Lookup& lookup);
   void look_up_endpoint(const control::Lookup& lookup, const std::string& name);
   void look_up_ordinary(const control::Lookup& lookup);
@@ -85,13 +96,16 @@ class ClientLink final : private session::SessionLink::Listener,
   Principal principal_;
   Listener& listener_;
   control::SessionName session_;
-  std::vector<std::uint16_t> ports_;
+  std::vector<std::uint16_t> ports_, udp_ports_;
   std::vector<std::string> expected_;
   bool closing_ = false;
   session::SessionLink link_;
   // After link_: they use it to the end.
   std::unordered_map<Forward*, std::unique_ptr<Forward>> forwards_;
   flow::FlowList flows_;
+  flow::DatagramBudget datagram_budget_;
+  flow::DatagramFlows datagrams_;
+  std::unordered_map<UdpForward*, std::unique_ptr<UdpForward>> udp_forwards_;
   std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;
 };
 

@@ -29,7 +29,10 @@ struct Limits {
   std::size_t unauthenticated_per_address = 64;  // ... from one IPv4 address or IPv6 /64
   std::chrono::seconds handshake{10};            // from accept to a complete hello
   std::size_t sessions = 50'000;
-  std::size_t streams_per_session = 8192;   // forwarded connections
+  std::size_t streams_per_session = 8192;     // forwarded connections
+  std::size_t udp_flows_per_session = 1024;   // forwarded ones; more are refused
+  std::size_t datagrams_per_second = 20'000;  // forwarded, of an endpoint: any more are dropped
+  std::size_t datagram_kilobytes_per_second = 50'000;
   std::size_t lookups_per_session = 256;    // waiting for the DNS at once
   std::size_t circuits_per_endpoint = 512;  // called and answered ones, joined or waiting
   std::chrono::seconds circuit_answer{10};  // for the endpoint called to answer

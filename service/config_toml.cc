@@ -73,6 +73,9 @@ void read_limits(Section& section, Limits& limits) {
   read_seconds(section, "handshake_seconds", limits.handshake);
   read_count(section, "sessions", limits.sessions);
   read_count(section, "streams_per_session", limits.streams_per_session);
+  read_count(section, "udp_flows_per_session", limits.udp_flows_per_session);
+  read_count(section, "datagrams_per_second", limits.datagrams_per_second);
+  read_count(section, "datagram_kilobytes_per_second", limits.datagram_kilobytes_per_second);
   read_count(section, "lookups_per_session", limits.lookups_per_session);
   read_count(section, "circuits_per_endpoint", limits.circuits_per_endpoint);
   read_seconds(section, "circuit_answer_seconds", limits.circuit_answer);

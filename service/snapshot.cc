@@ -9,7 +9,8 @@ void encode(const ClientSnapshot& client, Writer& out) {
   out.text16(client.principal.name);
   out.bytes(client.principal.key.view());
   out.block16(client.principal.certificate);
-  restart::put_list(out, client.ports, [&](std::uint16_t port) { out.u16(port); });
+  for (const auto* ports : {&client.ports, &client.udp_ports})
+    restart::put_list(out, *ports, [&](std::uint16_t port) { out.u16(port); });
   restart::put_list(out, client.expected, [&](const auto& name) { out.text16(name); });
   session::encode(client.link, out);
   flow::encode(client.flows, out);
@@ -21,7 +22,8 @@ Result<ClientSnapshot> take_client(Reader& in) {
   client.principal.key = crypto::PublicKey{in.array<32>()};
   const auto certificate = in.block16();
   client.principal.certificate.assign(certificate.begin(), certificate.end());
-  restart::take_list(in, client.ports, [&] { return in.u16(); });
+  for (auto* ports : {&client.ports, &client.udp_ports})
+    restart::take_list(in, *ports, [&] { return in.u16(); });
   restart::take_list(in, client.expected, [&] { return in.text16(); });
   auto link = session::decode_link_snapshot(in, mux::Role::kResponder);
   if (!link) return fail(link.error());

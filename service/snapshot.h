@@ -13,7 +13,7 @@ namespace culvert::service {
 
 struct ClientSnapshot {
   Principal principal;
-  std::vector<std::uint16_t> ports;
+  std::vector<std::uint16_t> ports, udp_ports;
   std::vector<std::string> expected;
   session::LinkSnapshot link;
   std::vector<flow::FlowSnapshot> flows;  // destinations that are connected

@@ -17,6 +17,7 @@ enum class Type : std::uint16_t {
   kIncoming = 4,
   kGoodbye = 5,
   kExpect = 6,
+  kPublishUdp = 7,
 };
 constexpr std::size_t kHead = 4;  // u16 type, u16 length of the body
 constexpr std::size_t kMaxText = 255;
@@ -27,6 +28,16 @@ std::string take_text(Reader& in) {
   auto text = in.text16();
   if (text.size() > kMaxText) in.set_failed();
   return text;
+}
+
+void write_ports(Writer& out, const std::vector<std::uint16_t>& ports) {
+  for (const auto port : ports) out.u16(port);
+}
+
+std::vector<std::uint16_t> take_ports(Reader& in) {
+  std::vector<std::uint16_t> ports;
+  while (in.ok() && !in.rest().empty()) ports.push_back(in.u16());
+  return ports;
 }
 
 // As many names as a message holds.
@@ -47,15 +58,15 @@ Type type_of(const Message& message) {
                         [](const Incoming&) { return Type::kIncoming; },
                         [](const Goodbye&) { return Type::kGoodbye; },
                         [](const Expect&) { return Type::kExpect; },
+                        [](const PublishUdp&) { return Type::kPublishUdp; },
                     },
                     message);
 }
 
 void write_body(Writer& out, const Message& message) {
   std::visit(overloaded{
-                 [&](const Publish& m) {
-                   for (const auto port : m.ports) out.u16(port);
-                 },
+                 [&](const Publish& m) { write_ports(out, m.ports); },
+                 [&](const PublishUdp& m) { write_ports(out, m.ports); },
                  [&](const Lookup& m) {
                    out.u32(m.query);
                    out.u8(static_cast<std::uint8_t>(m.kind));
@@ -79,11 +90,8 @@ void write_body(Writer& out, const Message& message) {
 
 std::optional<Message> read_body(Type type, Reader& in) {
   switch (type) {
-    case Type::kPublish: {
-      Publish m;
-      while (in.ok() && !in.rest().empty()) m.ports.push_back(in.u16());
-      return m;
-    }
+    case Type::kPublish: return Publish{take_ports(in)};
+    case Type::kPublishUdp: return PublishUdp{take_ports(in)};
     case Type::kLookup: {
       Lookup m;
       m.query = in.u32();
@@ -123,7 +131,7 @@ std::optional<Message> read_body(Type type, Reader& in) {
 
 bool is_known(std::uint16_t type) {
   return type >= static_cast<std::uint16_t>(Type::kPublish) &&
-         type <= static_cast<std::uint16_t>(Type::kExpect);
+         type <= static_cast<std::uint16_t>(Type::kPublishUdp);
 }
 
 }  // namespace

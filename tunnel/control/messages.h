@@ -18,6 +18,13 @@ struct Publish {
   bool operator==(const Publish&) const = default;
 };
 
+// The same for UDP ports, in a message of its own that services without UDP skip. The name resolves
+// while either set is not empty.
+struct PublishUdp {
+  std::vector<std::uint16_t> ports;
+  bool operator==(const PublishUdp&) const = default;
+};
+
 // Endpoint to service; answered by Found with the same query number.
 struct Lookup {
   enum class Kind : std::uint8_t {
@@ -59,7 +66,7 @@ struct Expect {
   bool operator==(const Expect&) const = default;
 };
 
-using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect>;
+using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp>;
 
 inline constexpr std::size_t kMostExpected = 1024;     // names of an Expect; any more are cut off
 inline constexpr std::size_t kMaxMessage = 32 * 1024;  // a larger one is a protocol error

@@ -27,8 +27,10 @@ Result<Target> decode_target(Bytes bytes) {
   const auto kind = in.u8();
   const auto port = in.u16();
   const auto host = as_text(in.rest());
-  const bool endpoint = kind == static_cast<std::uint8_t>(Target::Kind::kEndpointPort);
-  const bool forward = kind == static_cast<std::uint8_t>(Target::Kind::kForward);
+  const bool endpoint = kind == static_cast<std::uint8_t>(Target::Kind::kEndpointPort) ||
+                        kind == static_cast<std::uint8_t>(Target::Kind::kEndpointUdp);
+  const bool forward = kind == static_cast<std::uint8_t>(Target::Kind::kForward) ||
+                       kind == static_cast<std::uint8_t>(Target::Kind::kForwardUdp);
   if (!in.ok() || port == 0 || host.size() > kMaxHost || (!endpoint && !forward) ||
       endpoint != host.empty())
     return fail(ErrorCode::kProtocol, "the peer asked for a malformed target");

@@ -12,11 +12,14 @@ struct Target {
   enum class Kind : std::uint8_t {
     kEndpointPort = 1,  // session between endpoints: this port of the acceptor; host is empty
     kForward = 2,       // session to the service: an ordinary host (name or address) and port
+    kEndpointUdp = 3,   // as kEndpointPort and kForward, for the datagrams of the stream
+    kForwardUdp = 4,
   };
   Kind kind = Kind::kEndpointPort;
   std::string host;  // at most 253 octets
   std::uint16_t port = 0;
 
+  bool is_udp() const { return kind == Kind::kEndpointUdp || kind == Kind::kForwardUdp; }
   bool operator==(const Target&) const = default;
 };
 

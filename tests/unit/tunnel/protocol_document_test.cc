@@ -53,7 +53,7 @@ crypto::KeyPair key_pair(std::uint8_t octet) {
 }
 
 TEST(ProtocolDocument, EveryFrameExampleIsWhatTheCodeWrites) {
-  for (const auto* name : {"open", "data", "window", "reset", "ping", "pong"}) {
+  for (const auto* name : {"open", "data", "window", "reset", "ping", "pong", "datagram"}) {
     const auto wire = example(name);
     Bytes in{wire};
     const auto frame = mux::take_frame(in);
@@ -66,7 +66,8 @@ TEST(ProtocolDocument, EveryFrameExampleIsWhatTheCodeWrites) {
 }
 
 TEST(ProtocolDocument, EveryMessageExampleIsWhatTheCodeWrites) {
-  for (const auto* name : {"publish", "lookup", "found", "incoming", "goodbye", "expect"}) {
+  for (const auto* name :
+       {"publish", "lookup", "found", "incoming", "goodbye", "expect", "publish-udp"}) {
     const auto wire = example(name);
     std::size_t taken = 0;
     const auto message = control::take_message(wire, taken);
@@ -77,7 +78,7 @@ TEST(ProtocolDocument, EveryMessageExampleIsWhatTheCodeWrites) {
 }
 
 TEST(ProtocolDocument, TargetsHelloAnswerAndInvitationAreWhatTheCodeWrites) {
-  for (const auto* name : {"target-endpoint", "target-forward"})
+  for (const auto* name : {"target-endpoint", "target-forward", "target-endpoint-udp"})
     EXPECT_EQ(control::encode(*control::decode_target(example(name))), example(name)) << name;
   for (const auto* name : {"hello", "hello-resume"})
     EXPECT_EQ(control::encode(*control::decode_hello(example(name))), example(name)) << name;

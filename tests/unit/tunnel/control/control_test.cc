@@ -10,7 +10,9 @@ namespace {
 
 TEST(Target, SurvivesTheWire) {
   for (const auto& target : {Target{Target::Kind::kEndpointPort, "", 22},
-                             Target{Target::Kind::kForward, "www.example.com", 443}})
+                             Target{Target::Kind::kForward, "www.example.com", 443},
+                             Target{Target::Kind::kEndpointUdp, "", 53},
+                             Target{Target::Kind::kForwardUdp, "192.0.2.1", 53}})
     EXPECT_EQ(*decode_target(encode(target)), target);
 }
 
@@ -19,7 +21,7 @@ TEST(Target, MalformedOnesAreRefused) {
   EXPECT_FALSE(decode_target(from_hex("01 0000"))) << "port 0";
   EXPECT_FALSE(decode_target(from_hex("01 0016 61"))) << "an endpoint's port has no host";
   EXPECT_FALSE(decode_target(from_hex("02 0016"))) << "forwarding needs a host";
-  EXPECT_FALSE(decode_target(from_hex("03 0016"))) << "unknown kind";
+  EXPECT_FALSE(decode_target(from_hex("05 0016"))) << "unknown kind";
 }
 
 TEST(Hello, SurvivesTheWire) {

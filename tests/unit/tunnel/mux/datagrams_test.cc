@@ -85,8 +85,7 @@ TEST(Datagrams, AFloodIsBoundedAndALightFlowGoesBeforeIt) {
   Pair pair;
   const auto voice = *pair.alice.open(as_bytes("y"));
   carry(pair.alice, pair.bob);
-  for (int i = 0; i < 2000; ++i)
-    pair.alice.send_datagram(pair.stream, pattern(1200, 0), kStart);
+  for (int i = 0; i < 2000; ++i) pair.alice.send_datagram(pair.stream, pattern(1200, 0), kStart);
   pair.alice.send_datagram(voice, as_bytes("sound"), kStart);
   const auto counts = pair.alice.datagram_counts();
   EXPECT_GE(counts.full, 2000 - Datagrams::kMostOctets / 1200);
