@@ -81,13 +81,15 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       replays_(config_.state_directory + "/replay-floors"),
       pool_(config_.pool),
       pool_file_(self_.loop, config_.state_directory + "/addresses", pool_),
-      publisher_(config_.publish, config_.listen),
+      publisher_(Protocol::kTcp, config_.publish, config_.listen),
+      udp_publisher_(Protocol::kUdp, config_.publish, config_.listen),
       destinations_(config_, self_.identity.domain,
                     config_.service.value_or(self_.identity.service)),
       uplink_(self_, uplink_options(config_, self_.identity),
               static_cast<Uplink::Listener&>(*this)),
       peers_(self_, uplink_, keys_),
       names_(config_.access, destinations_, uplink_, keys_, pool_, pool_file_),
+      datagrams_(self_.loop, static_cast<DatagramPorts::Handler&>(*this)),
       gate_(self_.loop, gate_options(config_, self_.identity, destinations_),
             static_cast<ShimGate::Handler&>(*this)),
       network_(self_.loop, static_cast<loop::NetworkWatch::Listener&>(*this)),
@@ -103,7 +105,8 @@ Result<void> Agent::start(restart::Estate estate) {
   take_over(std::move(estate));
   if (!gate_.control().listening()) CULVERT_RETURN_IF_ERROR(gate_.start());
   publishing_ = true;
-  uplink_.publish(publisher_.ports());
+  publish(Protocol::kTcp);
+  publish(Protocol::kUdp);
   uplink_.start();
   log::info("agent", {{"event", "started"},
                       {"name", self_.identity.name},
@@ -198,13 +201,22 @@ void Agent::on_program_connected(ProgramConnect& connect, session::SessionLink& 
 
 void Agent::on_program_connect_ended(ProgramConnect& connect) { connects_.erase(&connect); }
 
+Publisher& Agent::publisher(Protocol protocol) {
+  return protocol == Protocol::kTcp ? publisher_ : udp_publisher_;
+}
+
+void Agent::publish(Protocol protocol) {
+  if (protocol == Protocol::kTcp) return uplink_.publish(publisher_.ports());
+  uplink_.publish_udp(udp_publisher_.ports());
+}
+
 void Agent::on_listening(const ProgramListener& listener) {
-  if (!allowed(listener.asker) || !publisher_.add(listener)) return;
-  if (publishing_) uplink_.publish(publisher_.ports());
+  if (!allowed(listener.asker) || !publisher(listener.protocol).add(listener)) return;
+  if (publishing_) publish(listener.protocol);
 }
 
 void Agent::on_listener_gone(const ProgramListener& listener) {
-  if (publisher_.remove(listener)) uplink_.publish(publisher_.ports());
+  if (publisher(listener.protocol).remove(listener)) publish(listener.protocol);
 }
 
 void Agent::on_uplink_changed() { tell_status(status_line()); }
@@ -320,6 +332,9 @@ StatusReport Agent::status() const {
     out.peers.push_back(peer_status(peer->caller(), true, peer->since(), peer->link()));
   out.streams = flows_.size();
   for (const auto& peer : incoming_) out.streams += peer->stream_count();
+  out.udp_flows = datagrams_.flow_count();
+  for (const auto& peer : incoming_) out.udp_flows += peer->datagram_flow_count();
+  out.published_udp = udp_publisher_.ports();
   out.held_connects = gate_.pending_connects();
   out.published = publisher_.ports();
   out.names = pool_.size();

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "agent/config.h"
+#include "agent/datagram_ports.h"
 #include "agent/destinations.h"
 #include "agent/incoming_session.h"
 #include "agent/name_desk.h"
@@ -21,6 +22,7 @@
 namespace culvert::agent {
 
 class Agent final : private ShimGate::Handler,
+                    private DatagramPorts::Handler,
                     private Uplink::Listener,
                     private IncomingSession::Listener,
                     private ProgramConnect::Listener,
@@ -56,6 +58,11 @@ class Agent final : private ShimGate::Handler,
   void on_address_asked(std::unique_ptr<AddressQuestion> question) override;
   void on_connect(std::unique_ptr<HeldConnect> held) override;
   std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker& asker) override;
+  void on_datagrams_asked(std::unique_ptr<DatagramQuestion> question) override;
+  void open_datagrams(const SocketAddress& to, StreamOpening& opening) override;
+  void cancel_datagrams(StreamOpening& opening) override { peers_.cancel(opening); }
+  bool may_send(uid_t uid) override;
+  bool may_everybody_send() override { return config_.access.all; }
   void on_listening(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
   void on_status_asked(std::unique_ptr<StatusQuestion> question) override;
@@ -78,7 +85,11 @@ class Agent final : private ShimGate::Handler,
   void take_over(restart::Estate estate);
   void go_on(const AgentSnapshot& from, restart::Inherited& sockets);
   void go_on(const PeerSnapshot& from, session::SessionLink& link, restart::Inherited& sockets);
-  IncomingPolicy policy() { return {self_, keys_, replays_, publisher_, pool_, pool_file_}; }
+  IncomingPolicy policy() {
+    return {self_, keys_, replays_, publisher_, udp_publisher_, pool_, pool_file_};
+  }
+  Publisher& publisher(Protocol protocol);
+  void publish(Protocol protocol);
   void tell_expected();
   std::string status_line() const;
   Way why_address(const IpAddress& address, Destinations::Steps& steps) const;
@@ -90,7 +101,7 @@ class Agent final : private ShimGate::Handler,
   ReplayFloors replays_;
   resolver::AddressPool pool_;
   PoolFile pool_file_;
-  Publisher publisher_;
+  Publisher publisher_, udp_publisher_;
   Destinations destinations_;
   // Below: each may borrow those above it, streams before the sessions that carry them.
   Uplink uplink_;
@@ -99,6 +110,7 @@ class Agent final : private ShimGate::Handler,
   std::list<std::unique_ptr<IncomingSession>> incoming_;
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
   flow::FlowList flows_;
+  DatagramPorts datagrams_;
   ShimGate gate_;
   loop::NetworkWatch network_;
   loop::Timer timer_;

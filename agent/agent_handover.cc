@@ -31,8 +31,11 @@ ByteVector Agent::hand_over(restart::Outgoing& out) {
   }
   for (const auto& session : incoming_)
     if (auto one = session->take_snapshot(out)) snapshot.incoming.push_back(std::move(*one));
-  for (const auto& [cookie, listener] : gate_.listeners())
+  for (const auto& [cookie, listener] : gate_.listeners(Protocol::kTcp))
     snapshot.listeners.push_back({cookie, listener.asker});
+  for (const auto& [cookie, listener] : gate_.listeners(Protocol::kUdp))
+    snapshot.udp_listeners.push_back({cookie, listener.asker});
+  snapshot.ports = datagrams_.take_snapshots(out);
   return encode(snapshot);
 }
 
@@ -54,7 +57,11 @@ void Agent::go_on(const AgentSnapshot& from, restart::Inherited& sockets) {
     incoming_.push_back(std::make_unique<IncomingSession>(
         policy(), session, sockets, static_cast<IncomingSession::Listener&>(*this)));
   // As if the shims told it now: the kernel is asked what has become of the sockets.
-  for (const auto& listener : from.listeners) gate_.watch_listener(listener.cookie, listener.asker);
+  for (const auto& listener : from.listeners)
+    gate_.watch_listener(Protocol::kTcp, listener.cookie, listener.asker);
+  for (const auto& listener : from.udp_listeners)
+    gate_.watch_listener(Protocol::kUdp, listener.cookie, listener.asker);
+  datagrams_.go_on(from.ports, sockets);
   tell_expected();
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/protocol.h"
 #include "resolver/virtual_name.h"
 #include "tunnel/base/address.h"
 #include "tunnel/base/log.h"
@@ -44,6 +45,7 @@ struct PublishPolicy {
 struct ListenEntry {  // a program that runs without the shim
   std::uint16_t port = 0;
   SocketAddress to;
+  Protocol protocol = Protocol::kTcp;
 };
 
 enum class Forwarding : std::uint8_t {

@@ -153,8 +153,14 @@ void read_listen(Section& section, std::vector<ListenEntry>& listen) {
     entry.to = *address;
     return {};
   });
+  section.text("protocol", [&](const std::string& text) -> Result<void> {
+    if (text != "tcp" && text != "udp")
+      return fail(ErrorCode::kBadInput, "must be \"tcp\" or \"udp\", not \"" + text + "\"");
+    entry.protocol = text == "tcp" ? Protocol::kTcp : Protocol::kUdp;
+    return {};
+  });
   for (const auto& other : listen)
-    if (other.port == entry.port)
+    if (other.port == entry.port && other.protocol == entry.protocol)
       return section.fail(section.here(), "[[listen]] port " + std::to_string(entry.port) +
                                               " is there twice; remove one");
   listen.push_back(entry);

@@ -14,7 +14,8 @@
 namespace culvert::agent {
 namespace {
 
-constexpr int kGroups[] = {SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY};
+constexpr int kTcpGroups[] = {SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY};
+constexpr int kUdpGroups[] = {SKNLGRP_INET_UDP_DESTROY, SKNLGRP_INET6_UDP_DESTROY};
 
 sock_filter statement(int code, std::uint32_t k) {
   return {static_cast<std::uint16_t>(code), 0, 0, k};
@@ -44,7 +45,7 @@ bool attach_filter(int fd, const IpPrefix& peers) {
   return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
-UniqueFd subscribe(const IpPrefix& peers) {
+UniqueFd subscribe(const IpPrefix& peers, Protocol protocol) {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
   const int buffer = 1 << 20;
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
@@ -52,7 +53,7 @@ UniqueFd subscribe(const IpPrefix& peers) {
   own.nl_family = AF_NETLINK;
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&own), sizeof own) != 0) return {};
   (void)attach_filter(fd.get(), peers);  // without it there is more to look at, nothing else
-  for (const int group : kGroups)
+  for (const int group : protocol == Protocol::kTcp ? kTcpGroups : kUdpGroups)
     if (setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
       return {};
   return fd;
@@ -60,15 +61,17 @@ UniqueFd subscribe(const IpPrefix& peers) {
 
 }  // namespace
 
-DestroyWatch::DestroyWatch(loop::Loop& loop, const IpPrefix& peers, Listener& listener)
-    : loop_(loop), listener_(listener), peers_(peers) {}
+DestroyWatch::DestroyWatch(loop::Loop& loop, const IpPrefix& peers, Listener& listener,
+                           Protocol protocol)
+    : loop_(loop), listener_(listener), peers_(peers), protocol_(protocol) {}
 
 void DestroyWatch::want(bool wanted) {
   if (wanted == std::exchange(wanted_, wanted)) return;
   watch_.reset();
   fd_.reset();
   if (!wanted) return;
-  fd_ = subscribe(peers_);  // without it (an old kernel) the owners' own looking has to do
+  fd_ =
+      subscribe(peers_, protocol_);  // without it (an old kernel) the owners' own looking has to do
   if (!fd_) return;
   watch_.emplace(loop_, fd_.get(), static_cast<loop::FdWatch::Listener&>(*this));
   watch_->start(/*readable=*/true, /*writable=*/false);

@@ -12,6 +12,9 @@ namespace culvert::agent {
 // Where to dial for a listener bound to `bound`; nothing if it cannot be called.
 std::optional<SocketAddress> inbound_target(const SocketAddress& bound);
 
+// The same for UDP, at once: a socket whose datagrams the program sees come from the caller.
+Result<UniqueFd> open_inbound_datagrams(const IpAddress& caller, const SocketAddress& bound);
+
 class InboundDial final : private loop::TcpDial::Listener, private loop::Timer::Listener {
  public:
   class Listener {

@@ -14,7 +14,8 @@ IncomingSession::IncomingSession(IncomingPolicy policy, const IncomingSnapshot& 
       session_(from.link.name),
       link_(std::make_unique<session::SessionLink>(
           policy.self.loop, from.link, policy.self.grace,
-          static_cast<session::SessionLink::Listener&>(*this))) {
+          static_cast<session::SessionLink::Listener&>(*this))),
+      datagrams_(policy.self.loop) {
   go_on(from, sockets);
 }
 

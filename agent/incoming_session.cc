@@ -12,7 +12,8 @@ IncomingSession::IncomingSession(IncomingPolicy policy, carrier::Way way,
       ticket_(incoming.ticket),
       caller_(incoming.caller),
       listener_(listener),
-      since_(loop::Loop::wall_clock()) {
+      since_(loop::Loop::wall_clock()),
+      datagrams_(policy_.self.loop) {
   dial_.emplace(policy_.self.loop, std::move(way), policy_.self.means(), kDialLimit,
                 static_cast<carrier::CarrierDial::Listener&>(*this));
 }
@@ -114,19 +115,40 @@ void IncomingSession::on_greeting_failed(session::Greeter&, const Error& why) { 
 
 void IncomingSession::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                                        const control::Target& target) {
+  if (target.kind == control::Target::Kind::kEndpointUdp)
+    return open_datagrams(link, stream, target.port);
   if (target.kind != control::Target::Kind::kEndpointPort)
     return link.refuse(stream, ErrorCode::kNotPermitted, "this endpoint forwards nothing");
   const auto to = policy_.publisher.target(target.port);
   if (!to)
     return link.refuse(stream, ErrorCode::kRefused,
                        "port " + std::to_string(target.port) + " is not published");
-  const auto from = policy_.pool.address_of(caller_, loop::Loop::wall_clock());
+  const auto from = caller_address();
   if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
-  policy_.pool_file.changed();
   auto made = std::make_unique<IncomingStream>(policy_.self.loop, link, stream, *from, *to,
                                                static_cast<IncomingStream::Listener&>(*this));
   auto* const key = made.get();
   streams_.emplace(key, std::move(made));
+}
+
+Result<IpAddress> IncomingSession::caller_address() {
+  auto address = policy_.pool.address_of(caller_, loop::Loop::wall_clock());
+  if (address) policy_.pool_file.changed();
+  return address;
+}
+
+void IncomingSession::open_datagrams(session::SessionLink& link, mux::StreamId stream,
+                                     std::uint16_t port) {
+  const auto to = policy_.udp_publisher.target(port);
+  if (!to)
+    return link.refuse(stream, ErrorCode::kRefused,
+                       "UDP port " + std::to_string(port) + " is not published");
+  const auto from = caller_address();
+  if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
+  auto socket = open_inbound_datagrams(*from, *to);
+  if (!socket) return link.refuse(stream, socket.error().code, socket.error().detail);
+  datagrams_.add(link, stream, std::move(*socket));
+  link.accept(stream);
 }
 
 void IncomingSession::on_incoming_stream_connected(IncomingStream& connected, UniqueFd program) {

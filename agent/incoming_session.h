@@ -18,6 +18,7 @@
 #include "agent/snapshot.h"
 #include "resolver/address_pool.h"
 #include "tunnel/carrier/carrier_dial.h"
+#include "tunnel/flow/datagram_flow.h"
 #include "tunnel/flow/flow_list.h"
 #include "tunnel/session/greeter.h"
 
@@ -31,6 +32,7 @@ struct IncomingPolicy {
   PeerKeys& keys;
   ReplayFloors& replays;
   const Publisher& publisher;
+  const Publisher& udp_publisher;
   resolver::AddressPool& pool;
   PoolFile& pool_file;
 };
@@ -63,6 +65,10 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   const std::string& caller() const { return caller_; }  // proven once link() is there
   const session::SessionLink* link() const { return link_.get(); }
   std::size_t stream_count() const { return streams_.size() + flows_.size(); }
+  std::size_t datagram_flow_count() const { return datagrams_.size(); }
+  bool has_datagrams_from(const SocketAddress& caller) const {
+    return datagrams_.has_local(caller);
+  }
   UnixTime since() const { return since_; }
   void close(const std::string& reason);
   void network_changed();
@@ -90,6 +96,8 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   void on_incoming_stream_ended(IncomingStream& stream) override;
 
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
+  void open_datagrams(session::SessionLink& link, mux::StreamId stream, std::uint16_t port);
+  Result<IpAddress> caller_address();
   void resume(session::FreshCarrier carrier);
   void go_on(const IncomingSnapshot& from, restart::Inherited& sockets);
   Result<void> judge(const session::ResponderHandshake::Greeting& greeting);
@@ -111,6 +119,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   std::unordered_map<IncomingStream*, std::unique_ptr<IncomingStream>>
       streams_;  // after link_: they borrow it
   flow::FlowList flows_;
+  flow::DatagramFlows datagrams_;
 };
 
 }  // namespace culvert::agent

@@ -81,32 +81,53 @@ std::optional<DiagSocket> InetDiag::find(const SocketAddress& local, const Socke
   request.query.id.idiag_cookie[0] = static_cast<std::uint32_t>(cookie);
   request.query.id.idiag_cookie[1] = static_cast<std::uint32_t>(cookie >> 32);
   if (!ask(&request, sizeof request)) return std::nullopt;
+  auto found = answer();
+  // The look-up falls back to a listener on that port: not what was asked for.
+  if (found && (found->cookie != cookie || found->remote != remote)) found.reset();
+  return found;
+}
+
+std::optional<DiagSocket> InetDiag::answer() {
   std::array<std::byte, 2048> buffer;
   const auto size = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   std::optional<DiagSocket> found;
   if (size > 0)
     read_messages(Bytes{buffer}.first(static_cast<std::size_t>(size)),
-                  [&](const DiagSocket& socket) {
-                    // The look-up falls back to a listener on that port: not what was asked for.
-                    if (socket.cookie == cookie && socket.remote == remote) found = socket;
-                  });
+                  [&](const DiagSocket& socket) { found = socket; });
   return found;
 }
 
-Result<std::vector<DiagSocket>> InetDiag::listeners() {
+// For UDP, source and destination are those of the datagram, not of the socket
+// (net/ipv4/udp_diag.c: "swapped for historical reasons").
+std::optional<DiagSocket> InetDiag::find_udp(const SocketAddress& local,
+                                             const SocketAddress& remote) {
+  Request request;
+  request.header = {sizeof request, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, ++sequence_, 0};
+  request.query.sdiag_family = AF_INET;
+  request.query.sdiag_protocol = IPPROTO_UDP;
+  request.query.idiag_states = ~0u;
+  put_address(remote, request.query.id.idiag_src, request.query.id.idiag_sport);
+  put_address(local, request.query.id.idiag_dst, request.query.id.idiag_dport);
+  request.query.id.idiag_cookie[0] = request.query.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  if (!ask(&request, sizeof request)) return std::nullopt;
+  return answer();
+}
+
+Result<std::vector<DiagSocket>> InetDiag::listeners(Protocol protocol) {
   std::vector<DiagSocket> all;
-  CULVERT_RETURN_IF_ERROR(dump(AF_INET, all));
-  CULVERT_RETURN_IF_ERROR(dump(AF_INET6, all));
+  CULVERT_RETURN_IF_ERROR(dump(AF_INET, protocol, all));
+  CULVERT_RETURN_IF_ERROR(dump(AF_INET6, protocol, all));
   return all;
 }
 
-Result<void> InetDiag::dump(std::uint8_t family, std::vector<DiagSocket>& into) {
+Result<void> InetDiag::dump(std::uint8_t family, Protocol protocol, std::vector<DiagSocket>& into) {
+  const bool tcp = protocol == Protocol::kTcp;
   Request request;
   request.header = {sizeof request, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, ++sequence_,
                     0};
   request.query.sdiag_family = family;
-  request.query.sdiag_protocol = IPPROTO_TCP;
-  request.query.idiag_states = 1u << TCP_LISTEN;
+  request.query.sdiag_protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP;
+  request.query.idiag_states = tcp ? 1u << TCP_LISTEN : ~0u;
   const auto failed = [] {
     return fail(ErrorCode::kIo,
                 "cannot list listening sockets: " + std::string(std::strerror(errno)));

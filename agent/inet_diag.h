@@ -1,4 +1,4 @@
-// agent/inet_diag.h: what the kernel knows about the TCP sockets of this network namespace.
+// agent/inet_diag.h: what the kernel knows about the TCP and UDP sockets of this network namespace.
 // Needs no privilege. Each call asks and gets its answer at once (netlink answers in the caller's
 // context, about 5 us for one socket).
 #pragma once
@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "agent/protocol.h"
 #include "tunnel/base/address.h"
 #include "tunnel/base/unique_fd.h"
 
@@ -26,11 +27,15 @@ class InetDiag {
   // The socket with these addresses and this cookie; nothing if there is no such socket.
   std::optional<DiagSocket> find(const SocketAddress& local, const SocketAddress& remote,
                                  std::uint64_t cookie);
-  Result<std::vector<DiagSocket>> listeners();  // of all users, both families
+  // The UDP socket that a datagram from `remote` to `local` would reach.
+  std::optional<DiagSocket> find_udp(const SocketAddress& local, const SocketAddress& remote);
+  // Those that listen; of UDP all. Of all users, both families.
+  Result<std::vector<DiagSocket>> listeners(Protocol protocol = Protocol::kTcp);
 
  private:
   bool ask(const void* request, std::size_t size);
-  Result<void> dump(std::uint8_t family, std::vector<DiagSocket>& into);
+  std::optional<DiagSocket> answer();
+  Result<void> dump(std::uint8_t family, Protocol protocol, std::vector<DiagSocket>& into);
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
 };

@@ -8,9 +8,12 @@
 
 namespace culvert::agent {
 
-ListenerWatch::ListenerWatch(loop::Loop& loop, Listener& listener)
+// Nobody is the peer of a listening socket, and of a UDP socket anybody may become it.
+ListenerWatch::ListenerWatch(loop::Loop& loop, Listener& listener, Protocol protocol)
     : listener_(listener),
-      destroyed_(loop, IpPrefix{IpAddress::v4(0), 32}, *this),
+      protocol_(protocol),
+      destroyed_(loop, IpPrefix{IpAddress::v4(0), protocol == Protocol::kTcp ? 32u : 0u}, *this,
+                 protocol),
       timer_(loop, *this) {}
 
 void ListenerWatch::add(std::uint64_t cookie, const Asker& asker) {
@@ -20,7 +23,7 @@ void ListenerWatch::add(std::uint64_t cookie, const Asker& asker) {
     return;
   }
   destroyed_.want(true);  // before looking: no death may fall in between
-  const auto all = diag_.listeners();
+  const auto all = diag_.listeners(protocol_);
   if (!all) {
     log::warning("listen", {{"event", "ignored"}, {"why", all.error().detail}});
     return;
@@ -29,7 +32,7 @@ void ListenerWatch::add(std::uint64_t cookie, const Asker& asker) {
     return socket.cookie == cookie && (socket.uid == asker.uid || asker.uid == 0);
   });
   if (found == all->end()) return destroyed_.want(!listeners_.empty());
-  const ProgramListener listener{cookie, found->local, asker};
+  const ProgramListener listener{cookie, found->local, asker, protocol_};
   listeners_.emplace(cookie, listener);
   if (!timer_.running()) timer_.start(kLookAgain);
   listener_.on_listener_found(listener);
@@ -43,7 +46,7 @@ void ListenerWatch::on_timer(loop::Timer&) {
 }
 
 void ListenerWatch::look() {
-  const auto all = diag_.listeners();
+  const auto all = diag_.listeners(protocol_);
   if (!all) return;
   std::unordered_set<std::uint64_t> alive;
   for (const auto& socket : *all) alive.insert(socket.cookie);

@@ -1,6 +1,6 @@
-// agent/listener_watch.h: the listening sockets of programs, from listen() until nobody holds
-// them any more: by close(), by exit, by any process that inherited them. The agent never holds a
-// duplicate itself, which would keep the port open.
+// agent/listener_watch.h: the listening sockets of programs, from listen() (UDP: bind()) until
+// nobody holds them any more: by close(), by exit, by any process that inherited them. The agent
+// never holds a duplicate itself, which would keep the port open.
 #pragma once
 #include <map>
 
@@ -14,7 +14,8 @@ namespace culvert::agent {
 struct ProgramListener {
   std::uint64_t cookie = 0;  // identifies it: two sockets may share an address (SO_REUSEPORT)
   SocketAddress local;       // as bound; 0.0.0.0 or :: if any
-  Asker asker;               // the process that called listen()
+  Asker asker;               // the process that called listen() or bind()
+  Protocol protocol = Protocol::kTcp;
 };
 
 class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer::Listener {
@@ -31,7 +32,7 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
     ~Listener() = default;
   };
 
-  ListenerWatch(loop::Loop& loop, Listener& listener);
+  ListenerWatch(loop::Loop& loop, Listener& listener, Protocol protocol = Protocol::kTcp);
   // Told by a shim. Found only if the kernel knows such a listening socket with that cookie, of
   // the asker's user: nobody can publish another user's port.
   void add(std::uint64_t cookie, const Asker& asker);
@@ -46,6 +47,7 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
   void remove(std::uint64_t cookie);
 
   Listener& listener_;
+  Protocol protocol_;
   InetDiag diag_;
   DestroyWatch destroyed_;
   loop::Timer timer_;

@@ -155,10 +155,10 @@ bool PendingConnect::forge_refusal(int error) {
     packet = make_reset(syn);  // no packet means the other errors: the shim asks for them
     if (error != ECONNREFUSED) table_.failures_.remember(cookie_, error, loop_.now());
   }
-  if (!table_.refusal_->send(syn, packet)) return false;
+  if (!table_.refusal_->send(syn.program.ip, packet)) return false;
   // Linux drops an ICMP error for a socket that its program is just inside a system call with.
   for (int again = 0; again < 3 && is_the_announced_socket(); ++again)
-    table_.refusal_->send(syn, packet);
+    table_.refusal_->send(syn.program.ip, packet);
   return true;
 }
 

@@ -6,8 +6,10 @@
 
 namespace culvert::agent {
 
-Publisher::Publisher(PublishPolicy policy, std::vector<ListenEntry> entries)
-    : policy_(std::move(policy)), entries_(std::move(entries)) {}
+Publisher::Publisher(Protocol protocol, PublishPolicy policy, std::vector<ListenEntry> entries)
+    : policy_(std::move(policy)), entries_(std::move(entries)) {
+  std::erase_if(entries_, [&](const ListenEntry& entry) { return entry.protocol != protocol; });
+}
 
 bool Publisher::add(const ProgramListener& listener) {
   // One that only IPv6 reaches cannot be called: there is no virtual IPv6 address to call from.

@@ -1,5 +1,6 @@
-// agent/publisher.h: which ports of this endpoint others may reach, and where they lead: the union
-// of [[listen]] entries and of listening programs that the policy allows. Does no I/O.
+// agent/publisher.h: which ports (of TCP, or of UDP) of this endpoint others may reach, and where
+// they lead: the union of [[listen]] entries and of listening programs that the policy allows. Does
+// no I/O.
 #pragma once
 #include <map>
 #include <optional>
@@ -14,7 +15,7 @@ class Publisher {
  public:
   static constexpr std::size_t kMostPorts = 1024;  // told to the service; the lowest ones first
 
-  Publisher(PublishPolicy policy, std::vector<ListenEntry> entries);
+  Publisher(Protocol protocol, PublishPolicy policy, std::vector<ListenEntry> entries);
 
   // True if the set of ports has changed: tell the service.
   bool add(const ProgramListener& listener);

@@ -42,4 +42,19 @@ AddressQuestion::AddressQuestion(UniqueFd asker_socket, const Asker& asker,
 
 void AddressQuestion::found(std::string_view name) { send(CULVERT_FOUND, {address_, 0}, name); }
 
+DatagramQuestion::DatagramQuestion(UniqueFd asker_socket, const Asker& asker,
+                                   std::shared_ptr<std::size_t> open_count, const SocketAddress& to,
+                                   const Sender& sender)
+    : Question(std::move(asker_socket), asker, std::move(open_count)), to_(to), sender_(sender) {}
+
+DatagramQuestion::~DatagramQuestion() { fail(ErrorCode::kNetworkUnreachable); }
+
+void DatagramQuestion::send_there(const SocketAddress& really) { send(CULVERT_HOLD, really, {}); }
+
+void DatagramQuestion::fail(ErrorCode code) {
+  if (!socket_) return;
+  send_answer(socket_.get(), make_error_answer(CULVERT_FAIL, to_errno(code)));
+  socket_.reset();
+}
+
 }  // namespace culvert::agent

@@ -60,4 +60,25 @@ class AddressQuestion final : public Question {
   IpAddress address_;
 };
 
+// Where shall datagrams to this virtual address go?
+class DatagramQuestion final : public Question {
+ public:
+  struct Sender {
+    std::uint64_t cookie = 0;
+    std::uint16_t port = 0;  // its own; 0: not bound yet
+  };
+  DatagramQuestion(UniqueFd asker_socket, const Asker& asker,
+                   std::shared_ptr<std::size_t> open_count, const SocketAddress& to,
+                   const Sender& sender);
+  ~DatagramQuestion() override;
+  const SocketAddress& to() const { return to_; }
+  const Sender& sender() const { return sender_; }
+  void send_there(const SocketAddress& really);
+  void fail(ErrorCode code);
+
+ private:
+  SocketAddress to_;
+  Sender sender_;
+};
+
 }  // namespace culvert::agent

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 
+#include "agent/ip_packet.h"
 #include "tunnel/base/address.h"
 #include "tunnel/base/bytes.h"
 #include "tunnel/base/unique_fd.h"
@@ -15,16 +16,13 @@ struct HeldSyn {
   std::uint32_t sequence = 0;
 };
 
-// RFC 792 type 3.
-enum class IcmpUnreachable : std::uint8_t { kNetwork = 0, kHost = 1 };
-
 ByteVector make_reset(const HeldSyn& syn);
 ByteVector make_unreachable(const HeldSyn& syn, IcmpUnreachable code);
 
 class Refusal {
  public:
   static Result<Refusal> open();
-  bool send(const HeldSyn& syn, Bytes packet);
+  bool send(const IpAddress& program, Bytes packet);
 
  private:
   UniqueFd fd_;

@@ -43,6 +43,7 @@ ShimGate::ShimGate(loop::Loop& loop, Options options, Handler& handler)
       open_count_(std::make_shared<std::size_t>(0)),
       connects_(loop, options_.pool, options_.use_raw_socket, options_.hold_linger),
       listeners_(loop, *this),
+      udp_listeners_(loop, *this, Protocol::kUdp),
       replies_(std::make_shared<StatusReplies>(loop)),
       sweep_(loop, *this),
       control_(loop, *this) {}
@@ -116,6 +117,14 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
     case CULVERT_TELL_LISTENING:
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
       return listeners_.add(question.cookie, asker);
+    case CULVERT_TELL_BOUND:
+      send_answer(socket.get(), make_answer(CULVERT_FOUND));
+      return udp_listeners_.add(question.cookie, asker);
+    case CULVERT_ASK_DATAGRAMS:
+      return handler_.on_datagrams_asked(std::make_unique<DatagramQuestion>(
+          std::move(socket), asker, open_count_, question.address,
+          DatagramQuestion::Sender{question.cookie,
+                                   static_cast<std::uint16_t>(question.flags >> 16)}));
     case CULVERT_ASK_AGENT: return answer_agent(socket.get());
     case CULVERT_ASK_FORWARDING: return replies_->send(std::move(socket), options_.forwarding);
     case CULVERT_ASK_WHY:

@@ -29,6 +29,7 @@ class ShimGate final : private ControlSocket::Listener,
     // An address outside the pool: the one of the pool that is to stand for it; nothing if connects
     // to it are not ours.
     virtual std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker& asker) = 0;
+    virtual void on_datagrams_asked(std::unique_ptr<DatagramQuestion> question) = 0;
     virtual void on_listening(const ProgramListener& listener) = 0;
     virtual void on_listener_gone(const ProgramListener& listener) = 0;
     virtual void on_status_asked(std::unique_ptr<StatusQuestion> question) = 0;
@@ -57,13 +58,17 @@ class ShimGate final : private ControlSocket::Listener,
   Result<void> start();
   // Instead of start() or before it, with what an earlier process left.
   bool adopt_control(UniqueFd listening, std::uint64_t inode);
-  void watch_listener(std::uint64_t cookie, const Asker& asker) { listeners_.add(cookie, asker); }
+  void watch_listener(Protocol protocol, std::uint64_t cookie, const Asker& asker) {
+    (protocol == Protocol::kTcp ? listeners_ : udp_listeners_).add(cookie, asker);
+  }
 
   // For the next process: askers wait in the control socket's queue for it.
   void stop_asking();
   bool busy() const;  // somebody who has asked is not answered, or a connect is held
   ControlSocket& control() { return control_; }
-  const std::map<std::uint64_t, ProgramListener>& listeners() const { return listeners_.all(); }
+  const std::map<std::uint64_t, ProgramListener>& listeners(Protocol protocol) const {
+    return (protocol == Protocol::kTcp ? listeners_ : udp_listeners_).all();
+  }
 
   void set_domains(std::string domains) { options_.domains = std::move(domains); }
   bool low_ports_mapped() const { return connects_.low_ports_mapped(); }
@@ -89,7 +94,7 @@ class ShimGate final : private ControlSocket::Listener,
   Handler& handler_;
   std::shared_ptr<std::size_t> open_count_;  // shared with the questions handed out
   ConnectTable connects_;
-  ListenerWatch listeners_;
+  ListenerWatch listeners_, udp_listeners_;
   std::list<std::unique_ptr<Conversation>> conversations_;  // oldest first
   std::shared_ptr<StatusReplies> replies_;                  // shared: see StatusQuestion
   loop::Timer sweep_;

@@ -44,6 +44,34 @@ Result<IncomingSnapshot> take_incoming(Reader& in) {
   return session;
 }
 
+void encode(const std::vector<WatchedListener>& listeners, Writer& out) {
+  put_list(out, listeners, [&](const WatchedListener& listener) {
+    out.u64(listener.cookie);
+    out.u32(static_cast<std::uint32_t>(listener.asker.pid));
+    out.u32(listener.asker.uid);
+  });
+}
+
+void take_listeners(Reader& in, std::vector<WatchedListener>& into) {
+  take_list(in, into, [&] {
+    WatchedListener listener;
+    listener.cookie = in.u64();
+    listener.asker.pid = static_cast<pid_t>(in.u32());
+    listener.asker.uid = in.u32();
+    return listener;
+  });
+}
+
+void encode(const SocketAddress& address, Writer& out) {
+  out.u32(address.ip.v4_value());
+  out.u16(address.port);
+}
+
+SocketAddress take_address(Reader& in) {
+  const auto ip = IpAddress::v4(in.u32());
+  return {ip, in.u16()};
+}
+
 template <class List, class Take>
 Result<void> take_all(Reader& in, List& into, Take take) {
   for (auto left = in.u32(); left != 0 && in.ok(); --left) {
@@ -68,10 +96,12 @@ ByteVector encode(const AgentSnapshot& snapshot) {
   if (snapshot.uplink) encode(*snapshot.uplink, out);
   put_list(out, snapshot.peers, [&](const auto& peer) { encode(peer, out); });
   put_list(out, snapshot.incoming, [&](const auto& session) { encode(session, out); });
-  put_list(out, snapshot.listeners, [&](const WatchedListener& listener) {
-    out.u64(listener.cookie);
-    out.u32(static_cast<std::uint32_t>(listener.asker.pid));
-    out.u32(listener.asker.uid);
+  encode(snapshot.listeners, out);
+  encode(snapshot.udp_listeners, out);
+  put_list(out, snapshot.ports, [&](const PortSnapshot& port) {
+    out.u64(port.socket);
+    encode(port.to, out);
+    encode(port.bound, out);
   });
   return bytes;
 }
@@ -91,12 +121,14 @@ Result<AgentSnapshot> decode_agent_snapshot(Bytes bytes) {
   }
   CULVERT_RETURN_IF_ERROR(take_all(in, snapshot.peers, take_peer));
   CULVERT_RETURN_IF_ERROR(take_all(in, snapshot.incoming, take_incoming));
-  take_list(in, snapshot.listeners, [&] {
-    WatchedListener listener;
-    listener.cookie = in.u64();
-    listener.asker.pid = static_cast<pid_t>(in.u32());
-    listener.asker.uid = in.u32();
-    return listener;
+  take_listeners(in, snapshot.listeners);
+  take_listeners(in, snapshot.udp_listeners);
+  take_list(in, snapshot.ports, [&] {
+    PortSnapshot port;
+    port.socket = in.u64();
+    port.to = take_address(in);
+    port.bound = take_address(in);
+    return port;
   });
   if (!in.done())
     return fail(ErrorCode::kBadInput, "the state left by an earlier process is damaged");

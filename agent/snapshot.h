@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/asker.h"
+#include "tunnel/base/address.h"
 #include "tunnel/crypto/keys.h"
 #include "tunnel/flow/flow_snapshot.h"
 #include "tunnel/session/link_snapshot.h"
@@ -31,6 +32,11 @@ struct WatchedListener {
   Asker asker;
 };
 
+struct PortSnapshot {  // a UDP port of a virtual address
+  std::uint64_t socket = 0;
+  SocketAddress to, bound;  // IPv4
+};
+
 struct AgentSnapshot {
   crypto::PublicKey self;  // sessions of another key cannot be resumed
   std::uint64_t control_socket = 0, control_inode = 0;
@@ -38,7 +44,8 @@ struct AgentSnapshot {
   std::optional<PeerSnapshot> uplink;
   std::vector<PeerSnapshot> peers;
   std::vector<IncomingSnapshot> incoming;
-  std::vector<WatchedListener> listeners;
+  std::vector<WatchedListener> listeners, udp_listeners;
+  std::vector<PortSnapshot> ports;
 };
 
 ByteVector encode(const AgentSnapshot& snapshot);

@@ -42,7 +42,8 @@ struct StatusReport {
   std::vector<PeerStatus> peers;
   std::uint64_t streams = 0;        // programs' connections that carry bytes
   std::uint64_t held_connects = 0;  // connects that wait
-  std::vector<std::uint16_t> published;
+  std::uint64_t udp_flows = 0;      // sockets of programs, and answers to callers
+  std::vector<std::uint16_t> published, published_udp;
   std::uint64_t names = 0;  // in the address pool
   std::string pool;
   bool low_ports_mapped = false, exact_refusals = false;

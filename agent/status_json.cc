@@ -55,7 +55,9 @@ Json to_document(const StatusReport& report) {
   }
   out["streams"] = report.streams;
   out["held_connects"] = report.held_connects;
+  out["udp_flows"] = report.udp_flows;
   out["published"] = report.published;
+  out["published_udp"] = report.published_udp;
   out["names"] = report.names;
   out["pool"] = report.pool;
   out["low_ports_mapped"] = report.low_ports_mapped;
@@ -89,6 +91,8 @@ StatusReport from_document(const Json& in) {
   report.streams = in.value("streams", std::uint64_t{0});
   report.held_connects = in.value("held_connects", std::uint64_t{0});
   report.published = in.at("published").get<std::vector<std::uint16_t>>();
+  report.udp_flows = in.value("udp_flows", std::uint64_t{0});
+  report.published_udp = in.value("published_udp", std::vector<std::uint16_t>{});
   report.names = in.value("names", std::uint64_t{0});
   report.pool = in.value("pool", "");
   report.low_ports_mapped = in.value("low_ports_mapped", false);

@@ -97,8 +97,13 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
                                     milliseconds(report.session.round_trip_ms) +
                                     resumed(report.session.carriers)});
   facts.push_back({"published", joined(report.published)});
-  facts.push_back({"programs", std::to_string(report.streams) + " streams, " +
-                                   std::to_string(report.held_connects) + " waiting connects"});
+  if (!report.published_udp.empty())
+    facts.push_back({"published UDP", joined(report.published_udp)});
+  facts.push_back(
+      {"programs",
+       std::to_string(report.streams) + " streams, " + std::to_string(report.held_connects) +
+           " waiting connects" +
+           (report.udp_flows == 0 ? "" : ", " + std::to_string(report.udp_flows) + " UDP flows")});
   facts.push_back({"addresses", std::to_string(report.names) + " names in " + report.pool});
   auto out = aligned(facts);
   if (report.peers.empty()) return out;

@@ -97,6 +97,11 @@ void Uplink::on_timer(loop::Timer& timer) {
   resolve();
 }
 
+void Uplink::publish_udp(std::vector<std::uint16_t> ports) {
+  published_udp_ = std::move(ports);
+  if (link_ != nullptr && !stopping_) link_->send(control::PublishUdp{published_udp_});
+}
+
 void Uplink::publish(std::vector<std::uint16_t> ports) {
   published_ = std::move(ports);
   if (link_ != nullptr && !stopping_) link_->send(control::Publish{published_});

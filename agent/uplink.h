@@ -65,6 +65,7 @@ class Uplink final : private UplinkAttempt::Listener,
 
   // The set of published ports, sent now if the session is up and after each login.
   void publish(std::vector<std::uint16_t> ports);
+  void publish_udp(std::vector<std::uint16_t> ports);
   // The set of endpoints whose sessions here may be resumed (control::Expect).
   void expect(std::vector<std::string> callers);
   // Fails with kExhausted; all else is told to the request's listener.
@@ -145,7 +146,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::list<std::unique_ptr<UplinkAttempt>> better_attempts_;
   Duration better_pause_{};
   Lookups lookups_;
-  std::vector<std::uint16_t> published_;
+  std::vector<std::uint16_t> published_, published_udp_;
   std::vector<std::string> expected_;
 };
 

@@ -43,6 +43,7 @@ void Uplink::make_link() {
   link_ = std::make_unique<session::SessionLink>(
       self_.loop, initiator(), static_cast<session::SessionLink::Listener&>(*this));
   link_->send(control::Publish{published_});
+  if (!published_udp_.empty()) link_->send(control::PublishUdp{published_udp_});
   if (!expected_.empty()) link_->send(control::Expect{expected_});
 }
 

@@ -6,7 +6,9 @@
 #include "shim/keep_errno.h"
 #include "shim/real.h"
 #include "shim/settings.h"
+#include "shim/socket_facts.h"
 #include "shim/virtual_connect.h"
+#include "shim/virtual_datagrams.h"
 
 namespace culvert::shim {
 namespace {
@@ -18,6 +20,8 @@ int connect_program(int fd, const sockaddr* address, socklen_t length) {
   if (!settings.active || !read_virtual_peer(address, length, peer))
     return real.connect(fd, address, length);
   KeepErrno keep;
+  if (!peer.ordinary && is_udp(fd))
+    return keep.result(connect_datagrams(fd, address, length, peer));
   if (!is_virtual_connect(fd, peer)) return keep.result(real.connect(fd, address, length));
   return keep.result(connect_virtual(fd, address, length, peer));
 }

@@ -15,6 +15,14 @@ int raw_connect(int fd, const sockaddr* address, socklen_t length) {
   return static_cast<int>(syscall(SYS_connect, fd, address, length));
 }
 
+int raw_bind(int fd, const sockaddr* address, socklen_t length) {
+  return static_cast<int>(syscall(SYS_bind, fd, address, length));
+}
+
+int raw_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
+  return static_cast<int>(syscall(SYS_sendmmsg, fd, messages, count, flags));
+}
+
 ssize_t raw_sendto(int fd, const void* data, size_t size, int flags, const sockaddr* to,
                    socklen_t length) {
   return syscall(SYS_sendto, fd, data, size, flags, to, length);
@@ -52,8 +60,10 @@ void find(Function& function, const char* name) {
 constinit Real real = {
     .socket = raw_socket,
     .connect = raw_connect,
+    .bind = raw_bind,
     .sendto = raw_sendto,
     .sendmsg = raw_sendmsg,
+    .sendmmsg = raw_sendmmsg,
     .listen = raw_listen,
     .getsockopt = raw_getsockopt,
     .getpeername = raw_getpeername,
@@ -68,8 +78,10 @@ constinit Real real = {
 void find_real_functions() {
   find(real.socket, "socket");
   find(real.connect, "connect");
+  find(real.bind, "bind");
   find(real.sendto, "sendto");
   find(real.sendmsg, "sendmsg");
+  find(real.sendmmsg, "sendmmsg");
   find(real.listen, "listen");
   find(real.getsockopt, "getsockopt");
   find(real.getpeername, "getpeername");

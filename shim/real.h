@@ -13,8 +13,10 @@ namespace culvert::shim {
 struct Real {
   int (*socket)(int, int, int);
   int (*connect)(int, const sockaddr*, socklen_t);
+  int (*bind)(int, const sockaddr*, socklen_t);
   ssize_t (*sendto)(int, const void*, size_t, int, const sockaddr*, socklen_t);
   ssize_t (*sendmsg)(int, const msghdr*, int);
+  int (*sendmmsg)(int, mmsghdr*, unsigned, int);
   int (*listen)(int, int);
   int (*getsockopt)(int, int, int, void*, socklen_t*);
   int (*getpeername)(int, sockaddr*, socklen_t*);

@@ -27,6 +27,11 @@ bool is_tcp(int fd, int family) {
 
 bool is_tcp(int fd) { return is_tcp(fd, AF_INET) || is_tcp(fd, AF_INET6); }
 
+bool is_udp(int fd) {
+  int protocol = 0;
+  return get_option(fd, SOL_SOCKET, SO_PROTOCOL, protocol) && protocol == IPPROTO_UDP;
+}
+
 int tcp_state(int fd) {
   uint8_t state = 0;  // the first octet of struct tcp_info
   return get_option(fd, IPPROTO_TCP, TCP_INFO, state) ? state : -1;

@@ -24,7 +24,8 @@
 #define CULVERT_WIRE_MAGIC 0x43756c76u /* "Culv" */
 #define CULVERT_WIRE_VERSION 1
 #define CULVERT_LOW_PORT_BASE 64512 /* 64512 + 1023 = 65535 */
-#define CULVERT_NAME_MAX 254        /* RFC 1035: 253 octets of text, and the final zero */
+#define CULVERT_DATAGRAMS_SECONDS 4
+#define CULVERT_NAME_MAX 254 /* RFC 1035: 253 octets of text, and the final zero */
 
 enum culvert_question {
   /* name, family (AF_INET, AF_INET6 or AF_UNSPEC)
@@ -52,7 +53,14 @@ enum culvert_question {
   CULVERT_ASK_FORWARDING = 9,
   /* from `culvert why`: name (a host name or an address) -> "carried" or "direct" and a sentence
    * for each step of the decision, a line each, in packets as above */
-  CULVERT_ASK_WHY = 10
+  CULVERT_ASK_WHY = 10,
+  /* Datagrams are about to be sent from a socket: cookie, address + port (virtual), the socket's
+   * own port in the upper half of flags (0: it has none yet) -> HOLD (address + port to send to
+   * really), NOT_OURS, FAIL. Holds for CULVERT_DATAGRAMS_SECONDS, and while that socket is there.
+   */
+  CULVERT_ASK_DATAGRAMS = 11,
+  /* cookie, address + port = the bound local address of a UDP socket -> FOUND, as 6 */
+  CULVERT_TELL_BOUND = 12
 };
 
 enum culvert_verdict {

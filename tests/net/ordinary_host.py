@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The ordinary host beyond the service, which knows nothing of Culvert: HTTP on port 80 (every GET
-answers one page), echo on port 7 (RFC 862), and a port 81 that nobody listens on."""
+answers one page), echo on port 7 (RFC 862, TCP and UDP), and a port 81 that nobody listens on."""
 import asyncio
 
 PAGE = b"hello from an ordinary host\n"
@@ -30,7 +30,16 @@ async def echo(reader, writer):
         writer.close()
 
 
+class EchoDatagrams(asyncio.DatagramProtocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, addr):
+        self.transport.sendto(data, addr)
+
+
 async def main():
+    await asyncio.get_running_loop().create_datagram_endpoint(EchoDatagrams, ("0.0.0.0", 7))
     await asyncio.start_server(serve_web, None, 80)
     await asyncio.start_server(echo, None, 7)
     await asyncio.Event().wait()

@@ -194,7 +194,7 @@ TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
   PublishPolicy policy;
   policy.always = true;
   policy.deny_ports = {25};
-  Publisher publisher(policy, {{22, address("127.0.0.1:2222")}});
+  Publisher publisher(Protocol::kTcp, policy, {{22, address("127.0.0.1:2222")}});
   EXPECT_EQ(publisher.ports(), (std::vector<std::uint16_t>{22}));
   const ProgramListener web{1, address("0.0.0.0:80"), {}};
   const ProgramListener web_again{2, address("127.0.0.1:80"), {}};
@@ -211,8 +211,15 @@ TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
   EXPECT_EQ(publisher.target(80), std::nullopt);
 }
 
+TEST(Publisher, takes_the_entries_of_its_protocol_alone) {
+  const std::vector<ListenEntry> entries{{22, address("127.0.0.1:22")},
+                                         {53, address("127.0.0.1:53"), Protocol::kUdp}};
+  EXPECT_EQ(Publisher(Protocol::kTcp, {}, entries).ports(), (std::vector<std::uint16_t>{22}));
+  EXPECT_EQ(Publisher(Protocol::kUdp, {}, entries).ports(), (std::vector<std::uint16_t>{53}));
+}
+
 TEST(Publisher, publishes_no_program_unless_told_to) {
-  Publisher publisher({}, {});
+  Publisher publisher(Protocol::kTcp, {}, {});
   EXPECT_FALSE(publisher.add({1, address("0.0.0.0:80"), {}}));
   EXPECT_TRUE(publisher.ports().empty());
   EXPECT_EQ(publisher.target(80), std::nullopt);

@@ -1,0 +1,92 @@
+#include "agent/datagram_port.h"
+
+#include <algorithm>
+
+#include "tunnel/flow/datagram_flow.h"
+
+namespace culvert::agent {
+
+DatagramPort::DatagramPort(loop::Loop& loop, const SocketAddress& to, const SocketAddress& bound,
+                           UniqueFd socket, Owner& owner)
+    : loop_(loop), to_(to), bound_(bound), owner_(owner), last_used_(loop.now()) {
+  open_again(std::move(socket));
+}
+
+void DatagramPort::open_again(UniqueFd socket) {
+  shut_until_.reset();
+  socket_.emplace(loop_, std::move(socket), static_cast<loop::UdpSocket::Listener&>(*this));
+}
+
+void DatagramPort::shut(TimePoint now) {
+  socket_.reset();
+  shut_until_ = now + Duration{kShut};
+}
+
+void DatagramPort::add_flow(const SocketAddress& program, std::uint64_t cookie) {
+  auto& place = flows_[key(program)];
+  if (place != nullptr && place->cookie() == cookie) return;
+  place = std::make_unique<ProgramFlow>(program, cookie, loop_.now(),
+                                        static_cast<ProgramFlow::Listener&>(*this));
+  owner_.on_flow_made(*this, *place);
+}
+
+// A program may send and end at once: the datagram is older than the news of its end.
+void DatagramPort::retire_flow(const SocketAddress& program, std::uint64_t cookie) {
+  if (socket_) socket_->read_now();
+  const auto found = flows_.find(key(program));
+  if (found == flows_.end() || found->second->cookie() != cookie) return;
+  leaving_.push_back(std::move(found->second));
+  leaving_.back()->used(loop_.now());
+  flows_.erase(found);
+}
+
+ProgramFlow* DatagramPort::flow_of(const SocketAddress& program) {
+  if (const auto found = flows_.find(key(program)); found != flows_.end())
+    return found->second.get();
+  const auto cookie = owner_.admit(program, bound_);
+  if (!cookie) return nullptr;
+  add_flow(program, *cookie);
+  return flows_.at(key(program)).get();
+}
+
+void DatagramPort::on_received(loop::UdpSocket&, const SocketAddress& from, Bytes data,
+                               std::size_t segment) {
+  last_used_ = loop_.now();
+  auto* const flow = from.ip.is_v4() ? flow_of(from) : nullptr;
+  if (flow == nullptr) return;
+  loop::for_each_datagram(data, segment, [&](Bytes one) { flow->send(one, last_used_); });
+  flow->batch_sent();
+}
+
+void DatagramPort::on_flow_answered(ProgramFlow& flow,
+                                    std::span<const mux::ArrivedDatagram> datagrams) {
+  last_used_ = loop_.now();
+  flow.used(last_used_);
+  const auto at = flows_.find(key(flow.program()));
+  if (!socket_ || at == flows_.end() || at->second.get() != &flow) return;
+  loop::UdpWriter writer(socket_->fd(), &flow.program());
+  for (const auto& one : datagrams) writer.add(one.data);
+}
+
+void DatagramPort::on_flow_failed(ProgramFlow& flow, const Error& why) {
+  owner_.on_flow_refused(*this, flow, why);
+}
+
+std::optional<TimePoint> DatagramPort::close_idle(TimePoint now) {
+  std::optional<TimePoint> next;
+  const auto is_over = [&](const ProgramFlow& flow, Duration after) {
+    const auto ends = flow.last_used() + after;
+    if (ends <= now) return true;
+    next = next ? std::min(*next, ends) : ends;
+    return false;
+  };
+  for (const auto& [at, flow] : flows_)
+    if (flow->open() && is_over(*flow, flow::kIdle)) flow->close();
+  // One that is still opening is told how that ends, and has something to send then.
+  for (const auto& flow : leaving_)
+    if (flow->opening()) flow->used(now);
+  std::erase_if(leaving_, [&](const auto& flow) { return is_over(*flow, kLeave); });
+  return next;
+}
+
+}  // namespace culvert::agent

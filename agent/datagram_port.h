@@ -1,0 +1,83 @@
+// agent/datagram_port.h: one UDP port of a virtual address, bound by the agent itself: programs
+// send to it and hear from it natively. Behind it, a flow for each socket of a program.
+#pragma once
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include "agent/program_flow.h"
+#include "tunnel/loop/udp_socket.h"
+
+namespace culvert::agent {
+
+class DatagramPort final : private loop::UdpSocket::Listener, private ProgramFlow::Listener {
+ public:
+  static constexpr std::chrono::seconds kLeave{2};  // a flow whose socket is gone
+  static constexpr std::chrono::seconds kShut{1};   // after a refusal that cannot be forged
+
+  class Owner {
+   public:
+    virtual void open_stream(const SocketAddress& to, StreamOpening& opening) = 0;
+    virtual void cancel_opening(StreamOpening& opening) = 0;
+    // The socket of a program that sent, if it may: its cookie, 0 if it is not known.
+    virtual std::optional<std::uint64_t> admit(const SocketAddress& program,
+                                               const SocketAddress& bound) = 0;
+    virtual void on_flow_made(DatagramPort& port, const ProgramFlow& flow) = 0;
+    virtual void on_flow_refused(DatagramPort& port, const ProgramFlow& flow, const Error& why) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // `bound` may differ from `to`, the virtual address and port that programs mean.
+  DatagramPort(loop::Loop& loop, const SocketAddress& to, const SocketAddress& bound,
+               UniqueFd socket, Owner& owner);
+
+  const SocketAddress& to() const { return to_; }
+  const SocketAddress& bound() const { return bound_; }
+  int fd() const { return socket_ ? socket_->fd() : -1; }
+  std::size_t flow_count() const { return flows_.size() + leaving_.size(); }
+  TimePoint last_used() const { return last_used_; }
+  void asked_for(TimePoint now) { last_used_ = now; }
+  void add_flow(const SocketAddress& program, std::uint64_t cookie);
+  // Its socket is gone. What it sent last still goes out; nobody inherits it.
+  void retire_flow(const SocketAddress& program, std::uint64_t cookie);
+  // Gives streams up that nobody used; the time of the next that could be.
+  std::optional<TimePoint> close_idle(TimePoint now);
+  template <class Visit>
+  void for_each_flow(Visit visit) const {
+    for (const auto& [at, flow] : flows_) visit(*flow);
+  }
+
+  // Without the right to forge: nobody is there for a moment, and the kernel says so to whoever
+  // sends.
+  void shut(TimePoint now);
+  std::optional<TimePoint> shut_until() const { return shut_until_; }
+  void open_again(UniqueFd socket);
+
+ private:
+  static std::uint64_t key(const SocketAddress& program) {
+    return std::uint64_t{program.ip.v4_value()} << 16 | program.port;
+  }
+  void on_received(loop::UdpSocket& socket, const SocketAddress& from, Bytes data,
+                   std::size_t segment) override;
+  void on_receive_failed(loop::UdpSocket&, int) override {}
+  void on_batch_ended(loop::UdpSocket&) override {}
+  void open_stream(StreamOpening& opening) override { owner_.open_stream(to_, opening); }
+  void cancel_opening(StreamOpening& opening) override { owner_.cancel_opening(opening); }
+  void on_flow_answered(ProgramFlow& flow,
+                        std::span<const mux::ArrivedDatagram> datagrams) override;
+  void on_flow_failed(ProgramFlow& flow, const Error& why) override;
+  ProgramFlow* flow_of(const SocketAddress& program);
+
+  loop::Loop& loop_;
+  SocketAddress to_, bound_;
+  Owner& owner_;
+  TimePoint last_used_;
+  std::optional<loop::UdpSocket> socket_;
+  std::optional<TimePoint> shut_until_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<ProgramFlow>> flows_;
+  std::vector<std::unique_ptr<ProgramFlow>> leaving_;
+};
+
+}  // namespace culvert::agent

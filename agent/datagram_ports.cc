@@ -1,0 +1,224 @@
+#include "agent/datagram_ports.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "shim/wire.h"
+#include "tunnel/base/log.h"
+#include "tunnel/flow/datagram_flow.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::uint16_t kFirstOrdinaryPort = 1024;
+
+struct Bound {
+  UniqueFd socket;
+  SocketAddress at;
+};
+
+// SO_REUSEADDR only while binding: the program that asks may have this port on 0.0.0.0 itself (SIP
+// has), and its shim allows it for that moment too. Left on, any user could bind the same address
+// and take what is sent to it.
+Result<Bound> bind_at(const SocketAddress& at) {
+  auto socket = loop::make_udp_socket(AF_INET);
+  int share = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &share, sizeof share);
+  sockaddr_storage address{};
+  auto length = at.fill(address);
+  if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
+    const int error = errno;
+    return fail(error == EMFILE || error == ENFILE ? ErrorCode::kExhausted : from_errno(error),
+                "cannot bind " + at.to_string() + " (UDP): " + std::strerror(error));
+  }
+  share = 0;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &share, sizeof share);
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  return Bound{std::move(socket), SocketAddress::from(reinterpret_cast<sockaddr*>(&address))};
+}
+
+// Where the agent may not bind low ports, or another program has the port on all addresses, another
+// port of the virtual address serves: programs that connect() do not notice.
+Result<Bound> bind_somewhere(const SocketAddress& to) {
+  auto bound = bind_at(to);
+  if (bound || bound.error().code == ErrorCode::kExhausted) return bound;
+  const auto why = bound.error().detail;
+  if (to.port < kFirstOrdinaryPort)
+    bound = bind_at({to.ip, static_cast<std::uint16_t>(CULVERT_LOW_PORT_BASE + to.port)});
+  if (!bound) bound = bind_at({to.ip, 0});
+  if (bound)
+    log::info("datagrams", {{"event", "elsewhere"},
+                            {"for", to.to_string()},
+                            {"at", bound->at.to_string()},
+                            {"why", why}});
+  return bound;
+}
+
+std::optional<IcmpUnreachable> icmp_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRefused: return IcmpUnreachable::kPort;
+    case ErrorCode::kHostUnreachable:
+    case ErrorCode::kNameUnknown:
+    case ErrorCode::kTimedOut: return IcmpUnreachable::kHost;
+    case ErrorCode::kNetworkUnreachable: return IcmpUnreachable::kNetwork;
+    case ErrorCode::kNotPermitted: return IcmpUnreachable::kProhibited;
+    default: return std::nullopt;  // the next datagram tries again
+  }
+}
+
+}  // namespace
+
+DatagramPorts::DatagramPorts(loop::Loop& loop, Handler& handler)
+    : loop_(loop),
+      handler_(handler),
+      destroyed_(loop, IpPrefix{IpAddress::v4(0), 0}, *this, Protocol::kUdp),
+      timer_(loop, *this) {
+  if (auto refusal = Refusal::open()) refusal_.emplace(std::move(*refusal));
+}
+
+DatagramPorts::~DatagramPorts() = default;
+
+Result<DatagramPort*> DatagramPorts::port_for(const SocketAddress& to) {
+  const auto found = ports_.find(to);
+  if (found != ports_.end()) {
+    auto& port = *found->second;
+    if (!port.shut_until()) return &port;
+    auto bound = bind_at(port.bound());
+    if (!bound) return fail(bound.error());
+    port.open_again(std::move(bound->socket));
+    return &port;
+  }
+  if (ports_.size() >= kMostPorts)
+    return fail(ErrorCode::kExhausted, "programs send to " + std::to_string(kMostPorts) +
+                                           " virtual addresses and ports already");
+  auto bound = bind_somewhere(to);
+  if (!bound) return fail(bound.error());
+  auto port = std::make_unique<DatagramPort>(loop_, to, bound->at, std::move(bound->socket),
+                                             static_cast<DatagramPort::Owner&>(*this));
+  return ports_.emplace(to, std::move(port)).first->second.get();
+}
+
+void DatagramPorts::ask(std::unique_ptr<DatagramQuestion> question) {
+  const auto port = port_for(question->to());
+  if (!port) {
+    log::warning("datagrams", {{"event", "refused"},
+                               {"to", question->to().to_string()},
+                               {"pid", question->asker().pid},
+                               {"why", port.error().detail}});
+    return question->fail(port.error().code);
+  }
+  (*port)->asked_for(loop_.now());
+  look_again_in(Duration{kLinger});
+  const auto& [cookie, own_port] = question->sender();
+  if (own_port != 0) {
+    const SocketAddress program{IpAddress::v4(INADDR_LOOPBACK), own_port};
+    const auto socket = diag_.find_udp(program, question->to());
+    const auto uid = question->asker().uid;
+    if (socket && socket->cookie == cookie && (socket->uid == uid || uid == 0) &&
+        sockets_.size() < kMostFlows)
+      (*port)->add_flow(program, cookie);
+  }
+  question->send_there((*port)->bound());
+}
+
+void DatagramPorts::open_stream(const SocketAddress& to, StreamOpening& opening) {
+  look_again_in(Duration{flow::kIdle});
+  handler_.open_datagrams(to, opening);
+}
+
+void DatagramPorts::cancel_opening(StreamOpening& opening) { handler_.cancel_datagrams(opening); }
+
+std::optional<std::uint64_t> DatagramPorts::admit(const SocketAddress& program,
+                                                  const SocketAddress& bound) {
+  if (sockets_.size() >= kMostFlows) return std::nullopt;
+  const auto socket = diag_.find_udp(program, bound);
+  // Gone already. Whose it was, nobody can say.
+  if (!socket)
+    return handler_.may_everybody_send() ? std::optional<std::uint64_t>{0} : std::nullopt;
+  if (!handler_.may_send(socket->uid)) return std::nullopt;
+  return socket->cookie;
+}
+
+void DatagramPorts::on_flow_made(DatagramPort& port, const ProgramFlow& flow) {
+  destroyed_.want(true);
+  sockets_.emplace(flow.cookie(), Place{&port, flow.program()});
+  look_again_in(Duration{kLinger});
+}
+
+void DatagramPorts::on_flow_refused(DatagramPort& port, const ProgramFlow& flow, const Error& why) {
+  log::debug("datagrams", {{"event", "refused"},
+                           {"to", port.to().to_string()},
+                           {"error", to_string(why.code)},
+                           {"why", why.detail}});
+  const auto code = icmp_of(why.code);
+  if (!code) return;
+  if (refusal_) {
+    refusal_->send(flow.program().ip, make_udp_unreachable(flow.program(), port.bound(), *code));
+  } else if (*code == IcmpUnreachable::kPort) {
+    // Not here: this may be called while the port's socket is read.
+    look_again_in(Duration::zero());
+    to_shut_.insert(port.to());
+  }
+}
+
+void DatagramPorts::on_socket_destroyed(std::uint64_t cookie) {
+  const auto [first, last] = sockets_.equal_range(cookie);
+  if (first == last) return;
+  std::vector<Place> places;  // what is read in between may add others
+  for (auto one = first; one != last; ++one) places.push_back(one->second);
+  sockets_.erase(first, last);
+  for (const auto& place : places) {
+    place.port->retire_flow(place.program, cookie);
+    place.port->asked_for(loop_.now());
+  }
+  if (sockets_.empty()) destroyed_.want(false);
+  look_again_in(Duration{DatagramPort::kLeave});
+}
+
+void DatagramPorts::on_events_lost() {
+  std::vector<std::uint64_t> gone;
+  for (const auto& [cookie, place] : sockets_) {
+    const auto socket = diag_.find_udp(place.program, place.port->bound());
+    if (!socket || socket->cookie != cookie) gone.push_back(cookie);
+  }
+  for (const auto cookie : gone) on_socket_destroyed(cookie);
+}
+
+void DatagramPorts::look_again_in(Duration after) {
+  const auto at = loop_.now() + after;
+  if (armed_for_ && *armed_for_ <= at) return;
+  armed_for_ = at;
+  timer_.start(after);
+}
+
+void DatagramPorts::on_timer(loop::Timer&) {
+  armed_for_.reset();
+  const auto now = loop_.now();
+  on_socket_destroyed(0);  // of sockets that were gone when they were looked for
+  for (const auto& to : std::exchange(to_shut_, {}))
+    if (const auto found = ports_.find(to); found != ports_.end() && !found->second->shut_until())
+      found->second->shut(now);
+  std::optional<TimePoint> next;
+  const auto remind = [&](TimePoint at) { next = next ? std::min(*next, at) : at; };
+  for (auto at = ports_.begin(); at != ports_.end();) {
+    auto& port = *at->second;
+    const auto ends = port.last_used() + Duration{kLinger};
+    if (port.flow_count() == 0 && ends <= now) {
+      at = ports_.erase(at);
+      continue;
+    }
+    if (port.flow_count() == 0) remind(ends);
+    if (const auto idle = port.close_idle(now)) remind(*idle);
+    if (const auto until = port.shut_until()) {
+      if (*until <= now) (void)port_for(port.to());
+      if (port.shut_until()) remind(now + Duration{DatagramPort::kShut});
+    }
+    ++at;
+  }
+  if (next) look_again_in(*next - now);
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,85 @@
+// shim/hook_datagrams.cc: bind() of a UDP socket, which may be published, and sendmmsg(); sendto()
+// and sendmsg() are in hook_first_send.cc. read, recv and send() of a connected socket have no
+// hook.
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "shim/export.h"
+#include "shim/keep_errno.h"
+#include "shim/program_memory.h"
+#include "shim/real.h"
+#include "shim/settings.h"
+#include "shim/socket_facts.h"
+#include "shim/virtual_datagrams.h"
+
+namespace culvert::shim {
+namespace {
+
+// A port that the program chose. One that the kernel chose is a client's.
+bool names_a_port(const sockaddr* address, socklen_t length) {
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  if (length < sizeof(sockaddr_in)) return false;
+  sockaddr_in copy;
+  memcpy(&copy, address, sizeof copy);  // the kernel has just read it
+  return (copy.sin_family == AF_INET || copy.sin_family == AF_INET6) && copy.sin_port != 0;
+}
+
+// Whether this one goes to a virtual address of ours; `peer` is where it shall go really.
+enum class Way { kAsItIs, kMoved, kFailed };
+Way look_at(int fd, const msghdr& message, VirtualPeer& peer) {
+  if (message.msg_name == nullptr ||
+      !read_virtual_peer(static_cast<const sockaddr*>(message.msg_name), message.msg_namelen,
+                         peer) ||
+      peer.ordinary || !is_udp(fd))
+    return Way::kAsItIs;
+  const uint16_t meant = peer.port();
+  if (!prepare_datagram(fd, peer)) return Way::kFailed;
+  return peer.port() == meant ? Way::kAsItIs : Way::kMoved;
+}
+
+// Those that go where they are addressed are sent together, by the real call.
+int send_many(int fd, mmsghdr* messages, unsigned count, int flags) {
+  constexpr unsigned kMost = 1024;  // UIO_MAXIOV: the kernel takes no more
+  if (count > kMost) count = kMost;
+  unsigned ready = 0;
+  while (ready < count && is_readable(&messages[ready], sizeof messages[ready])) {
+    VirtualPeer peer;
+    const Way way = look_at(fd, messages[ready].msg_hdr, peer);
+    if (way == Way::kAsItIs) {
+      ++ready;
+      continue;
+    }
+    if (ready > 0) break;  // first those before it
+    if (way == Way::kFailed) return -1;
+    msghdr moved = messages[0].msg_hdr;
+    moved.msg_name = &peer.address;
+    moved.msg_namelen = peer.length;
+    const ssize_t sent = real.sendmsg(fd, &moved, flags);
+    if (sent < 0) return -1;
+    messages[0].msg_len = static_cast<unsigned>(sent);
+    return 1;
+  }
+  return real.sendmmsg(fd, messages, ready == 0 ? count : ready, flags);
+}
+
+}  // namespace
+}  // namespace culvert::shim
+
+CULVERT_INTERPOSE int bind(int fd, const sockaddr* address, socklen_t length) noexcept {
+  using namespace culvert::shim;
+  const int result = real.bind(fd, address, length);
+  if (result != 0 || !settings.active || !names_a_port(address, length)) return result;
+  const KeepErrno keep;
+  if (is_udp(fd)) tell_bound(fd);
+  return result;
+}
+
+CULVERT_INTERPOSE int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
+  using namespace culvert::shim;
+  if (!settings.active || count == 0) return real.sendmmsg(fd, messages, count, flags);
+  KeepErrno keep;
+  return keep.result(send_many(fd, messages, count, flags));
+}

@@ -1,0 +1,153 @@
+#include "shim/virtual_datagrams.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/agent_link.h"
+#include "shim/real.h"
+#include "shim/settings.h"
+#include "shim/socket_facts.h"
+
+namespace culvert::shim {
+namespace {
+
+// What was asked lately and goes where it is meant to: address 32 bits, port 16, time 16. Of a
+// socket's own port only the place in the table depends: another socket asks for itself. Races
+// between threads lose or keep an entry, nothing else.
+constexpr uint64_t kRecent = 64;
+uint64_t recent[kRecent];
+
+uint64_t now_seconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<uint64_t>(now.tv_sec) & 0xffff;
+}
+
+uint64_t& place_of(const VirtualPeer& peer, uint16_t own_port) {
+  const uint64_t mixed = (uint64_t{peer.ip()} << 32 | uint64_t{peer.port()} << 16 | own_port) *
+                         UINT64_C(0x9e3779b97f4a7c15);
+  return recent[mixed >> 58];
+}
+
+uint64_t entry_of(const VirtualPeer& peer, uint64_t seconds) {
+  return uint64_t{peer.ip()} << 32 | uint64_t{peer.port()} << 16 | seconds;
+}
+
+bool asked_lately(const VirtualPeer& peer, uint16_t own_port) {
+  const uint64_t known = __atomic_load_n(&place_of(peer, own_port), __ATOMIC_RELAXED);
+  if (known >> 16 != entry_of(peer, 0) >> 16) return false;
+  return ((now_seconds() - known) & 0xffff) < CULVERT_DATAGRAMS_SECONDS;
+}
+
+void remember(const VirtualPeer& peer, uint16_t own_port) {
+  __atomic_store_n(&place_of(peer, own_port), entry_of(peer, now_seconds()), __ATOMIC_RELAXED);
+}
+
+// The agent binds the virtual address on that very port, which the kernel permits beside a socket
+// on 0.0.0.0 only if both share: for the moment of the question this one does.
+class SharedWhileAsking {
+ public:
+  SharedWhileAsking(int fd, bool needed) : fd_(fd) {
+    socklen_t length = sizeof was_;
+    shares_ = needed &&
+              syscall(SYS_getsockopt, fd_, SOL_SOCKET, SO_REUSEADDR, &was_, &length) == 0 &&
+              was_ == 0 && set(1);
+  }
+  SharedWhileAsking(const SharedWhileAsking&) = delete;
+  SharedWhileAsking& operator=(const SharedWhileAsking&) = delete;
+  ~SharedWhileAsking() {
+    if (shares_) set(0);
+  }
+
+ private:
+  bool set(int value) {
+    return syscall(SYS_setsockopt, fd_, SOL_SOCKET, SO_REUSEADDR, &value, sizeof value) == 0;
+  }
+  int fd_;
+  int was_ = 0;
+  bool shares_ = false;
+};
+
+enum class Verdict { kGo, kNotOurs, kFailed };
+
+// Moves `peer` to where datagrams really go. On failure errno says why.
+Verdict ask(int fd, VirtualPeer& peer, uint16_t own_port) {
+  auto question = make_question(CULVERT_ASK_DATAGRAMS, socket_cookie(fd));
+  question.family = AF_INET;
+  question.port = peer.port();
+  question.flags = uint32_t{own_port} << 16;
+  const uint32_t ip = htonl(peer.ip());
+  memcpy(question.address, &ip, sizeof ip);
+  const SharedWhileAsking shared(fd, own_port == peer.port());
+  AgentLink link(kHookPatienceMs);
+  culvert_answer_packet answer;
+  errno = ENETUNREACH;
+  if (!link.ask(question, answer)) return Verdict::kFailed;
+  if (answer.verdict == CULVERT_NOT_OURS) return Verdict::kNotOurs;
+  if (answer.verdict != CULVERT_HOLD || answer.family != AF_INET) {
+    errno = answer.verdict == CULVERT_FAIL && answer.error > 0 ? answer.error : ENETUNREACH;
+    return Verdict::kFailed;
+  }
+  const uint8_t really[4] = {answer.address[0], answer.address[1], answer.address[2],
+                             answer.address[3]};
+  peer.move_to(really, answer.port);
+  return Verdict::kGo;
+}
+
+uint16_t own_port_of(int fd) {
+  culvert_question_packet local;
+  return put_local_address(fd, local) ? local.port : 0;
+}
+
+}  // namespace
+
+int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const VirtualPeer& peer) {
+  const int connected = real.connect(fd, address, length);
+  if (connected != 0) return connected;
+  VirtualPeer really = peer;
+  const Verdict verdict = ask(fd, really, own_port_of(fd));
+  if (verdict == Verdict::kNotOurs) return 0;
+  if (verdict == Verdict::kGo && really.port() == peer.port() && really.ip() == peer.ip()) return 0;
+  if (verdict == Verdict::kGo) return real.connect(fd, &really.address.any, really.length);
+  const int error = errno;
+  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
+  errno = error;
+  return -1;
+}
+
+// A socket that sends has a port, chosen by the kernel if need be: here it is chosen a moment
+// earlier, as the agent asks the kernel whose datagrams come from it.
+bool prepare_datagram(int fd, VirtualPeer& peer) {
+  uint16_t own_port = own_port_of(fd);
+  if (own_port == 0) {
+    sockaddr_in6 any = {};
+    any.sin6_family = static_cast<sa_family_t>(peer.family());
+    const socklen_t length = peer.family() == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    syscall(SYS_bind, fd, &any, length);
+    own_port = own_port_of(fd);
+  }
+  if (asked_lately(peer, own_port)) return true;
+  const VirtualPeer meant = peer;
+  switch (ask(fd, peer, own_port)) {
+    case Verdict::kFailed: return false;
+    case Verdict::kNotOurs: return true;
+    case Verdict::kGo: break;
+  }
+  if (peer.port() == meant.port() && peer.ip() == meant.ip()) remember(meant, own_port);
+  return true;
+}
+
+void tell_bound(int fd) {
+  auto question = make_question(CULVERT_TELL_BOUND, socket_cookie(fd));
+  if (!put_local_address(fd, question)) return;
+  AgentLink link(kHookPatienceMs);
+  culvert_answer_packet answer;
+  link.ask(question, answer);
+}
+
+}  // namespace culvert::shim

@@ -1,0 +1,20 @@
+// shim/virtual_datagrams.h: datagrams to virtual addresses go to the agent, which binds the address
+// when it is asked. Unbound, they would reach whatever program of this machine has the port on
+// 0.0.0.0: so the question comes before the first of them, and is repeated every few seconds while
+// there are more.
+#pragma once
+#include "shim/virtual_peer.h"
+
+namespace culvert::shim {
+
+// connect() of a UDP socket; `address` and `length` are what the program passed. It is the real
+// connect, and then the agent is asked: nothing has been sent in between.
+int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const VirtualPeer& peer);
+
+// Before a datagram goes to `peer`, which may have to be moved. False: errno says why not.
+bool prepare_datagram(int fd, VirtualPeer& peer);
+
+// After bind(): the agent may publish the port.
+void tell_bound(int fd);
+
+}  // namespace culvert::shim

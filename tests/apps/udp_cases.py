@@ -1,0 +1,39 @@
+"""UDP programs as cases: a probe of every call, and real ones: dig, nc, iperf3, logger."""
+import compare  # noqa: F401  (makes tests/net importable)
+import pathlib
+
+from compare import Case
+from sites import build_directory
+
+CLIENTS = pathlib.Path(__file__).resolve().parent / "clients"
+PROBE = build_directory() / "probes/probe-datagrams"
+DNS = ("dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --pid-file= --port=5353 "
+       "--local=/#/ --host-record=printer.inside,10.9.8.7 --txt-record=long.inside,"
+       + ",".join(f"{n:03}{'x' * 200}" for n in range(12)))
+DIG = "dig @$CULVERT_B -p 5353 +tries=2 +timeout=10"
+STABLE = ((r"Query time: .*|WHEN: .*|, id: \d+|COOKIE: .*|SERVER: .*", "..."),)
+
+
+def servers(_work) -> list[str]:
+    return [f"exec python3 {CLIENTS}/udp_server.py 7004", f"exec {DNS}", "exec iperf3 -s"]
+
+
+CASES = [
+    Case("every UDP call does what it does natively",
+         f"{PROBE} $CULVERT_B 7004 7005 7006 2>&1", must_show="exit status 0", limit=90),
+    Case("a UDP server sees who asks",
+         "printf '?who' | nc -u -w 3 $CULVERT_B 7004 2>&1", must_show="alpha.site-a.example.net"),
+    Case("one question gets several answers",
+         "printf '?many' | nc -u -w 3 $CULVERT_B 7004 2>&1", must_show="onetwothree"),
+    Case("dig asks a resolver behind the firewall",
+         f"{DIG} +short printer.inside 2>&1", must_show="10.9.8.7"),
+    Case("dig hears that there is no such name", f"{DIG} other.inside 2>&1", STABLE, "NXDOMAIN"),
+    Case("dig goes on by TCP where an answer is too long",
+         f"{DIG} +short +bufsize=512 long.inside txt 2>&1 | wc -c", must_show="24"),
+    Case("iperf3 sends datagrams both ways",
+         "for way in '' -R; do iperf3 -c $CULVERT_B -u -b 2M -l 1000 -t 2 -J $way 2>&1 | "
+         "python3 -c 'import json, sys; end = json.load(sys.stdin)[\"end\"][\"sum\"]; "
+         "print(end[\"lost_packets\"], end[\"packets\"] > 400)'; done", must_show="0 True\n0 True"),
+    Case("an ordinary host answers datagrams",
+         "printf 'hello' | nc -u -w 3 $CULVERT_ORDINARY 7 2>&1", must_show="hello"),
+]
