@@ -38,6 +38,8 @@ void DatagramPort::retire_flow(const SocketAddress& program, std::uint64_t cooki
   leaving_.push_back(std::move(found->second));
   leaving_.back()->used(loop_.now());
   flows_.erase(found);
+  // The program that ended may be started again, and bind this port on 0.0.0.0.
+  if (flows_.empty()) shut(loop_.now());
 }
 
 ProgramFlow* DatagramPort::flow_of(const SocketAddress& program) {

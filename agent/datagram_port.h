@@ -37,6 +37,7 @@ class DatagramPort final : private loop::UdpSocket::Listener, private ProgramFlo
   const SocketAddress& bound() const { return bound_; }
   int fd() const { return socket_ ? socket_->fd() : -1; }
   std::size_t flow_count() const { return flows_.size() + leaving_.size(); }
+  bool in_use() const { return !flows_.empty(); }  // by sockets that are there
   TimePoint last_used() const { return last_used_; }
   void asked_for(TimePoint now) { last_used_ = now; }
   void add_flow(const SocketAddress& program, std::uint64_t cookie);

@@ -87,9 +87,10 @@ Result<DatagramPort*> DatagramPorts::port_for(const SocketAddress& to) {
     auto& port = *found->second;
     if (!port.shut_until()) return &port;
     auto bound = bind_at(port.bound());
-    if (!bound) return fail(bound.error());
-    port.open_again(std::move(bound->socket));
-    return &port;
+    if (bound) port.open_again(std::move(bound->socket));
+    if (bound) return &port;
+    if (port.in_use()) return fail(bound.error());
+    ports_.erase(found);
   }
   if (ports_.size() >= kMostPorts)
     return fail(ErrorCode::kExhausted, "programs send to " + std::to_string(kMostPorts) +
@@ -212,7 +213,7 @@ void DatagramPorts::on_timer(loop::Timer&) {
     }
     if (port.flow_count() == 0) remind(ends);
     if (const auto idle = port.close_idle(now)) remind(*idle);
-    if (const auto until = port.shut_until()) {
+    if (const auto until = port.shut_until(); until && port.in_use()) {
       if (*until <= now) (void)port_for(port.to());
       if (port.shut_until()) remind(now + Duration{DatagramPort::kShut});
     }

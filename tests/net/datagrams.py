@@ -4,6 +4,7 @@
     datagrams.py ask HOST PORT      for each line of standard input: sends it, prints the answer, or
                                     the error, or "nothing" after two seconds
     datagrams.py once HOST PORT TEXT   sends one datagram and ends at once
+    datagrams.py mirror HOST PORT   asks ?who from the same port on all addresses, as SIP does, twice
     datagrams.py sink PORT          prints what comes
     datagrams.py voice HOST PORT SECONDS   50 numbered datagrams a second; prints lost, and the longest
                                     time that one was on its way and back, in milliseconds
@@ -33,6 +34,20 @@ def ask(host, port):
 
 def once(host, port, text):
     socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(text.encode(), (host, port))
+
+
+def mirror(host, port):
+    for _ in range(2):  # a program that is started again
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(5)
+            for _ in range(100):
+                try:
+                    sock.bind(("0.0.0.0", port))
+                    break
+                except OSError:
+                    time.sleep(0.01)  # the agent hears of the end of the first one
+            sock.sendto(b"?who", (host, port))
+            print(sock.recv(65536).decode(), flush=True)
 
 
 def sink(port):
@@ -67,5 +82,6 @@ if __name__ == "__main__":
     verb, *words = sys.argv[1:]
     {"ask": lambda host, port: ask(host, int(port)),
      "once": lambda host, port, text: once(host, int(port), text),
+     "mirror": lambda host, port: mirror(host, int(port)),
      "sink": lambda port: sink(int(port)),
      "voice": lambda host, port, seconds: voice(host, int(port), float(seconds))}[verb](*words)
