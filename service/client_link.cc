@@ -15,11 +15,19 @@ ClientLink::ClientLink(const Context& context, Principal principal,
       principal_(std::move(principal)),
       listener_(listener),
       session_(session),
+      seen_(carrier.seen),
       link_(context.loop, std::move(carrier), context.config.limits.resume, *this),
       datagram_budget_(budget(context.config)),
       datagrams_(context.loop, &datagram_budget_) {}
 
 ClientLink::~ClientLink() = default;
+
+void ClientLink::resume(session::FreshCarrier carrier) {
+  if (!seen_ || !carrier.seen || seen_->ip != carrier.seen->ip)
+    inbound_ = control::Inbound::kUnknown;
+  seen_ = carrier.seen;
+  link_.attach(std::move(carrier));
+}
 
 void ClientLink::close(const std::string& reason) {
   closing_ = true;
@@ -106,16 +114,19 @@ void ClientLink::on_forward_connected(Forward& forward, UniqueFd destination) {
 
 void ClientLink::on_control(session::SessionLink&, const control::Message& message) {
   if (closing_) return;
-  std::visit(overloaded{
-                 [this](const control::Publish& publish) { handle(publish); },
-                 [this](const control::PublishUdp& publish) { handle(publish); },
-                 [this](const control::Lookup& lookup) { handle(lookup); },
-                 [this](const control::Expect& expect) { expected_ = expect.callers; },
-                 [](const control::Found&) {},  // these two are for endpoints to hear
-                 [](const control::Incoming&) {},
-                 [](const control::Goodbye&) {},  // the link has dealt with it
-             },
-             message);
+  std::visit(
+      overloaded{
+          [this](const control::Publish& publish) { handle(publish); },
+          [this](const control::PublishUdp& publish) { handle(publish); },
+          [this](const control::Lookup& lookup) { handle(lookup); },
+          [this](const control::Expect& expect) { expected_ = expect.callers; },
+          [](const control::Found&) {},  // these two are for endpoints to hear
+          [](const control::Incoming&) {},
+          [this](const control::TryInbound& wish) { handle(wish); },
+          [](const control::InboundTried&) {}, [](const control::Offer&) {},  // between endpoints
+          [](const control::Goodbye&) {},  // the link has dealt with it
+      },
+      message);
 }
 
 void ClientLink::handle(const control::Publish& publish) {
@@ -136,6 +147,34 @@ void ClientLink::tell_published(bool before) const {
                          {"name", principal_.name},
                          {"ports", ports_.size()},
                          {"udp-ports", udp_ports_.size()}});
+}
+
+// Only where its own session comes from, so nobody can have others connected to; never this
+// machine, whose firewall would let its own connections pass.
+void ClientLink::handle(const control::TryInbound& wish) {
+  const auto now = context_.loop.now();
+  if (!seen_ || wish.port == 0) return refuse_trial(wish, "there is no address to try");
+  if (context_.guard.is_own(seen_->ip.canonical()))
+    return refuse_trial(wish, "the endpoint is on the service's own machine");
+  if (trial_ || now < next_trial_at_) return refuse_trial(wish, "one trial after the other");
+  next_trial_at_ = now + InboundTrial::kLeastPause;
+  trial_.emplace(context_.loop, SocketAddress{seen_->ip, wish.port}, wish.secret,
+                 static_cast<InboundTrial::Listener&>(*this));
+}
+
+void ClientLink::refuse_trial(const control::TryInbound& wish, const std::string& why) {
+  send(control::InboundTried{wish.port, ErrorCode::kTryAgain, why});
+}
+
+void ClientLink::on_inbound_tried(const control::InboundTried& outcome) {
+  const bool open = outcome.error == ErrorCode::kNone;
+  inbound_ = open ? control::Inbound::kOpen : control::Inbound::kClosed;
+  log::info("endpoint", {{"event", "inbound-tried"},
+                         {"name", principal_.name},
+                         {"open", open ? "yes" : "no"},
+                         {"why", outcome.detail}});
+  send(outcome);
+  trial_.reset();  // last: it is the caller
 }
 
 void ClientLink::handle(const control::Lookup& lookup) {

@@ -6,6 +6,7 @@
 
 #include "service/config.h"
 #include "service/forward.h"
+#include "service/inbound_trial.h"
 #include "service/login.h"
 #include "service/ordinary_lookup.h"
 #include "service/snapshot.h"
@@ -30,6 +31,7 @@ class Directory {
 class ClientLink final : private session::SessionLink::Listener,
                          private Forward::Listener,
                          private UdpForward::Listener,
+                         private InboundTrial::Listener,
                          private OrdinaryLookup::Listener {
  public:
   class Listener {
@@ -60,7 +62,7 @@ class ClientLink final : private session::SessionLink::Listener,
 
   const Principal& principal() const { return principal_; }
   const control::SessionName& session() const { return session_; }
-  void resume(session::FreshCarrier carrier) { link_.attach(std::move(carrier)); }
+  void resume(session::FreshCarrier carrier);
   bool admits(std::string_view caller) const;
   void send(const control::Message& message) { link_.send(message); }
   void close(const std::string& reason);  // on_client_down() follows
@@ -83,6 +85,9 @@ class ClientLink final : private session::SessionLink::Listener,
   static flow::DatagramBudget budget(const Config& config);
   std::optional<Error> refusal(const control::Target& target);
   void forward_udp(mux::StreamId stream, const control::Target& target);
+  void on_inbound_tried(const control::InboundTried& outcome) override;
+  void handle(const control::TryInbound& wish);
+  void refuse_trial(const control::TryInbound& wish, const std::string& why);
   void handle(const control::Publish& publish);
   void handle(const control::PublishUdp& publish);
   bool is_published() const { return !ports_.empty() || !udp_ports_.empty(); }
@@ -98,6 +103,9 @@ class ClientLink final : private session::SessionLink::Listener,
   control::SessionName session_;
   std::vector<std::uint16_t> ports_, udp_ports_;
   std::vector<std::string> expected_;
+  std::optional<SocketAddress> seen_;  // where its carrier comes from
+  control::Inbound inbound_ = control::Inbound::kUnknown;
+  TimePoint next_trial_at_{};
   bool closing_ = false;
   session::SessionLink link_;
   // After link_: they use it to the end.
@@ -107,6 +115,7 @@ class ClientLink final : private session::SessionLink::Listener,
   flow::DatagramFlows datagrams_;
   std::unordered_map<UdpForward*, std::unique_ptr<UdpForward>> udp_forwards_;
   std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;
+  std::optional<InboundTrial> trial_;
 };
 
 }  // namespace culvert::service

@@ -28,9 +28,11 @@ class Guard {
   // For a connection that turned out to end on this machine although no own address was asked for.
   Result<void> check_local_end(const SocketAddress& connected) const;
 
+  // This machine itself: loopback, or an address of an interface.
+  bool is_own(const IpAddress& address) const;
+
  private:
   Result<void> check_meaning(const SocketAddress& meant) const;
-  bool is_own(const IpAddress& address) const;
 
   std::vector<IpPrefix> allow_, deny_;
   std::set<IpAddress> own_;

@@ -99,6 +99,7 @@ void Reception::start_session(Case& one, Principal principal) {
   one.aead = *aead;
   control::HelloAnswer answer;
   answer.aead = *aead;
+  answer.seen = one.visitor->from();
   one.visitor->answer(answer);
 }
 
@@ -110,7 +111,8 @@ void Reception::on_answered(Visitor& visitor) {
   session::FreshCarrier carrier{visitor.take_pipe(),
                                 {visitor.keys(), static_cast<crypto::AeadAlgorithm>(one.aead),
                                  std::move(one.early_frames), std::nullopt},
-                                visitor.take_received()};
+                                visitor.take_received(),
+                                visitor.from()};
   const auto from = visitor.from().to_string() + "/" + std::string(visitor.carrier());
   if (!one.resumes)
     return context_.sessions.adopt(std::move(*one.admitted), one.hello.session, from,

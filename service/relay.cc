@@ -62,8 +62,12 @@ void Relay::answer(Visitor& visitor, const Principal& callee, const Ticket& tick
   meeting.answer.visitor = &visitor;
   waiting_.emplace(&visitor, ticket);
   auto* const caller = meeting.call.visitor;
-  visitor.answer({});  // may end the visitor, and the meeting with it
-  if (meetings_.count(ticket) != 0) caller->answer({});
+  // Each learns where the other one comes from: for a path without the relay.
+  control::HelloAnswer to_callee, to_caller;
+  to_callee.other_seen = caller->from();
+  to_caller.other_seen = visitor.from();
+  visitor.answer(to_callee);  // may end the visitor, and the meeting with it
+  if (meetings_.count(ticket) != 0) caller->answer(to_caller);
 }
 
 void Relay::on_answered(Visitor& visitor) {

@@ -14,7 +14,7 @@ Visitor::Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe,
                  const SocketAddress& from, Listener& listener)
     : context_(context),
       listener_(listener),
-      from_(from),
+      from_{from.ip.canonical(), from.port},
       pipe_(std::move(pipe)),
       timer_(context.loop, *this) {
   pipe_->set_listener(this);

@@ -51,8 +51,8 @@ class Visitor final : private loop::BytePipe::Listener,
   ByteVector take_received() { return greeter_->take_received(); }
   session::DirectionKeys keys() { return greeter_->keys(); }
 
-  void leave(const std::string& why);  // ends it; on_visitor_gone() is told at once
-  const SocketAddress& from() const { return from_; }
+  void leave(const std::string& why);                  // ends it; on_visitor_gone() is told at once
+  const SocketAddress& from() const { return from_; }  // canonical
   std::string_view carrier() const { return in_tls_ ? "tls" : "tcp"; }
 
  private:

@@ -23,6 +23,7 @@ ALLOWED = {
     "tunnel/proxies": LOOP,
     "tunnel/mux": BASE,
     "tunnel/control": BASE,
+    "tunnel/punch": BASE | {"tunnel/control"},
     "tunnel/session": LOOP | {"tunnel/crypto", "tunnel/mux", "tunnel/control"},
     "tunnel/flow": LOOP | {"tunnel/mux", "tunnel/session", "tunnel/restart"},
     "resolver": LOOP,

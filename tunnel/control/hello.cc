@@ -1,6 +1,7 @@
 #include "tunnel/control/hello.h"
 
 #include "tunnel/base/byte_codec.h"
+#include "tunnel/control/wire_address.h"
 
 namespace culvert::control {
 namespace {
@@ -21,6 +22,8 @@ enum class Field : std::uint8_t {
   kSigningKey = 12,
   kDomain = 13,
   kResume = 14,
+  kSeen = 15,
+  kOtherSeen = 16,
 };
 constexpr std::size_t kMaxName = 253;
 constexpr std::size_t kMaxAeads = 16;
@@ -37,6 +40,11 @@ class FieldWriter {
   void put_number(Field field, T value) {
     std::byte raw[sizeof(T)];
     store_be(raw, value);
+    put(field, Bytes{raw});
+  }
+  void put(Field field, const SocketAddress& address) {
+    ByteVector raw;
+    append_address(raw, address);
     put(field, Bytes{raw});
   }
   ByteVector take() { return std::move(bytes_); }
@@ -64,6 +72,11 @@ bool read(Bytes value, T& into) {
 bool read(Bytes value, std::string& into) {
   into = as_text(value);
   return into.size() <= kMaxName;
+}
+
+bool read(Bytes value, std::optional<SocketAddress>& into) {
+  into = read_address(value);
+  return into.has_value();
 }
 
 // Calls take(field, value) for each field; false from it, or bad framing, fails.
@@ -116,7 +129,9 @@ Result<Hello> decode_hello(Bytes bytes) {
       case Field::kReason:
       case Field::kAead:
       case Field::kSigningKey:
-      case Field::kDomain: return false;  // an answer's
+      case Field::kDomain:
+      case Field::kSeen:
+      case Field::kOtherSeen: return false;  // an answer's
     }
     return true;  // a later version's
   });
@@ -138,6 +153,8 @@ ByteVector encode(const HelloAnswer& answer) {
   if (!answer.certificate.empty()) out.put(Field::kCertificate, Bytes{answer.certificate});
   if (!answer.signing_key.empty()) out.put(Field::kSigningKey, Bytes{answer.signing_key});
   if (!answer.domain.empty()) out.put(Field::kDomain, answer.domain);
+  if (answer.seen) out.put(Field::kSeen, *answer.seen);
+  if (answer.other_seen) out.put(Field::kOtherSeen, *answer.other_seen);
   return out.take();
 }
 
@@ -154,6 +171,8 @@ Result<HelloAnswer> decode_hello_answer(Bytes bytes) {
         answer.signing_key.assign(value.begin(), value.end());
         return value.size() == 32;
       case Field::kDomain: return read(value, answer.domain);
+      case Field::kSeen: return read(value, answer.seen);
+      case Field::kOtherSeen: return read(value, answer.other_seen);
       case Field::kPurpose:
       case Field::kTimestamp:
       case Field::kAeads:

@@ -3,9 +3,11 @@
 // Fields travel as type, length, value; unknown types are skipped, so that later versions can add.
 #pragma once
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tunnel/base/address.h"
 #include "tunnel/base/bytes.h"
 #include "tunnel/base/result.h"
 
@@ -52,6 +54,10 @@ struct HelloAnswer {
   ByteVector certificate;  // kEnrol: the new name certificate
   ByteVector signing_key;  // kEnrol: the service's Ed25519 public key (32 octets)
   std::string domain;      // kEnrol: the service domain
+  // kSession, of the service: the initiator's own address, as it is seen from there.
+  std::optional<SocketAddress> seen;
+  // kCircuitCall, kCircuitAnswer: the other endpoint's address, as the service sees it.
+  std::optional<SocketAddress> other_seen;
 
   bool operator==(const HelloAnswer&) const = default;
 };

@@ -18,6 +18,9 @@ enum class Type : std::uint16_t {
   kGoodbye = 5,
   kExpect = 6,
   kPublishUdp = 7,
+  kTryInbound = 16,
+  kInboundTried = 17,
+  kOffer = 18,
 };
 constexpr std::size_t kHead = 4;  // u16 type, u16 length of the body
 constexpr std::size_t kMaxText = 255;
@@ -59,6 +62,9 @@ Type type_of(const Message& message) {
                         [](const Goodbye&) { return Type::kGoodbye; },
                         [](const Expect&) { return Type::kExpect; },
                         [](const PublishUdp&) { return Type::kPublishUdp; },
+                        [](const TryInbound&) { return Type::kTryInbound; },
+                        [](const InboundTried&) { return Type::kInboundTried; },
+                        [](const Offer&) { return Type::kOffer; },
                     },
                     message);
 }
@@ -84,8 +90,24 @@ void write_body(Writer& out, const Message& message) {
                  },
                  [&](const Goodbye& m) { put_text(out, m.reason); },
                  [&](const Expect& m) { write_expected(out, m); },
+                 [&](const TryInbound& m) {
+                   out.u16(m.port);
+                   out.bytes(m.secret);
+                 },
+                 [&](const InboundTried& m) {
+                   out.u16(m.port);
+                   out.u8(static_cast<std::uint8_t>(m.error));
+                   put_text(out, m.detail);
+                 },
+                 [&](const Offer& m) { write_offer(out, m); },
              },
              message);
+}
+
+ErrorCode take_code(Reader& in) {
+  const auto code = in.u8();
+  if (code != 0 && !is_wire_error(code)) in.set_failed();
+  return static_cast<ErrorCode>(code);
 }
 
 std::optional<Message> read_body(Type type, Reader& in) {
@@ -104,9 +126,7 @@ std::optional<Message> read_body(Type type, Reader& in) {
     case Type::kFound: {
       Found m;
       m.query = in.u32();
-      const auto error = in.u8();
-      if (error != 0 && !is_wire_error(error)) in.set_failed();
-      m.error = static_cast<ErrorCode>(error);
+      m.error = take_code(in);
       m.detail = take_text(in);
       const auto certificate = in.block16();
       m.certificate.assign(certificate.begin(), certificate.end());
@@ -125,13 +145,29 @@ std::optional<Message> read_body(Type type, Reader& in) {
         m.callers.push_back(take_text(in));
       return m;
     }
+    case Type::kTryInbound: {
+      TryInbound m;
+      m.port = in.u16();
+      m.secret = in.array<16>();
+      return m;
+    }
+    case Type::kInboundTried: {
+      InboundTried m;
+      m.port = in.u16();
+      m.error = take_code(in);
+      m.detail = take_text(in);
+      return m;
+    }
+    case Type::kOffer: return read_offer(in);
   }
   return std::nullopt;
 }
 
 bool is_known(std::uint16_t type) {
-  return type >= static_cast<std::uint16_t>(Type::kPublish) &&
-         type <= static_cast<std::uint16_t>(Type::kPublishUdp);
+  const auto between = [type](Type first, Type last) {
+    return type >= static_cast<std::uint16_t>(first) && type <= static_cast<std::uint16_t>(last);
+  };
+  return between(Type::kPublish, Type::kPublishUdp) || between(Type::kTryInbound, Type::kOffer);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "tunnel/base/byte_queue.h"
 #include "tunnel/control/hello.h"
+#include "tunnel/control/offer.h"
 
 namespace culvert::control {
 
@@ -66,7 +67,25 @@ struct Expect {
   bool operator==(const Expect&) const = default;
 };
 
-using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp>;
+// Endpoint to service: connect to me at this port of the address that you see, and show this: so I
+// learn whether connections from outside get in.
+using TrialSecret = std::array<std::byte, 16>;
+struct TryInbound {
+  std::uint16_t port = 0;
+  TrialSecret secret{};
+  bool operator==(const TryInbound&) const = default;
+};
+
+// Its answer. `error`: kNone, it was let in and recognised; kTryAgain, it was not tried.
+struct InboundTried {
+  std::uint16_t port = 0;
+  ErrorCode error = ErrorCode::kNone;
+  std::string detail;  // for people
+  bool operator==(const InboundTried&) const = default;
+};
+
+using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp,
+                             TryInbound, InboundTried, Offer>;
 
 inline constexpr std::size_t kMostExpected = 1024;     // names of an Expect; any more are cut off
 inline constexpr std::size_t kMaxMessage = 32 * 1024;  // a larger one is a protocol error

@@ -12,8 +12,9 @@ namespace culvert::session {
 using loop::IoResult;
 
 CircuitPipe::CircuitPipe(std::unique_ptr<BytePipe> under, const crypto::KeyPair& self,
-                         const crypto::PublicKey& service, control::Hello hello, Random& random)
-    : under_(std::move(under)), handshake_(self, service, random) {
+                         const crypto::PublicKey& service, control::Hello hello, Random& random,
+                         std::shared_ptr<CircuitNews> news)
+    : under_(std::move(under)), news_(std::move(news)), handshake_(self, service, random) {
   hello.timestamp = to_unix_nanoseconds(loop::Loop::wall_clock());
   random.fill(hello.session);
   const auto packet = handshake_.start(hello, {});
@@ -90,6 +91,7 @@ bool CircuitPipe::read_answer() {
     error_ = std::max(1, to_errno(refusal_->code));
     return false;
   }
+  if (news_) news_->other_seen = (*outcome)->answer.other_seen;
   behind_.append(Bytes{answer_}.subspan(taken));
   answer_ = {};
   answered_ = true;

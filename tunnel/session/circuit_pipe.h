@@ -14,11 +14,18 @@
 
 namespace culvert::session {
 
+// What the service says of a circuit when it answers: told to whoever shares it, for the pipe goes
+// from owner to owner.
+struct CircuitNews {
+  std::optional<SocketAddress> other_seen;  // the other endpoint's address, as the service sees it
+};
+
 class CircuitPipe final : public loop::BytePipe, private loop::BytePipe::Listener {
  public:
   // hello.purpose: kCircuitCall or kCircuitAnswer; timestamp and session name are filled in.
   CircuitPipe(std::unique_ptr<loop::BytePipe> under, const crypto::KeyPair& self,
-              const crypto::PublicKey& service, control::Hello hello, Random& random);
+              const crypto::PublicKey& service, control::Hello hello, Random& random,
+              std::shared_ptr<CircuitNews> news = nullptr);
 
   loop::IoResult read(MutableBytes into) override;
   loop::IoResult write(Bytes from) override;
@@ -38,6 +45,7 @@ class CircuitPipe final : public loop::BytePipe, private loop::BytePipe::Listene
   void update_interest();
 
   std::unique_ptr<loop::BytePipe> under_;
+  std::shared_ptr<CircuitNews> news_;
   InitiatorHandshake handshake_;
   ByteQueue greeting_;
   ByteVector answer_;  // until it is complete

@@ -77,6 +77,7 @@ void Introduction::introduced(InitiatorHandshake::Outcome& outcome, std::size_t 
   FreshCarrier carrier;
   carrier.pipe = std::move(pipe_);
   carrier.keys = {outcome.keys, algorithm, {}, loop::Loop::precise_now() - sent_at_};
+  carrier.seen = answer.seen;
   carrier.received.assign(received_.begin() + static_cast<std::ptrdiff_t>(taken), received_.end());
   listener_.on_introduced(*this, std::move(carrier));
 }

@@ -17,7 +17,8 @@ namespace culvert::session {
 struct FreshCarrier {
   std::unique_ptr<loop::BytePipe> pipe;
   Session::Carrier keys;
-  ByteVector received;  // octets that came behind the handshake
+  ByteVector received;                  // octets that came behind the handshake
+  std::optional<SocketAddress> seen{};  // initiator: its own address, as the service told it
 };
 
 class Introduction final : private loop::BytePipe::Listener,

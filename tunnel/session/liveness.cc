@@ -20,8 +20,9 @@ TimePoint on_grid(TimePoint at) {
 
 }  // namespace
 
-void Liveness::attached(TimePoint now, std::optional<Duration> round_trip) {
+void Liveness::attached(TimePoint now, std::optional<Duration> round_trip, bool direct) {
   attached_ = true;
+  direct_ = direct;
   measured_ = round_trip.has_value();
   samples_ = far_above_ = 0;
   if (round_trip) round_trip_ = *round_trip;
@@ -61,7 +62,8 @@ void Liveness::suspect(TimePoint now) {
   if (!attached_) return;
   suspect_ = true;
   if (!outstanding_since_) outstanding_since_ = now;
-  if (!ping_sent_) outstanding_since_ = now - patience(kProbeAfter);  // the PING is due at once
+  if (!ping_sent_)
+    outstanding_since_ = now - patience_before_ping(kProbeAfter);  // the PING is due at once
 }
 
 void Liveness::start_ping(TimePoint now) {
@@ -113,10 +115,14 @@ Liveness::Phase Liveness::phase() const {
   return paused_probe_due_ ? Phase::kPaused : Phase::kIdle;
 }
 
+Duration Liveness::patience_before_ping(Duration relayed) const {
+  return patience(direct_ ? Duration{kDirectProbeAfter} : relayed);
+}
+
 TimePoint Liveness::ping_due() const {
   switch (phase()) {
-    case Phase::kOutstanding: return *outstanding_since_ + patience(kProbeAfter);
-    case Phase::kPaused: return last_received_ + patience(kPauseProbe);
+    case Phase::kOutstanding: return *outstanding_since_ + patience_before_ping(kProbeAfter);
+    case Phase::kPaused: return last_received_ + patience_before_ping(kPauseProbe);
     case Phase::kIdle: break;
   }
   return on_grid(last_received_ + idle_ + (dials_ ? Duration{} : Duration{kAnswererWaitsLonger}));
@@ -125,9 +131,10 @@ TimePoint Liveness::ping_due() const {
 // Counted from what is outstanding, not from the PING: that one may be stuck behind it.
 TimePoint Liveness::dead_due() const {
   const Duration rest = !measured_ ? Duration{kUnknownDeadAfter}
+                        : direct_  ? patience(kDirectDeadAfter)
                         : suspect_ ? patience(kSuspectDeadAfter)
                                    : patience(kDeadAfter);
-  return *outstanding_since_ + patience(kProbeAfter) + rest;
+  return *outstanding_since_ + patience_before_ping(kProbeAfter) + rest;
 }
 
 std::optional<TimePoint> Liveness::next_deadline() const {

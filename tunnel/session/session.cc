@@ -36,7 +36,7 @@ Result<void> Session::attach(const Carrier& carrier, TimePoint now) {
   opener_.emplace(RecordKeys{carrier.keys.receiving, carrier.algorithm});
   started_ = true;
   awaiting_peer_ = role_ == mux::Role::kInitiator;
-  liveness_.attached(now, carrier.round_trip);
+  liveness_.attached(now, carrier.round_trip, carrier.direct);
   mux_.set_round_trip(liveness_.least_round_trip());
   auto received = mux_.receive(carrier.early_frames, now);
   mux_.take_heard_more();

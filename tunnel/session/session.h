@@ -36,6 +36,7 @@ class Session {
     crypto::AeadAlgorithm algorithm{};
     ByteVector early_frames;             // responder: of the first message
     std::optional<Duration> round_trip;  // initiator: of the handshake
+    bool direct = false;                 // no relay in between (liveness.h)
   };
   // Everything unacknowledged is due again. The initiator sends nothing before the responder's
   // first record, which says what has arrived: so nothing is sent twice that need not be.

@@ -268,5 +268,17 @@ TEST(ServiceLimits, BoundConnectionsBeforeLoginAndTheirTime) {
   EXPECT_TRUE(lab.until([&] { return silent.answered() && slow.answered(); }));
 }
 
+// Its firewall would let its own connections pass: the answer would be worth nothing.
+TEST_F(ServiceTest, AnEndpointOnTheServicesOwnMachineIsNotTried) {
+  TestEndpoint endpoint(lab_, "here.example.net");
+  go_online(endpoint);
+  endpoint.link->send(control::TryInbound{4000, {}});
+  ASSERT_TRUE(lab_.until([&] { return !endpoint.messages.empty(); }));
+  const auto tried = std::get<control::InboundTried>(endpoint.messages.back());
+  EXPECT_EQ(tried.port, 4000);
+  EXPECT_EQ(tried.error, ErrorCode::kTryAgain);
+  EXPECT_NE(tried.detail.find("own machine"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace culvert::service

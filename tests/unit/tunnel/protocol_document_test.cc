@@ -66,8 +66,8 @@ TEST(ProtocolDocument, EveryFrameExampleIsWhatTheCodeWrites) {
 }
 
 TEST(ProtocolDocument, EveryMessageExampleIsWhatTheCodeWrites) {
-  for (const auto* name :
-       {"publish", "lookup", "found", "incoming", "goodbye", "expect", "publish-udp"}) {
+  for (const auto* name : {"publish", "lookup", "found", "incoming", "goodbye", "expect",
+                           "publish-udp", "try-inbound", "inbound-tried", "offer"}) {
     const auto wire = example(name);
     std::size_t taken = 0;
     const auto message = control::take_message(wire, taken);
@@ -82,7 +82,8 @@ TEST(ProtocolDocument, TargetsHelloAnswerAndInvitationAreWhatTheCodeWrites) {
     EXPECT_EQ(control::encode(*control::decode_target(example(name))), example(name)) << name;
   for (const auto* name : {"hello", "hello-resume"})
     EXPECT_EQ(control::encode(*control::decode_hello(example(name))), example(name)) << name;
-  EXPECT_EQ(control::encode(*control::decode_hello_answer(example("answer"))), example("answer"));
+  for (const auto* name : {"answer", "answer-seen"})
+    EXPECT_EQ(control::encode(*control::decode_hello_answer(example(name))), example(name)) << name;
   const auto invitation = control::decode_invitation(examples()["invitation"]);
   ASSERT_TRUE(invitation);
   EXPECT_EQ(control::encode(*invitation) + "\n", examples()["invitation"]);

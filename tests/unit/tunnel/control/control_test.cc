@@ -73,8 +73,41 @@ TEST(HelloAnswer, SurvivesTheWire) {
   good.certificate = from_hex("0102");
   good.signing_key = ByteVector(32, std::byte{3});
   good.domain = "example.net";
+  good.seen = *SocketAddress::parse("192.0.2.1:40000");
+  good.other_seen = *SocketAddress::parse("[2001:db8::1]:4000");
   EXPECT_EQ(*decode_hello_answer(encode(good)), good);
   EXPECT_FALSE(decode_hello_answer({})) << "silence is no acceptance";
+}
+
+Offer an_offer() {
+  using Kind = Candidate::Kind;
+  Offer offer;
+  offer.round = 7;
+  offer.inbound = Inbound::kClosed;
+  offer.token.fill(std::byte{3});
+  offer.candidates = {
+      {Kind::kHost, Candidate::Transport::kTcp, *SocketAddress::parse("10.0.0.5:4000")},
+      {Kind::kServerReflexive, Candidate::Transport::kUdp,
+       *SocketAddress::parse("[2001:db8::1]:4000")}};
+  return offer;
+}
+
+TEST(Offer, LeavesOutWhatALaterVersionMayKnowAndRefusesTooMany) {
+  ByteVector wire;
+  Writer out(wire);
+  out.u32(1);
+  out.u8(0);
+  out.bytes(OfferToken{});
+  out.u8(3);
+  out.block16({});  // one empty candidate, twice
+  out.bytes(from_hex("08 09 01 0a000005 0fa0"));
+  Reader in(wire);
+  EXPECT_TRUE(read_offer(in).candidates.empty());
+  EXPECT_TRUE(in.done());
+  wire[21] = std::byte{kMostCandidates + 1};
+  Reader too_many(wire);
+  (void)read_offer(too_many);
+  EXPECT_FALSE(too_many.ok());
 }
 
 TEST(Message, EveryKindSurvivesTheWireInAnyFragmentation) {
@@ -84,7 +117,10 @@ TEST(Message, EveryKindSurvivesTheWireInAnyFragmentation) {
                               Found{7, ErrorCode::kNone, "", from_hex("0102")},
                               Found{8, ErrorCode::kNameUnknown, "no such name", {}},
                               Incoming{CircuitTicket{std::byte{1}}, "b.example.net"},
-                              Goodbye{"shutting down"}};
+                              Goodbye{"shutting down"},
+                              TryInbound{4000, TrialSecret{std::byte{2}}},
+                              InboundTried{4000, ErrorCode::kTimedOut, "nobody answered"},
+                              an_offer()};
   for (const auto& message : messages) {
     const auto wire = encode(message);
     std::size_t taken = 0;

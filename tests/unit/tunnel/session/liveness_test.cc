@@ -13,8 +13,8 @@ constexpr TimePoint kStart{seconds{1000}};
 
 // Ticks at every deadline until `end`; counts PINGs, stops when dead.
 struct Watch {
-  explicit Watch(bool dials = true) : liveness(dials) {
-    liveness.attached(kStart, milliseconds{1});
+  explicit Watch(bool dials = true, bool direct = false) : liveness(dials) {
+    liveness.attached(kStart, milliseconds{1}, direct);
     liveness.received(kStart, false);
   }
   void run(TimePoint end, bool answered) {
@@ -55,6 +55,21 @@ TEST(Liveness, NoticesWithinThreeSecondsThatADownloadStopped) {
   watch.run(kStart + seconds{10}, false);
   ASSERT_TRUE(watch.dead_at);
   EXPECT_LE(*watch.dead_at - kStart, seconds{3});
+}
+
+TEST(Liveness, NoticesWithin350MillisecondsThatADirectPathDied) {
+  for (const bool sending : {true, false}) {
+    Watch watch(/*dials=*/true, /*direct=*/true);
+    if (sending)
+      watch.liveness.sent(kStart, /*wants_answer=*/true);
+    else
+      watch.liveness.received(kStart, /*more_than_pings=*/true);
+    watch.run(kStart + seconds{10}, /*answered=*/false);
+    ASSERT_TRUE(watch.dead_at);
+    EXPECT_EQ(watch.pings, 1);
+    EXPECT_LE(*watch.dead_at - kStart, milliseconds{450}) << (sending ? "sending" : "receiving");
+    if (sending) EXPECT_LE(*watch.dead_at - kStart, milliseconds{350});
+  }
 }
 
 TEST(Liveness, AsksAPausedPeerOnceAndAnIdleOneSeldom) {

@@ -1,0 +1,143 @@
+#include "tunnel/punch/candidates.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tunnel/punch/patience.h"
+
+namespace culvert::punch {
+namespace {
+
+using control::Candidate;
+using control::Inbound;
+using control::Offer;
+using Kind = Candidate::Kind;
+
+IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+
+Candidate tcp(Kind kind, const char* at) {
+  return {kind, Candidate::Transport::kTcp, *SocketAddress::parse(at)};
+}
+
+Offer offer(std::vector<Candidate> candidates, Inbound inbound = Inbound::kUnknown) {
+  Offer out;
+  out.round = 1;
+  out.inbound = inbound;
+  out.candidates = std::move(candidates);
+  return out;
+}
+
+Ground ground(const char* own_seen, const char* peer_seen) {
+  return {ip(own_seen),
+          ip(peer_seen),
+          {*IpPrefix::parse("10.0.0.5/24"), *IpPrefix::parse("2001:db8:7::5/64")},
+          true};
+}
+
+std::vector<std::string> dials(const Offer& offer, const Ground& ground) {
+  std::vector<std::string> out;
+  for (const auto& dial : tcp_dials(offer, ground)) out.push_back(dial.to.to_string());
+  return out;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(Candidates, OfAPeerElsewhereOnlyTheAddressIsDialledThatTheServiceSees) {
+  const auto elsewhere = ground("192.0.2.1", "198.51.100.7");
+  const auto all = offer({tcp(Kind::kHost, "10.0.0.9:4000"), tcp(Kind::kHost, "203.0.113.1:80"),
+                          tcp(Kind::kServerReflexive, "198.51.100.7:4000"),
+                          tcp(Kind::kServerReflexive, "192.0.2.9:4000")});
+  EXPECT_EQ(dials(all, elsewhere), Texts{"198.51.100.7:4000"});
+}
+
+TEST(Candidates, BehindTheSameAddressTheLanComesFirst) {
+  const auto neighbours = ground("192.0.2.1", "192.0.2.1");
+  const auto all =
+      offer({tcp(Kind::kServerReflexive, "192.0.2.1:4000"), tcp(Kind::kHost, "10.0.0.9:4000"),
+             tcp(Kind::kHost, "10.0.1.9:4000"), tcp(Kind::kHost, "[2001:db8:7::9]:4000")});
+  EXPECT_EQ(dials(all, neighbours),
+            (Texts{"10.0.0.9:4000", "[2001:db8:7::9]:4000", "192.0.2.1:4000"}))
+      << "10.0.1.9 is in no network of ours";
+}
+
+TEST(Candidates, TheLanCanBeSwitchedOffAndKnowsNoLowPorts) {
+  auto neighbours = ground("192.0.2.1", "192.0.2.1");
+  EXPECT_EQ(dials(offer({tcp(Kind::kHost, "10.0.0.9:22")}), neighbours), Texts{});
+  neighbours.lan_allowed = false;
+  EXPECT_EQ(dials(offer({tcp(Kind::kHost, "10.0.0.9:4000")}), neighbours), Texts{});
+}
+
+TEST(Candidates, APeerThatIsNotLetInIsNotDialledButOnTheLan) {
+  const auto closed =
+      offer({tcp(Kind::kServerReflexive, "192.0.2.1:4000"), tcp(Kind::kHost, "10.0.0.9:4000")},
+            Inbound::kClosed);
+  EXPECT_EQ(dials(closed, ground("192.0.2.1", "192.0.2.1")), Texts{"10.0.0.9:4000"});
+}
+
+TEST(Candidates, WithoutTheWordOfTheServiceNothingIsDialled) {
+  Ground nothing = ground("192.0.2.1", "192.0.2.1");
+  nothing.peer_seen.reset();
+  EXPECT_EQ(dials(offer({tcp(Kind::kHost, "10.0.0.9:4000")}), nothing), Texts{});
+  EXPECT_EQ(dials(offer({tcp(Kind::kHost, "127.0.0.1:4000")}), ground("127.0.0.1", "127.0.0.1")),
+            Texts{})
+      << "both on the service's machine";
+}
+
+// Whatever a hostile peer offers: it cannot have anybody dialled but itself and neighbours.
+class HostileOffers : public testing::TestWithParam<unsigned> {};
+
+TEST_P(HostileOffers, ReachNobodyElse) {
+  std::mt19937 rng(GetParam());
+  const char* const places[] = {
+      "192.0.2.1",   "198.51.100.7", "10.0.0.5",        "10.0.0.9",
+      "127.0.0.1",   "0.0.0.0",      "169.254.169.254", "224.0.0.1",
+      "::1",         "fe80::1",      "255.255.255.255", "::ffff:127.0.0.1",
+      "203.0.113.9", "127.64.0.3",   "ff02::1",         "::"};
+  for (int turn = 0; turn < 200; ++turn) {
+    Offer hostile;
+    hostile.inbound = static_cast<Inbound>(rng() % 3);
+    for (unsigned i = 0; i < control::kMostCandidates; ++i)
+      hostile.candidates.push_back(
+          {static_cast<Kind>(1 + rng() % 2),
+           static_cast<Candidate::Transport>(1 + rng() % 2),
+           {ip(places[rng() % std::size(places)]), static_cast<std::uint16_t>(rng() % 3 * 700)}});
+    const auto here = ground(places[rng() % 2], places[rng() % std::size(places)]);
+    const auto found = tcp_dials(hostile, here);
+    EXPECT_LE(found.size(), kMostDials);
+    for (const auto& dial : found) {
+      EXPECT_TRUE(is_offerable(dial.to.ip)) << dial.to.to_string();
+      EXPECT_NE(dial.to.ip, ip("10.0.0.5")) << "ourselves";
+      const bool itself = dial.to.ip == *here.peer_seen;
+      const bool neighbour =
+          *here.own_seen == *here.peer_seen && dial.to.ip == ip("10.0.0.9") && dial.to.port >= 1024;
+      EXPECT_TRUE(itself || neighbour) << dial.to.to_string();
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, HostileOffers, testing::Range(0u, 10u));
+
+TEST(WhyNotDirect, NamesWhatIsKnown) {
+  EXPECT_NE(why_not_direct(Inbound::kClosed, Inbound::kClosed, true).find("neither"),
+            std::string::npos);
+  EXPECT_NE(why_not_direct(Inbound::kOpen, Inbound::kClosed, true).find("other machine"),
+            std::string::npos);
+  EXPECT_NE(why_not_direct(Inbound::kOpen, Inbound::kUnknown, false).find("offers no"),
+            std::string::npos);
+}
+
+TEST(Patience, GrowsWhileNothingComesOfItAndAfterPathsThatDieAtOnce) {
+  using std::chrono::seconds;
+  Patience patience;
+  EXPECT_EQ(patience.failed(), seconds{30});
+  EXPECT_EQ(patience.failed(), seconds{60});
+  for (int i = 0; i < 20; ++i) patience.failed();
+  EXPECT_EQ(patience.failed(), seconds{3600});
+  EXPECT_EQ(patience.lost(seconds{5}), seconds{1});
+  EXPECT_EQ(patience.lost(seconds{5}), seconds{2});
+  EXPECT_EQ(patience.lost(seconds{90}), seconds{1}) << "a steady path was lost";
+  EXPECT_EQ(patience.failed(), seconds{30}) << "there was a path: failures count anew";
+}
+
+}  // namespace
+}  // namespace culvert::punch

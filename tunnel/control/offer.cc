@@ -1,0 +1,53 @@
+#include "tunnel/control/offer.h"
+
+#include "tunnel/control/wire_address.h"
+
+namespace culvert::control {
+namespace {
+
+constexpr std::size_t kHead = 2;  // of a candidate: kind and transport
+
+void write_candidate(Writer& out, const Candidate& candidate) {
+  ByteVector bytes{std::byte{static_cast<std::uint8_t>(candidate.kind)},
+                   std::byte{static_cast<std::uint8_t>(candidate.transport)}};
+  append_address(bytes, candidate.at);
+  out.u8(static_cast<std::uint8_t>(bytes.size()));
+  out.bytes(bytes);
+}
+
+// Of a later version's kinds nothing is known: such a candidate is left out.
+void read_candidate(Bytes bytes, Offer& offer) {
+  if (bytes.size() < kHead) return;
+  const auto kind = std::to_integer<std::uint8_t>(bytes[0]);
+  const auto transport = std::to_integer<std::uint8_t>(bytes[1]);
+  const auto at = read_address(bytes.subspan(kHead));
+  if (!at || kind < 1 || kind > 2 || transport < 1 || transport > 2) return;
+  offer.candidates.push_back(
+      {static_cast<Candidate::Kind>(kind), static_cast<Candidate::Transport>(transport), *at});
+}
+
+}  // namespace
+
+void write_offer(Writer& out, const Offer& offer) {
+  out.u32(offer.round);
+  out.u8(static_cast<std::uint8_t>(offer.inbound));
+  out.bytes(offer.token);
+  const auto count = std::min(offer.candidates.size(), kMostCandidates);
+  out.u8(static_cast<std::uint8_t>(count));
+  for (std::size_t i = 0; i < count; ++i) write_candidate(out, offer.candidates[i]);
+}
+
+Offer read_offer(Reader& in) {
+  Offer offer;
+  offer.round = in.u32();
+  const auto inbound = in.u8();
+  if (inbound > 2) in.set_failed();
+  offer.inbound = static_cast<Inbound>(inbound);
+  offer.token = in.array<16>();
+  const std::size_t count = in.u8();
+  if (count > kMostCandidates) in.set_failed();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) read_candidate(in.take(in.u8()), offer);
+  return offer;
+}
+
+}  // namespace culvert::control

@@ -1,0 +1,80 @@
+#include "tunnel/punch/candidates.h"
+
+#include <algorithm>
+
+namespace culvert::punch {
+namespace {
+
+using control::Candidate;
+using control::Inbound;
+
+constexpr std::uint16_t kFirstOrdinaryPort = 1024;
+
+bool is_own(const IpAddress& address, const Ground& ground) {
+  return std::ranges::any_of(ground.own_networks,
+                             [&](const IpPrefix& own) { return own.address == address; });
+}
+
+bool is_on_own_lan(const IpAddress& address, const Ground& ground) {
+  return std::ranges::any_of(ground.own_networks, [&](const IpPrefix& own) {
+    return own.length < own.address.bit_count() && own.contains(address);
+  });
+}
+
+std::optional<Dial> judge(const Candidate& candidate, const control::Offer& offer,
+                          const Ground& ground) {
+  const auto& at = candidate.at;
+  const auto& ip = at.ip;
+  if (candidate.transport != Candidate::Transport::kTcp || at.port == 0) return std::nullopt;
+  if (!is_offerable(ip) || is_own(ip, ground)) return std::nullopt;
+  if (ip == *ground.peer_seen) {
+    // A machine with a public address of its own may still sit behind a firewall: the trial tells.
+    if (offer.inbound == Inbound::kClosed) return std::nullopt;
+    return Dial{at, /*lan=*/false};
+  }
+  const bool neighbours = ground.own_seen && *ground.own_seen == *ground.peer_seen;
+  if (candidate.kind != Candidate::Kind::kHost || !neighbours || !ground.lan_allowed)
+    return std::nullopt;
+  if (at.port < kFirstOrdinaryPort || !is_on_own_lan(ip, ground)) return std::nullopt;
+  return Dial{at, /*lan=*/true};
+}
+
+}  // namespace
+
+bool is_offerable(const IpAddress& address) {
+  const auto meant = address.canonical();
+  if (meant.is_v4()) {
+    const auto value = meant.v4_value();
+    const auto first = value >> 24;
+    const bool link_local = value >> 16 == 0xa9fe;
+    return first != 0 && first != 127 && first < 224 && !link_local;
+  }
+  const auto& octets = meant.octets();
+  const bool link_local = octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
+  const bool nothing_or_loopback =
+      std::all_of(octets.begin(), octets.end() - 1, [](std::uint8_t octet) { return octet == 0; });
+  return octets[0] != 0xff && !link_local && !nothing_or_loopback;
+}
+
+std::vector<Dial> tcp_dials(const control::Offer& offer, const Ground& ground) {
+  std::vector<Dial> dials;
+  if (!ground.peer_seen || !is_offerable(*ground.peer_seen)) return dials;
+  for (const auto& candidate : offer.candidates) {
+    const auto dial = judge(candidate, offer, ground);
+    if (dial && std::ranges::find(dials, *dial) == dials.end()) dials.push_back(*dial);
+  }
+  std::ranges::stable_sort(dials, [](const Dial& a, const Dial& b) { return a.lan > b.lan; });
+  if (dials.size() > kMostDials) dials.resize(kMostDials);
+  return dials;
+}
+
+std::string why_not_direct(Inbound own, Inbound peers, bool offered) {
+  if (!offered) return "the other machine offers no direct path";
+  const auto closed = [](Inbound inbound) { return inbound == Inbound::kClosed; };
+  if (closed(own) && closed(peers))
+    return "neither this machine nor the other one is let in from outside (the service tried)";
+  if (closed(peers)) return "the other machine is not let in from outside (the service tried)";
+  return "no direct connection came about";
+}
+
+}  // namespace culvert::punch

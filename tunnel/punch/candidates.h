@@ -1,0 +1,42 @@
+// tunnel/punch/candidates.h: which addresses of a peer's offer may be dialled.
+//
+// Sans-IO. An endpoint must not become a scanner or a reflector for whoever it talks to. So of what
+// a peer says of itself only this counts:
+//   - addresses that the service sees that very peer at (any port: it harms itself alone),
+//   - private addresses inside a network of this machine's own interfaces, if both endpoints are
+//     seen at one and the same public address, hence behind the same NAT; ports from 1024 only.
+// Never loopback, link-local, multicast, unspecified or broadcast addresses, never our own.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tunnel/control/offer.h"
+
+namespace culvert::punch {
+
+inline constexpr std::size_t kMostDials = 8;  // of one offer
+
+// What is certain, whatever the peer says.
+struct Ground {
+  std::optional<IpAddress> own_seen, peer_seen;  // by the service
+  std::vector<IpPrefix> own_networks;            // of interfaces: address and prefix length
+  bool lan_allowed = true;                       // configuration
+};
+
+struct Dial {
+  SocketAddress to;
+  bool lan = false;
+  bool operator==(const Dial&) const = default;
+};
+
+// TCP candidates worth a connection, best first: the LAN, then the peer's own public addresses.
+std::vector<Dial> tcp_dials(const control::Offer& offer, const Ground& ground);
+
+// Whether an address may be offered to others: a unicast address that is not this machine's alone.
+bool is_offerable(const IpAddress& address);
+
+// Why there is no direct path, for people: "neither machine admits connections from outside".
+std::string why_not_direct(control::Inbound own, control::Inbound peers, bool offered);
+
+}  // namespace culvert::punch

@@ -1,0 +1,34 @@
+// tunnel/punch/patience.h: how long to leave a peer alone before a direct path to it is looked for
+// again. Sans-IO. Where nothing gets through, asking is a burden on firewalls and batteries; where
+// a path comes and goes, moving to and fro is worse than the relay.
+#pragma once
+#include <algorithm>
+
+#include "tunnel/base/time.h"
+
+namespace culvert::punch {
+
+class Patience {
+ public:
+  static constexpr std::chrono::seconds kAfterFailure{30}, kMostAfterFailure{3600};
+  static constexpr std::chrono::seconds kAfterLoss{1}, kMostAfterLoss{600};
+  static constexpr std::chrono::seconds kSteady{60};  // a path that lived so long was a good one
+
+  Duration failed() { return next(after_failure_, kMostAfterFailure); }
+  Duration lost(Duration lived) {
+    after_failure_ = kAfterFailure;
+    if (lived >= kSteady) after_loss_ = kAfterLoss;
+    return next(after_loss_, kMostAfterLoss);
+  }
+  void reset() { *this = {}; }  // the network is another one
+
+ private:
+  static Duration next(Duration& pause, Duration most) {
+    const auto now = pause;
+    pause = std::min(2 * pause, most);
+    return now;
+  }
+  Duration after_failure_ = kAfterFailure, after_loss_ = kAfterLoss;
+};
+
+}  // namespace culvert::punch
