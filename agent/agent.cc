@@ -57,17 +57,32 @@ void count(const session::SessionLink& link, Counters& out) {
   out.carriers = link.carriers();
 }
 
-PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since,
+PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since, const PeerWay& way,
                        const session::SessionLink* link) {
   PeerStatus out;
   out.name = name;
   out.incoming = incoming;
-  out.via = "relay";
+  out.via = way.via;
+  out.address = way.with;
   out.since = seconds(since);
   out.state = link == nullptr || !link->up() ? "connecting" : link->attached() ? "up" : "resuming";
   if (link == nullptr) return out;
   out.streams = link->session().streams().stream_count() - 1;  // without the control stream
   count(*link, out);
+  return out;
+}
+
+PlaceStatus place_status(const OwnPlace& place) {
+  PlaceStatus out;
+  out.direct = place.enabled();
+  out.port = place.port();
+  if (place.seen()) out.seen = place.seen()->to_string();
+  switch (place.inbound()) {
+    case control::Inbound::kUnknown: out.inbound = "unknown"; break;
+    case control::Inbound::kOpen: out.inbound = "open"; break;
+    case control::Inbound::kClosed: out.inbound = "closed"; break;
+  }
+  out.inbound_why = place.inbound_why();
   return out;
 }
 
@@ -77,6 +92,7 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
     : config_(std::move(config)),
       self_(std::move(self)),
       listener_(listener),
+      place_(config_.direct),
       keys_(self_.identity.signing_key),
       replays_(config_.state_directory + "/replay-floors"),
       pool_(config_.pool),
@@ -87,8 +103,9 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
                     config_.service.value_or(self_.identity.service)),
       uplink_(self_, uplink_options(config_, self_.identity),
               static_cast<Uplink::Listener&>(*this)),
-      peers_(self_, uplink_, keys_),
+      peers_(self_, place_, uplink_, keys_),
       names_(config_.access, destinations_, uplink_, keys_, pool_, pool_file_),
+      direct_(self_.loop, static_cast<DirectListener::Listener&>(*this)),
       datagrams_(self_.loop, static_cast<DatagramPorts::Handler&>(*this)),
       gate_(self_.loop, gate_options(config_, self_.identity, destinations_),
             static_cast<ShimGate::Handler&>(*this)),
@@ -104,6 +121,7 @@ Result<void> Agent::start(restart::Estate estate) {
   if (destinations_.discovers()) destinations_.set_local(discover_local_network());
   take_over(std::move(estate));
   if (!gate_.control().listening()) CULVERT_RETURN_IF_ERROR(gate_.start());
+  open_direct_port();
   publishing_ = true;
   publish(Protocol::kTcp);
   publish(Protocol::kUdp);
@@ -121,6 +139,7 @@ Result<void> Agent::start(restart::Estate estate) {
 void Agent::stop() {
   if (std::exchange(stopping_, true)) return;
   tell_stopping("saying goodbye");
+  direct_.close();
   peers_.close_all("the agent stops");
   for (const auto& session : incoming_) session->close("the agent stops");
   uplink_.stop();
@@ -219,7 +238,10 @@ void Agent::on_listener_gone(const ProgramListener& listener) {
   if (publisher(listener.protocol).remove(listener)) publish(listener.protocol);
 }
 
-void Agent::on_uplink_changed() { tell_status(status_line()); }
+void Agent::on_uplink_changed() {
+  tell_status(status_line());
+  if (uplink_.up()) learn_place();
+}
 
 void Agent::on_network_changed() {
   if (stopping_) return;
@@ -326,10 +348,15 @@ StatusReport Agent::status() const {
     if (way->proxy) out.session.proxy_source = way->proxy->source;
     count(*uplink_.link(), out.session);
   }
-  for (const auto& peer : peers_.all())
-    out.peers.push_back(peer_status(peer->name(), false, peer->since(), peer->link()));
+  for (const auto& peer : peers_.all()) {
+    out.peers.push_back(peer_status(peer->name(), false, peer->since(), peer->way(), peer->link()));
+    out.peers.back().why = peer->why_not_direct();
+  }
   for (const auto& peer : incoming_)
-    out.peers.push_back(peer_status(peer->caller(), true, peer->since(), peer->link()));
+    if (!peer->is_direct_stranger())
+      out.peers.push_back(
+          peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link()));
+  out.place = place_status(place_);
   out.streams = flows_.size();
   for (const auto& peer : incoming_) out.streams += peer->stream_count();
   out.udp_flows = datagrams_.flow_count();

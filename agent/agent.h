@@ -8,6 +8,7 @@
 #include "agent/config.h"
 #include "agent/datagram_ports.h"
 #include "agent/destinations.h"
+#include "agent/direct_listener.h"
 #include "agent/incoming_session.h"
 #include "agent/name_desk.h"
 #include "agent/peer_sessions.h"
@@ -25,11 +26,13 @@ class Agent final : private ShimGate::Handler,
                     private DatagramPorts::Handler,
                     private Uplink::Listener,
                     private IncomingSession::Listener,
+                    private DirectListener::Listener,
                     private ProgramConnect::Listener,
                     private loop::NetworkWatch::Listener,
                     private loop::Timer::Listener {
  public:
-  static constexpr std::size_t kMostIncoming = 1024;  // calls and their sessions, at once
+  static constexpr std::size_t kMostIncoming = 1024;       // calls and their sessions, at once
+  static constexpr std::size_t kMostDirectStrangers = 64;  // among them
 
   class Listener {
    public:
@@ -69,10 +72,16 @@ class Agent final : private ShimGate::Handler,
   void on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) override;
   void on_uplink_changed() override;
   void on_incoming(const control::Incoming& incoming) override;
+  void on_inbound_tried(const control::InboundTried& outcome) override;
   IncomingSession* find_session(const crypto::PublicKey& caller,
                                 const control::SessionName& session) override;
   void on_incoming_session_up(IncomingSession& session) override;
   void on_incoming_session_ended(IncomingSession& session) override;
+  void on_caller_dialled(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) override;
+  void on_direct_hello(std::unique_ptr<loop::BytePipe> pipe, ByteVector received,
+                       const SocketAddress& from) override;
+  bool on_dialled_back(const control::OfferToken& token, std::unique_ptr<loop::BytePipe>& pipe,
+                       const SocketAddress& from) override;
   void on_program_connected(ProgramConnect& connect, session::SessionLink& link,
                             mux::StreamId stream, UniqueFd program) override;
   void on_program_connect_ended(ProgramConnect& connect) override;
@@ -86,10 +95,13 @@ class Agent final : private ShimGate::Handler,
   void go_on(const AgentSnapshot& from, restart::Inherited& sockets);
   void go_on(const PeerSnapshot& from, session::SessionLink& link, restart::Inherited& sockets);
   IncomingPolicy policy() {
-    return {self_, keys_, replays_, publisher_, udp_publisher_, pool_, pool_file_};
+    return {self_, place_, keys_, replays_, publisher_, udp_publisher_, pool_, pool_file_};
   }
   Publisher& publisher(Protocol protocol);
   void publish(Protocol protocol);
+  void open_direct_port();
+  void learn_place();
+  void answer_direct(std::unique_ptr<loop::BytePipe> pipe, ByteVector received, PeerWay way);
   void tell_expected();
   std::string status_line() const;
   Way why_address(const IpAddress& address, Destinations::Steps& steps) const;
@@ -97,6 +109,7 @@ class Agent final : private ShimGate::Handler,
   AgentConfig config_;
   OwnEndpoint self_;
   Listener& listener_;
+  OwnPlace place_;
   PeerKeys keys_;
   ReplayFloors replays_;
   resolver::AddressPool pool_;
@@ -108,6 +121,7 @@ class Agent final : private ShimGate::Handler,
   PeerSessions peers_;
   NameDesk names_;
   std::list<std::unique_ptr<IncomingSession>> incoming_;
+  DirectListener direct_;
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
   flow::FlowList flows_;
   DatagramPorts datagrams_;

@@ -69,6 +69,12 @@ struct OutsideRule {  // ... and all hosts that are not internal
 
 inline constexpr std::size_t kMostPrefixes = 64;  // in a configuration: every program has them
 
+struct DirectPolicy {  // paths to other endpoints beside the relay
+  bool enabled = true;
+  std::uint16_t port = 0;  // of the listener for them; 0: the kernel chooses
+  bool lan = true;         // private addresses, to peers behind the same NAT
+};
+
 struct AgentConfig {
   std::string file;  // empty: there was none, all defaults
   std::string state_directory;
@@ -84,6 +90,7 @@ struct AgentConfig {
   std::chrono::seconds resume{300};  // how long a session waits for another carrier; 0: not at all
   AccessPolicy access;
   PublishPolicy publish;
+  DirectPolicy direct;
   std::vector<ListenEntry> listen;
   std::vector<ForwardRule> forward;
   OutsideRule outside;

@@ -140,6 +140,12 @@ void read_publish(Section& section, PublishPolicy& publish) {
   read_ports(section, "deny_ports", publish.deny_ports);
 }
 
+void read_direct(Section& section, DirectPolicy& direct) {
+  section.flag("enabled", direct.enabled);
+  section.port("port", direct.port);
+  section.flag("lan", direct.lan);
+}
+
 void read_listen(Section& section, std::vector<ListenEntry>& listen) {
   ListenEntry entry;
   if (!section.port("port", entry.port))
@@ -220,6 +226,7 @@ void read_all(Section& root, AgentConfig& config, const std::string& home) {
               [&](std::int64_t value) { config.resume = std::chrono::seconds{value}; });
   root.table("access", [&](Section& section) { read_access(section, config.access); });
   root.table("publish", [&](Section& section) { read_publish(section, config.publish); });
+  root.table("direct", [&](Section& section) { read_direct(section, config.direct); });
   root.tables("listen", [&](Section& section) { read_listen(section, config.listen); });
   root.tables("forward", [&](Section& section) { read_forward(section, config.forward); });
   root.table("outside", [&](Section& section) { read_outside(section, config.outside); });

@@ -2,7 +2,6 @@
 
 #include "agent/pool_file.h"
 #include "tunnel/base/log.h"
-#include "tunnel/session/circuit_pipe.h"
 
 namespace culvert::agent {
 
@@ -18,6 +17,21 @@ IncomingSession::IncomingSession(IncomingPolicy policy, carrier::Way way,
                 static_cast<carrier::CarrierDial::Listener&>(*this));
 }
 
+IncomingSession::IncomingSession(IncomingPolicy policy, std::unique_ptr<loop::BytePipe> pipe,
+                                 ByteVector received, PeerWay way, Listener& listener)
+    : policy_(policy),
+      ticket_{},
+      caller_(way.with),
+      listener_(listener),
+      since_(loop::Loop::wall_clock()),
+      direct_(true),
+      way_(std::move(way)),
+      datagrams_(policy.self.loop) {
+  greeter_.emplace(policy_.self.loop, std::move(pipe), std::move(received),
+                   policy_.self.identity.key, policy_.self.random, kDirectLimit,
+                   static_cast<session::Greeter::Listener&>(*this));
+}
+
 void IncomingSession::close(const std::string& reason) {
   if (link_ != nullptr) link_->close(reason);
 }
@@ -30,7 +44,7 @@ void IncomingSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::By
   answer.ticket = ticket_;
   auto circuit = std::make_unique<session::CircuitPipe>(std::move(pipe), self.identity.key,
                                                         self.identity.service_key,
-                                                        std::move(answer), self.random);
+                                                        std::move(answer), self.random, news_);
   greeter_.emplace(self.loop, std::move(circuit), ByteVector{}, self.identity.key, self.random,
                    kDialLimit, static_cast<session::Greeter::Listener&>(*this));
   dial_.reset();  // last: it is the caller
@@ -52,6 +66,8 @@ Result<void> IncomingSession::judge(const session::ResponderHandshake::Greeting&
   if (hello.resume == control::Resume::kExisting && !known)
     return fail(ErrorCode::kClosed, "the session to be resumed is not here any more");
   resumes_ = known && hello.resume != control::Resume::kNew;
+  if (direct_ && !resumes_)
+    return fail(ErrorCode::kNotPermitted, "sessions begin at the service, not at this port");
   for (const auto offered : hello.aeads) {
     aead_ = static_cast<crypto::AeadAlgorithm>(offered);
     if (crypto::is_supported(aead_)) return {};
@@ -79,27 +95,54 @@ void IncomingSession::on_answered(session::Greeter& greeter) {
     greeter.take_pipe()->end_writing();  // the refusal still has to arrive
     return end({ErrorCode::kAuthentication, "refused"});
   }
-  session::FreshCarrier carrier{greeter.take_pipe(),
-                                {greeter.keys(), aead_, std::move(early_frames_), std::nullopt},
-                                greeter.take_received()};
+  session::FreshCarrier carrier{
+      greeter.take_pipe(),
+      {greeter.keys(), aead_, std::move(early_frames_), std::nullopt, direct_},
+      greeter.take_received()};
   if (resumes_) {
     // Gone in this very moment: the end of the pipe tells the caller, who asks once more.
     if (auto* const session = listener_.find_session(key_, session_))
-      session->resume(std::move(carrier));
+      session->resume(std::move(carrier), *this);
     return end({ErrorCode::kClosed, "handed over"});
   }
   link_ = std::make_unique<session::SessionLink>(
       policy_.self.loop, std::move(carrier), policy_.self.grace,
       static_cast<session::SessionLink::Listener&>(*this));
   log::info("peer", {{"event", "up"}, {"name", caller_}, {"via", "relay"}, {"role", "answerer"}});
+  on_carrier_attached(*link_);
   listener_.on_incoming_session_up(*this);
   greeter_.reset();  // last: it is the caller
 }
 
-void IncomingSession::resume(session::FreshCarrier carrier) {
-  log::info("peer",
-            {{"event", "resumed"}, {"name", caller_}, {"via", "relay"}, {"role", "answerer"}});
+void IncomingSession::resume(session::FreshCarrier carrier, IncomingSession& newer) {
+  way_ = newer.way_;
+  if (!newer.direct_) news_ = newer.news_;
+  log::info("peer", {{"event", "resumed"},
+                     {"name", caller_},
+                     {"via", way_.via},
+                     {"with", way_.with},
+                     {"role", "answerer"}});
   link_->attach(std::move(carrier));
+}
+
+void IncomingSession::on_carrier_attached(session::SessionLink&) {
+  if (!answerer_ && policy_.place.enabled())
+    answerer_.emplace(policy_.self, policy_.place, *link_,
+                      static_cast<DirectAnswerer::Listener&>(*this));
+}
+
+void IncomingSession::on_control(session::SessionLink&, const control::Message& message) {
+  const auto* const offer = std::get_if<control::Offer>(&message);
+  if (offer != nullptr && answerer_) answerer_->take(*offer, news_->other_seen);
+}
+
+void IncomingSession::on_dialled_back(std::unique_ptr<loop::BytePipe> pipe,
+                                      const SocketAddress& to) {
+  listener_.on_caller_dialled(std::move(pipe), {"reversed", to.to_string()});
+}
+
+void IncomingSession::place_changed() {
+  if (answerer_ && link_->attached()) answerer_->place_changed();
 }
 
 void IncomingSession::network_changed() {
@@ -108,6 +151,7 @@ void IncomingSession::network_changed() {
 
 // The caller calls again: it knows the way.
 void IncomingSession::on_carrier_lost(session::SessionLink&, const Error& why) {
+  way_ = {};
   log::info("peer", {{"event", "carrier-lost"}, {"name", caller_}, {"why", why.detail}});
 }
 
@@ -165,7 +209,8 @@ void IncomingSession::on_session_down(session::SessionLink&, const Error& why) {
 
 void IncomingSession::end(const Error& why) {
   if (link_ == nullptr && !refused_ && !resumes_)
-    log::info("peer", {{"event", "call-failed"}, {"caller", caller_}, {"why", why.detail}});
+    log::write(direct_ ? log::Level::kDebug : log::Level::kInfo, "peer",
+               {{"event", "call-failed"}, {"caller", caller_}, {"why", why.detail}});
   listener_.on_incoming_session_ended(*this);
 }
 

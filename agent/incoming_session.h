@@ -1,18 +1,23 @@
 // agent/incoming_session.h: a remote endpoint calls: meets it at the service (circuit leg named by
 // the ticket), answers its handshake inside with our own key, then serves its streams.
 //
-// A call that resumes a session that is here hands its circuit to that one and is gone.
+// A call that resumes a session that is here hands its circuit to that one and is gone. So does a
+// connection without the relay, on which nothing else is admitted: sessions begin at the service,
+// which knows who may call.
 //
 //   dialling -> greeting -> session -> (down) gone
-//                       \-> handed over, gone
+//                  /    \-> handed over, gone
+//   direct -------/
 #pragma once
 #include <memory>
 #include <optional>
 #include <unordered_map>
 
+#include "agent/direct_answerer.h"
 #include "agent/incoming_stream.h"
 #include "agent/own_endpoint.h"
 #include "agent/peer_keys.h"
+#include "agent/peer_way.h"
 #include "agent/publisher.h"
 #include "agent/replay_floors.h"
 #include "agent/snapshot.h"
@@ -20,6 +25,7 @@
 #include "tunnel/carrier/carrier_dial.h"
 #include "tunnel/flow/datagram_flow.h"
 #include "tunnel/flow/flow_list.h"
+#include "tunnel/session/circuit_pipe.h"
 #include "tunnel/session/greeter.h"
 
 namespace culvert::agent {
@@ -29,6 +35,7 @@ class PoolFile;
 // What decides who may enter and where streams lead; borrowed.
 struct IncomingPolicy {
   const OwnEndpoint& self;
+  const OwnPlace& place;
   PeerKeys& keys;
   ReplayFloors& replays;
   const Publisher& publisher;
@@ -40,14 +47,19 @@ struct IncomingPolicy {
 class IncomingSession final : private carrier::CarrierDial::Listener,
                               private session::Greeter::Listener,
                               private session::SessionLink::Listener,
+                              private DirectAnswerer::Listener,
                               private IncomingStream::Listener {
  public:
+  static constexpr std::chrono::seconds kDirectLimit{5};  // for a hello without the relay
+
   class Listener {
    public:
     // The session of this name that the caller with this key has here; null if there is none.
     virtual IncomingSession* find_session(const crypto::PublicKey& caller,
                                           const control::SessionName& session) = 0;
     virtual void on_incoming_session_up(IncomingSession& session) = 0;
+    // A connection to that session's caller, who greets on it: make a session of it.
+    virtual void on_caller_dialled(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) = 0;
     virtual void on_incoming_session_ended(IncomingSession& session) = 0;  // destroy it
 
    protected:
@@ -56,6 +68,9 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
 
   IncomingSession(IncomingPolicy policy, carrier::Way way, const control::Incoming& incoming,
                   Listener& listener);
+  // Without the relay. `received`: octets of a hello that were read already.
+  IncomingSession(IncomingPolicy policy, std::unique_ptr<loop::BytePipe> pipe, ByteVector received,
+                  PeerWay way, Listener& listener);
   // One that an earlier process answered; its caller calls again.
   IncomingSession(IncomingPolicy policy, const IncomingSnapshot& from, restart::Inherited& sockets,
                   Listener& listener);
@@ -72,6 +87,9 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   UnixTime since() const { return since_; }
   void close(const std::string& reason);
   void network_changed();
+  void place_changed();
+  const PeerWay& way() const { return way_; }
+  bool is_direct_stranger() const { return direct_ && link_ == nullptr; }
   bool is(const crypto::PublicKey& caller, const control::SessionName& session) const {
     return link_ != nullptr && key_ == caller && session_ == session;
   }
@@ -90,15 +108,17 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   void on_session_up(session::SessionLink&) override {}
   void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                         const control::Target& target) override;
-  void on_control(session::SessionLink&, const control::Message&) override {}
+  void on_control(session::SessionLink& link, const control::Message& message) override;
+  void on_carrier_attached(session::SessionLink& link) override;
   void on_session_down(session::SessionLink& link, const Error& why) override;
+  void on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& to) override;
   void on_incoming_stream_connected(IncomingStream& stream, UniqueFd program) override;
   void on_incoming_stream_ended(IncomingStream& stream) override;
 
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
   void open_datagrams(session::SessionLink& link, mux::StreamId stream, std::uint16_t port);
   Result<IpAddress> caller_address();
-  void resume(session::FreshCarrier carrier);
+  void resume(session::FreshCarrier carrier, IncomingSession& newer);
   void go_on(const IncomingSnapshot& from, restart::Inherited& sockets);
   Result<void> judge(const session::ResponderHandshake::Greeting& greeting);
   void end(const Error& why);
@@ -114,8 +134,11 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   ByteVector early_frames_;
   crypto::PublicKey key_;
   control::SessionName session_{};
-  bool refused_ = false, resumes_ = false;
+  bool direct_ = false, refused_ = false, resumes_ = false;
+  PeerWay way_;
+  std::shared_ptr<session::CircuitNews> news_ = std::make_shared<session::CircuitNews>();
   std::unique_ptr<session::SessionLink> link_;
+  std::optional<DirectAnswerer> answerer_;
   std::unordered_map<IncomingStream*, std::unique_ptr<IncomingStream>>
       streams_;  // after link_: they borrow it
   flow::FlowList flows_;

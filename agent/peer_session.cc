@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "tunnel/base/log.h"
-#include "tunnel/session/circuit_pipe.h"
 
 namespace culvert::agent {
 
-PeerSession::PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys, std::string name,
-                         Listener& listener)
+PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, Uplink& uplink,
+                         PeerKeys& keys, std::string name, Listener& listener)
     : self_(self),
+      place_(place),
       uplink_(uplink),
       keys_(keys),
       name_(std::move(name)),
@@ -20,9 +20,10 @@ PeerSession::PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys
   timer_.start(Duration::zero());  // a failure to begin ends this, which its maker must have first
 }
 
-PeerSession::PeerSession(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys,
-                         const PeerSnapshot& from, Listener& listener)
+PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, Uplink& uplink,
+                         PeerKeys& keys, const PeerSnapshot& from, Listener& listener)
     : self_(self),
+      place_(place),
       uplink_(uplink),
       keys_(keys),
       name_(from.name),
@@ -75,6 +76,15 @@ void PeerSession::network_changed() {
   if (again_.running()) again_.start(Duration::zero());
 }
 
+void PeerSession::place_changed() {
+  if (direct_) direct_->place_changed();
+}
+
+std::string PeerSession::why_not_direct() const {
+  if (!place_.enabled()) return "direct paths are switched off here ([direct] enabled)";
+  return direct_ ? direct_->why() : "";
+}
+
 void PeerSession::begin() {
   begun_ = true;
   give_up_at_ = self_.loop.now() + kDialLimit;
@@ -103,6 +113,7 @@ void PeerSession::on_looked_up(LookupRequest&, Result<ByteVector> answer) {
 }
 
 void PeerSession::dial() {
+  if (link_ != nullptr && link_->attached()) return;  // by a direct path, meanwhile
   const auto* way = uplink_.way();
   if (way == nullptr && link_ != nullptr) return call_again_later();
   if (way == nullptr)
@@ -120,6 +131,7 @@ void PeerSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePi
   }
   if (pipe == nullptr)
     return end({ErrorCode::kNetworkUnreachable, "no carrier to the service: " + why.detail});
+  if (link_ != nullptr && link_->attached()) return dial_.reset();
   auto circuit = make_circuit(std::move(pipe));
   if (link_ != nullptr) {
     link_->introduce(std::move(circuit));
@@ -144,19 +156,46 @@ std::unique_ptr<loop::BytePipe> PeerSession::make_circuit(std::unique_ptr<loop::
   call.name = name_;
   return std::make_unique<session::CircuitPipe>(std::move(pipe), self_.identity.key,
                                                 self_.identity.service_key, std::move(call),
-                                                self_.random);
+                                                self_.random, news_);
 }
 
 // A circuit that never led to a session says little: a few more tries while a program would wait.
 void PeerSession::on_carrier_lost(session::SessionLink& link, const Error& why) {
   if (!link.up() && self_.loop.now() >= give_up_at_) return link.abandon(why);
   log::info("peer", {{"event", "carrier-lost"}, {"name", name_}, {"why", why.detail}});
+  way_ = {};
+  if (direct_) direct_->carrier_lost();
+  // The peer has moved the session already: what it dropped is noticed before what it took.
+  if (direct_ && direct_->introducing()) return again_.start(kDirectPrecedence);
   call_again_later();
 }
 
 void PeerSession::on_carrier_attached(session::SessionLink&) {
-  log::info("peer", {{"event", "resumed"}, {"name", name_}, {"via", "relay"}, {"role", "caller"}});
+  log::info("peer", {{"event", "resumed"},
+                     {"name", name_},
+                     {"via", way_.via},
+                     {"with", way_.with},
+                     {"role", "caller"}});
   pause_ = {};
+  again_.stop();
+  look_for_direct();
+}
+
+void PeerSession::look_for_direct() {
+  if (direct_ || !place_.enabled()) return;
+  direct_.emplace(self_, place_, *link_, key_, static_cast<DirectCaller::Listener&>(*this));
+  direct_->begin();
+}
+
+// What the relay carried is still acknowledged and repeated by the new path: nothing is lost.
+void PeerSession::on_direct_carrier(session::FreshCarrier carrier, PeerWay way) {
+  way_ = std::move(way);
+  link_->attach(std::move(carrier));
+}
+
+void PeerSession::on_control(session::SessionLink&, const control::Message& message) {
+  const auto* const offer = std::get_if<control::Offer>(&message);
+  if (offer != nullptr && direct_) direct_->take(*offer, news_->other_seen);
 }
 
 void PeerSession::call_again_later() {
@@ -167,6 +206,7 @@ void PeerSession::call_again_later() {
 void PeerSession::on_session_up(session::SessionLink&) {
   was_up_ = true;
   log::info("peer", {{"event", "up"}, {"name", name_}, {"via", "relay"}, {"role", "caller"}});
+  look_for_direct();
 }
 
 void PeerSession::on_stream_opened(session::SessionLink& link, mux::StreamId stream,

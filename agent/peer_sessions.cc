@@ -14,14 +14,14 @@ void PeerSessions::open(const std::string& name, const control::Target& target,
       return opening.on_opening_failed(
           {ErrorCode::kExhausted, "too many remote endpoints are in use"});
     found = sessions_.insert(
-        sessions_.end(), std::make_unique<PeerSession>(self_, uplink_, keys_, name,
+        sessions_.end(), std::make_unique<PeerSession>(self_, place_, uplink_, keys_, name,
                                                        static_cast<PeerSession::Listener&>(*this)));
   }
   (*found)->open(target, opening);
 }
 
 PeerSession& PeerSessions::go_on(const PeerSnapshot& from) {
-  sessions_.push_back(std::make_unique<PeerSession>(self_, uplink_, keys_, from,
+  sessions_.push_back(std::make_unique<PeerSession>(self_, place_, uplink_, keys_, from,
                                                     static_cast<PeerSession::Listener&>(*this)));
   return *sessions_.back();
 }
@@ -36,6 +36,17 @@ void PeerSessions::close_all(const std::string& reason) {
 
 void PeerSessions::network_changed() {
   for (const auto& session : sessions_) session->network_changed();
+}
+
+void PeerSessions::place_changed() {
+  for (const auto& session : sessions_) session->place_changed();
+}
+
+DirectCaller* PeerSessions::awaiting(const control::OfferToken& token) {
+  for (const auto& session : sessions_)
+    if (auto* const direct = session->direct(); direct != nullptr && direct->awaits(token))
+      return direct;
+  return nullptr;
 }
 
 void PeerSessions::on_peer_session_ended(PeerSession& ended) {

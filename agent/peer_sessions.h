@@ -11,20 +11,24 @@ class PeerSessions final : private PeerSession::Listener {
  public:
   static constexpr std::size_t kMost = 1024;
 
-  PeerSessions(const OwnEndpoint& self, Uplink& uplink, PeerKeys& keys)
-      : self_(self), uplink_(uplink), keys_(keys) {}
+  PeerSessions(const OwnEndpoint& self, const OwnPlace& place, Uplink& uplink, PeerKeys& keys)
+      : self_(self), place_(place), uplink_(uplink), keys_(keys) {}
 
   void open(const std::string& name, const control::Target& target, StreamOpening& opening);
   void cancel(StreamOpening& opening);
   PeerSession& go_on(const PeerSnapshot& from);
   void close_all(const std::string& reason);
   void network_changed();
+  void place_changed();  // of this machine
+  // Whose offer that is; null: nobody's.
+  DirectCaller* awaiting(const control::OfferToken& token);
   const std::list<std::unique_ptr<PeerSession>>& all() const { return sessions_; }
 
  private:
   void on_peer_session_ended(PeerSession& session) override;
 
   const OwnEndpoint& self_;
+  const OwnPlace& place_;
   Uplink& uplink_;
   PeerKeys& keys_;
   std::list<std::unique_ptr<PeerSession>> sessions_;

@@ -27,7 +27,9 @@ struct PeerStatus {
   std::string name;
   bool incoming = false;  // they called us
   std::string state;      // "up", "connecting", "resuming"
-  std::string via;        // "relay"
+  std::string via;        // "relay", "direct", "reversed"
+  std::string address;    // of the peer, where there is no relay
+  std::string why;        // caller, relay: why not direct
   std::uint64_t streams = 0;
   std::int64_t since = 0;
   double round_trip_ms = 0;
@@ -36,9 +38,20 @@ struct PeerStatus {
   bool operator==(const PeerStatus&) const = default;
 };
 
+// Where this endpoint is in the network.
+struct PlaceStatus {
+  bool direct = false;      // paths beside the relay are allowed
+  std::uint16_t port = 0;   // taken there; 0: nowhere
+  std::string seen;         // our address, as the service sees it
+  std::string inbound;      // "open", "closed", "unknown": connections from outside to that port
+  std::string inbound_why;  // closed: what the service met
+  bool operator==(const PlaceStatus&) const = default;
+};
+
 struct StatusReport {
   std::string version, name, domain, service;
   SessionStatus session;
+  PlaceStatus place;
   std::vector<PeerStatus> peers;
   std::uint64_t streams = 0;        // programs' connections that carry bytes
   std::uint64_t held_connects = 0;  // connects that wait

@@ -41,6 +41,12 @@ Json to_document(const StatusReport& report) {
   session["why"] = report.session.why;
   session["since"] = report.session.since;
   put_counters(session, report.session);
+  auto& place = out["place"];
+  place["direct"] = report.place.direct;
+  place["port"] = report.place.port;
+  place["seen"] = report.place.seen;
+  place["inbound"] = report.place.inbound;
+  place["inbound_why"] = report.place.inbound_why;
   out["peers"] = Json::array();
   for (const auto& peer : report.peers) {
     Json one;
@@ -48,6 +54,8 @@ Json to_document(const StatusReport& report) {
     one["role"] = peer.incoming ? "answerer" : "caller";
     one["state"] = peer.state;
     one["via"] = peer.via;
+    one["address"] = peer.address;
+    one["why"] = peer.why;
     one["streams"] = peer.streams;
     one["since"] = peer.since;
     put_counters(one, peer);
@@ -79,12 +87,20 @@ StatusReport from_document(const Json& in) {
   report.session.proxy_source = session.value("proxy_source", "");
   report.session.why = session.value("why", "");
   get_counters(session, report.session);
+  const auto place = in.value("place", Json::object());
+  report.place.direct = place.value("direct", false);
+  report.place.port = place.value("port", std::uint16_t{0});
+  report.place.seen = place.value("seen", "");
+  report.place.inbound = place.value("inbound", "");
+  report.place.inbound_why = place.value("inbound_why", "");
   for (const auto& one : in.at("peers")) {
     auto& peer = report.peers.emplace_back();
     peer.name = one.value("name", "");
     peer.incoming = one.value("role", "") == "answerer";
     peer.state = one.value("state", "");
     peer.via = one.value("via", "");
+    peer.address = one.value("address", "");
+    peer.why = one.value("why", "");
     peer.streams = one.value("streams", std::uint64_t{0});
     get_counters(one, peer);
   }

@@ -80,6 +80,21 @@ std::string joined(const std::vector<std::uint16_t>& ports) {
   return out.empty() ? "none" : out;
 }
 
+std::string direct_line(const PlaceStatus& place) {
+  if (!place.direct) return "off ([direct] enabled)";
+  if (place.port == 0) return "calls only: no port for them could be opened";
+  auto line = "port " + std::to_string(place.port);
+  if (!place.seen.empty()) line += ", seen from outside at " + plain(place.seen);
+  if (place.inbound == "open") return line + ", connections from outside get in";
+  if (place.inbound == "closed")
+    return line + ", connections from outside do not get in (" + plain(place.inbound_why) + ")";
+  return line;
+}
+
+std::string way(const PeerStatus& peer) {
+  return plain(peer.via) + (peer.address.empty() ? "" : " " + plain(peer.address));
+}
+
 std::string resumed(std::uint64_t carriers) {
   return carriers < 2 ? "" : ", resumed " + std::to_string(carriers - 1) + " times";
 }
@@ -96,6 +111,7 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
                                     " received, round trip " +
                                     milliseconds(report.session.round_trip_ms) +
                                     resumed(report.session.carriers)});
+  facts.push_back({"direct", direct_line(report.place)});
   facts.push_back({"published", joined(report.published)});
   if (!report.published_udp.empty())
     facts.push_back({"published UDP", joined(report.published_udp)});
@@ -110,11 +126,15 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
   std::vector<Row> peers{
       {"PEER", "ROLE", "STATE", "VIA", "STREAMS", "SENT", "RECEIVED", "ROUND TRIP", "SINCE"}};
   for (const auto& peer : report.peers)
-    peers.push_back({plain(peer.name), peer.incoming ? "answerer" : "caller", peer.state, peer.via,
+    peers.push_back({plain(peer.name), peer.incoming ? "answerer" : "caller", peer.state, way(peer),
                      std::to_string(peer.streams), octets(peer.octets_sent),
                      octets(peer.octets_received), milliseconds(peer.round_trip_ms),
                      age(peer.since, now)});
-  return out + "\n" + aligned(peers);
+  out += "\n" + aligned(peers);
+  for (const auto& peer : report.peers)
+    if (!peer.why.empty() && peer.via == "relay")
+      out += plain(peer.name) + " goes through the relay: " + plain(peer.why) + "\n";
+  return out;
 }
 
 }  // namespace culvert::agent

@@ -113,6 +113,10 @@ void Uplink::expect(std::vector<std::string> callers) {
   if (link_ != nullptr && !stopping_) link_->send(control::Expect{expected_});
 }
 
+void Uplink::try_inbound(const control::TryInbound& wish) {
+  if (link_ != nullptr && !stopping_) link_->send(wish);
+}
+
 Duration Uplink::patience() const {
   if (up()) return Lookups::kLimit;
   const Duration down_for = self_.loop.now() - down_since_;

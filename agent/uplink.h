@@ -39,6 +39,7 @@ class Uplink final : private UplinkAttempt::Listener,
    public:
     virtual void on_uplink_changed() = 0;  // came up, or went down
     virtual void on_incoming(const control::Incoming& incoming) = 0;
+    virtual void on_inbound_tried(const control::InboundTried& outcome) = 0;
 
    protected:
     ~Listener() = default;
@@ -68,6 +69,9 @@ class Uplink final : private UplinkAttempt::Listener,
   void publish_udp(std::vector<std::uint16_t> ports);
   // The set of endpoints whose sessions here may be resumed (control::Expect).
   void expect(std::vector<std::string> callers);
+  // Has the service connect to this port of ours, from outside; on_inbound_tried() says how it
+  // went.
+  void try_inbound(const control::TryInbound& wish);
   // Fails with kExhausted; all else is told to the request's listener.
   Result<void> look_up(control::Lookup::Kind kind, const std::string& name, LookupRequest& request);
   // A stream to an ordinary host. kNetworkUnreachable without a session.
@@ -84,6 +88,8 @@ class Uplink final : private UplinkAttempt::Listener,
   const std::string& why() const { return why_; }  // this way, or not up
   UnixTime since() const { return since_; }        // in this state
   const session::SessionLink* link() const { return link_.get(); }
+  // Our own address, as the service sees it by the present carrier, or saw it by the last one.
+  const std::optional<SocketAddress>& seen() const { return seen_; }
 
  private:
   UplinkAttempt::Greeting greeting_of(UplinkAttempt& attempt) override;
@@ -140,6 +146,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::optional<WayAddresses> addresses_;               // as last looked up
   std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
   std::optional<carrier::Way> way_;                     // of the last winner
+  std::optional<SocketAddress> seen_;
   std::unique_ptr<session::SessionLink> link_;          // from the first attempt on, up or not yet
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_, find_timer_, better_timer_;

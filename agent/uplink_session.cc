@@ -61,6 +61,8 @@ void Uplink::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier
   remember(*way_);
   better_pause_ = kFirstBetter;
   if (is_poor(*way_)) better_timer_.start(better_pause_);
+  seen_ = carrier.seen;
+  if (way_->proxy) seen_.reset();  // that is the proxy's
   link_->attach(std::move(carrier));
   send_unsent();
   listener_.on_uplink_changed();
@@ -145,6 +147,8 @@ void Uplink::on_control(session::SessionLink&, const control::Message& message) 
   if (const auto* found = std::get_if<control::Found>(&message)) lookups_.answered(*found);
   if (const auto* incoming = std::get_if<control::Incoming>(&message))
     listener_.on_incoming(*incoming);
+  if (const auto* tried = std::get_if<control::InboundTried>(&message))
+    listener_.on_inbound_tried(*tried);
 }
 
 Result<void> Uplink::open(const control::Target& target, StreamOpening& opening) {

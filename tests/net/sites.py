@@ -82,7 +82,8 @@ class World:
     def run_daemon(self, host, argv, log):
         return host.spawn_daemon(argv, log)
 
-    def start_agent(self, host, name, more="", settings=""):
+    def start_agent(self, host, name, more="", settings="", direct=False):
+        """Direct paths are looked for only where a lab is about them: all others show the relay."""
         directory = self.lab.directory / host.name
         config = directory / "agent.toml"
         self.sockets[host.name] = directory / "run" / "agent.sock"
@@ -91,6 +92,7 @@ class World:
             f'control_socket = "{self.sockets[host.name]}"\n{settings}\n'
             # Servers may drop root before they listen, and clients may run as anybody.
             f'[access]\nusers = "all"\n\n[publish]\npolicy = "always"\n\n'
+            f'[direct]\nenabled = {str(direct).lower()}\n\n'
             f'[[forward]]\ndomains = ["*.test"]\n{more}')
         (directory / "run").mkdir()
         (directory / "state").mkdir(mode=0o700)

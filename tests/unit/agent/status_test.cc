@@ -15,8 +15,10 @@ StatusReport report() {
       "up", "connect-tls",       "192.0.2.1:443", "direct refused", 1000, 12.5, 999, 2'500'000,
       4,    "http://proxy:3128", "agent.toml"};
   out.peers = {
-      {"b.example.net", false, "up", "relay", 2, 1030, 25, 10, 20, 1},
-      {"a-much-longer-name.example.net", true, "connecting", "relay", 0, 1060, 0, 0, 0, 0}};
+      {"b.example.net", false, "up", "relay", "", "nobody is let in", 2, 1030, 25, 10, 20, 1},
+      {"a-much-longer-name.example.net", true, "up", "direct", "192.0.2.9:1", "", 0, 1060, 0, 0, 0,
+       0}};
+  out.place = {true, 4000, "192.0.2.7:4711", "closed", "timed out"};
   out.streams = 2;
   out.published = {22, 80};
   out.names = 3;
@@ -52,16 +54,19 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
             "named by agent.toml) (direct refused)\n"
             "traffic    999 B sent, 2.5 MB received, round trip 12.5 ms, resumed 3 "
             "times\n"
+            "direct     port 4000, seen from outside at 192.0.2.7:4711, connections from outside do "
+            "not get in (timed out)\n"
             "published  22, 80\n"
             "programs   2 streams, 0 waiting connects\n"
             "addresses  3 names in 127.64.0.0/10\n"
             "\n"
-            "PEER                            ROLE      STATE       VIA    STREAMS  SENT  RECEIVED"
-            "  ROUND TRIP  SINCE\n"
-            "b.example.net                   caller    up          relay  2        10 B  20 B    "
-            "  25.0 ms     30 s\n"
-            "a-much-longer-name.example.net  answerer  connecting  relay  0        0 B   0 B     "
-            "  0.0 ms      0 s\n");
+            "PEER                            ROLE      STATE  VIA                 STREAMS  SENT  "
+            "RECEIVED  ROUND TRIP  SINCE\n"
+            "b.example.net                   caller    up     relay               2        10 B  "
+            "20 B      25.0 ms     30 s\n"
+            "a-much-longer-name.example.net  answerer  up     direct 192.0.2.9:1  0        0 B   "
+            "0 B       0.0 ms      0 s\n"
+            "b.example.net goes through the relay: nobody is let in\n");
   EXPECT_NE(to_table(report(), 1060, true).find("\033[32mup\033[0m"), std::string::npos);
 }
 

@@ -1,0 +1,45 @@
+#include "agent/direct_answerer.h"
+
+#include "tunnel/loop/tcp_socket.h"
+#include "tunnel/punch/preamble.h"
+
+namespace culvert::agent {
+
+DirectAnswerer::DirectAnswerer(const OwnEndpoint& self, const OwnPlace& place,
+                               session::SessionLink& link, Listener& listener)
+    : self_(self), place_(place), link_(link), listener_(listener) {}
+
+void DirectAnswerer::take(const control::Offer& offer,
+                          const std::optional<SocketAddress>& caller_seen) {
+  const auto now = self_.loop.now();
+  if (answered_at_ != TimePoint{} && now - answered_at_ < kLeastPause) return;
+  answered_at_ = now;
+  send_offer(offer.round);
+  caller_token_ = offer.token;
+  dialling_.clear();
+  for (const auto& dial : punch::tcp_dials(offer, place_.ground(caller_seen)))
+    dialling_.push_back(std::make_unique<loop::TcpDial>(
+        self_.loop, dial.to, kDialLimit, static_cast<loop::TcpDial::Listener&>(*this)));
+}
+
+void DirectAnswerer::place_changed() { send_offer(0); }
+
+void DirectAnswerer::send_offer(std::uint32_t round) {
+  control::OfferToken unused;  // nobody dials back to who was called
+  self_.random.fill(unused);
+  link_.send(place_.offer(round, unused));
+}
+
+void DirectAnswerer::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
+  const auto to = dial.to();
+  std::erase_if(dialling_, [&](const auto& one) { return one.get() == &dial; });
+  if (error != 0) return;
+  loop::tune_carrier(fd.get());
+  auto pipe = std::make_unique<loop::TcpSocket>(self_.loop, std::move(fd));
+  const auto preamble = punch::reversed_preamble(caller_token_);
+  const auto put = pipe->write(preamble);  // into an empty socket: whole, or it is broken
+  if (put.state != loop::IoResult::State::kMoved || put.count != preamble.size()) return;
+  listener_.on_dialled_back(std::move(pipe), to);
+}
+
+}  // namespace culvert::agent

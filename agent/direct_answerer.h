@@ -1,0 +1,49 @@
+// agent/direct_answerer.h: the other side of direct_caller.h, for one session that was answered
+// here: answers each offer with our own, and dials back to the caller, who may be the one that is
+// let in. A connection that comes about is the caller's to greet on: it is answered like one that
+// came to our own direct port.
+#pragma once
+#include <list>
+#include <memory>
+
+#include "agent/own_endpoint.h"
+#include "agent/own_place.h"
+#include "tunnel/loop/tcp_dial.h"
+#include "tunnel/session/session_link.h"
+
+namespace culvert::agent {
+
+class DirectAnswerer final : private loop::TcpDial::Listener {
+ public:
+  static constexpr std::chrono::seconds kDialLimit{3};
+  static constexpr std::chrono::milliseconds kLeastPause{
+      500};  // offers that come faster are ignored
+
+  class Listener {
+   public:
+    virtual void on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& to) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  DirectAnswerer(const OwnEndpoint& self, const OwnPlace& place, session::SessionLink& link,
+                 Listener& listener);
+
+  void take(const control::Offer& offer, const std::optional<SocketAddress>& caller_seen);
+  void place_changed();  // asks the caller for another round
+
+ private:
+  void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void send_offer(std::uint32_t round);
+
+  const OwnEndpoint& self_;
+  const OwnPlace& place_;
+  session::SessionLink& link_;
+  Listener& listener_;
+  TimePoint answered_at_{};
+  control::OfferToken caller_token_{};
+  std::list<std::unique_ptr<loop::TcpDial>> dialling_;
+};
+
+}  // namespace culvert::agent

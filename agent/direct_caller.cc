@@ -1,0 +1,150 @@
+#include "agent/direct_caller.h"
+
+#include <sodium.h>
+
+#include "tunnel/base/log.h"
+#include "tunnel/loop/tcp_socket.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::chrono::seconds kLeastPause{2};  // between rounds that the peer asks for
+
+}  // namespace
+
+DirectCaller::DirectCaller(const OwnEndpoint& self, const OwnPlace& place,
+                           session::SessionLink& link, const crypto::PublicKey& peer,
+                           Listener& listener)
+    : self_(self),
+      place_(place),
+      link_(link),
+      peer_(peer),
+      listener_(listener),
+      limit_(self.loop, *this),
+      head_start_(self.loop, *this) {}
+
+DirectCaller::~DirectCaller() = default;
+
+void DirectCaller::begin() {
+  if (direct()) return;
+  end_round();
+  ++round_;
+  begun_at_ = self_.loop.now();
+  offered_ = true;
+  answered_ = false;
+  self_.random.fill(token_);
+  link_.send(place_.offer(round_, token_));
+  limit_.start(kRoundLimit);
+}
+
+void DirectCaller::place_changed() {
+  patience_.reset();
+  if (!direct() && !introducing()) begin();
+}
+
+void DirectCaller::take(const control::Offer& offer,
+                        const std::optional<SocketAddress>& peer_seen) {
+  peers_inbound_ = offer.inbound;
+  if (offer.round == 0) {
+    if (self_.loop.now() - begun_at_ >= kLeastPause) place_changed();
+    return;
+  }
+  if (!offered_ || answered_ || offer.round != round_) return;
+  answered_ = true;
+  dials_ = punch::tcp_dials(offer, place_.ground(peer_seen));
+  if (offer.candidates.empty())
+    why_ = punch::why_not_direct(place_.inbound(), offer.inbound, false);
+  dial_some(/*lan=*/true);
+  if (dialling_.empty()) return dial_some(/*lan=*/false);
+  head_start_.start(kLanHeadStart);
+}
+
+void DirectCaller::dial_some(bool lan) {
+  for (const auto& dial : dials_)
+    if (dial.lan == lan)
+      dialling_.push_back(std::make_unique<loop::TcpDial>(
+          self_.loop, dial.to, kDialLimit, static_cast<loop::TcpDial::Listener&>(*this)));
+}
+
+void DirectCaller::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
+  const auto to = dial.to();
+  if (error == 0) {
+    loop::tune_carrier(fd.get());
+    ready_.push_back(
+        {std::make_unique<loop::TcpSocket>(self_.loop, std::move(fd)), {"direct", to.to_string()}});
+  }
+  std::erase_if(dialling_, [&](const auto& one) { return one.get() == &dial; });
+  introduce_next();
+}
+
+bool DirectCaller::awaits(const control::OfferToken& token) const {
+  return offered_ && sodium_memcmp(token.data(), token_.data(), token.size()) == 0;
+}
+
+void DirectCaller::take_reversed(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from) {
+  if (ready_.size() >= punch::kMostDials) return;
+  ready_.push_back({std::move(pipe), {"reversed", from.to_string()}});
+  introduce_next();
+}
+
+void DirectCaller::introduce_next() {
+  if (introducing() || ready_.empty() || !offered_) return;
+  introduced_ = std::move(ready_.front());
+  ready_.pop_front();
+  introduction_.emplace(self_.loop, std::move(introduced_.pipe),
+                        session::Introduction::Who{self_.identity.key, peer_},
+                        link_.session_hello(), Bytes{}, kHelloLimit,
+                        static_cast<session::Introduction::Listener&>(*this));
+}
+
+void DirectCaller::on_introduced(session::Introduction&, session::FreshCarrier carrier) {
+  auto way = introduced_.way;
+  carrier.keys.direct = true;
+  end_round();  // the introduction too: nothing of it is used any more
+  direct_since_ = self_.loop.now();
+  why_.clear();
+  listener_.on_direct_carrier(std::move(carrier), std::move(way));
+}
+
+void DirectCaller::on_introduction_failed(session::Introduction&, const Error& why, bool) {
+  log::debug("direct", {{"event", "not-introduced"},
+                        {"via", introduced_.way.via},
+                        {"with", introduced_.way.with},
+                        {"why", why.detail}});
+  introduction_.reset();
+  introduce_next();
+}
+
+void DirectCaller::carrier_lost() {
+  if (!direct()) return;
+  const Duration lived = self_.loop.now() - *direct_since_;
+  direct_since_.reset();
+  why_ = "the direct path was lost; it is tried again";
+  rest(patience_.lost(lived));
+}
+
+void DirectCaller::on_timer(loop::Timer& timer) {
+  if (&timer == &head_start_) return dial_some(/*lan=*/false);
+  if (!offered_) return begin();
+  const bool answered = answered_;
+  end_round();
+  why_ = punch::why_not_direct(place_.inbound(), peers_inbound_, answered);
+  rest(patience_.failed());
+}
+
+void DirectCaller::rest(Duration pause) {
+  end_round();
+  limit_.start(pause);
+}
+
+void DirectCaller::end_round() {
+  offered_ = false;
+  limit_.stop();
+  head_start_.stop();
+  dials_.clear();
+  dialling_.clear();
+  ready_.clear();
+  introduction_.reset();
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,94 @@
+// agent/direct_caller.h: looks for a direct path for one session that was begun here, while the
+// relay carries it, and brings the carrier that the session then moves to.
+//
+//   resting -> offered -> connecting -> introducing -> direct -> (lost) resting
+//                 \------------\-------------\-> resting, with growing pauses
+//
+// A round begins with an offer inside the session; the peer answers with its own and dials back at
+// once (it may be this side that is let in), we dial what its offer admits (punch/candidates.h).
+// Whichever connection is there first is introduced: one at a time, as the peer moves the session
+// to the last hello it accepts. The session has its old carrier until then.
+#pragma once
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "agent/own_endpoint.h"
+#include "agent/own_place.h"
+#include "agent/peer_way.h"
+#include "tunnel/loop/tcp_dial.h"
+#include "tunnel/punch/patience.h"
+#include "tunnel/session/session_link.h"
+
+namespace culvert::agent {
+
+class DirectCaller final : private loop::TcpDial::Listener,
+                           private session::Introduction::Listener,
+                           private loop::Timer::Listener {
+ public:
+  static constexpr std::chrono::seconds kRoundLimit{6}, kDialLimit{3}, kHelloLimit{3};
+  static constexpr std::chrono::milliseconds kLanHeadStart{100};
+
+  class Listener {
+   public:
+    virtual void on_direct_carrier(session::FreshCarrier carrier, PeerWay way) = 0;  // attach it
+
+   protected:
+    ~Listener() = default;
+  };
+
+  DirectCaller(const OwnEndpoint& self, const OwnPlace& place, session::SessionLink& link,
+               const crypto::PublicKey& peer, Listener& listener);
+  ~DirectCaller();
+
+  void begin();  // a round, now, unless the session is on a direct path
+  void place_changed();
+  // The peer's offer. `peer_seen`: where the service sees that peer.
+  void take(const control::Offer& offer, const std::optional<SocketAddress>& peer_seen);
+  bool awaits(const control::OfferToken& token) const;
+  void take_reversed(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from);
+  void carrier_lost();  // of the session, whichever it was
+
+  bool introducing() const { return introduction_.has_value(); }
+  bool direct() const { return direct_since_.has_value(); }
+  const std::string& why() const { return why_; }  // not direct, for people
+
+ private:
+  struct Ready {  // connected, not introduced yet
+    std::unique_ptr<loop::BytePipe> pipe;
+    PeerWay way;
+  };
+  void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_introduced(session::Introduction& introduction, session::FreshCarrier carrier) override;
+  void on_introduction_failed(session::Introduction& introduction, const Error& why,
+                              bool refused) override;
+  void on_timer(loop::Timer& timer) override;
+  void dial_some(bool lan);
+  void introduce_next();
+  void end_round();
+  void rest(Duration pause);
+
+  const OwnEndpoint& self_;
+  const OwnPlace& place_;
+  session::SessionLink& link_;
+  crypto::PublicKey peer_;
+  Listener& listener_;
+  punch::Patience patience_;
+  std::uint32_t round_ = 0;
+  bool offered_ = false;  // a round is on, and its token awaited
+  bool answered_ = false;
+  control::OfferToken token_{};
+  control::Inbound peers_inbound_ = control::Inbound::kUnknown;
+  std::vector<punch::Dial> dials_;  // not begun yet
+  std::list<std::unique_ptr<loop::TcpDial>> dialling_;
+  std::list<Ready> ready_;
+  std::optional<session::Introduction> introduction_;
+  Ready introduced_;  // its pipe is with the introduction
+  std::optional<TimePoint> direct_since_;
+  TimePoint begun_at_{};
+  std::string why_ = "not tried yet";
+  loop::Timer limit_;  // of the round, or of the rest
+  loop::Timer head_start_;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,106 @@
+#include "agent/direct_listener.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+
+#include "tunnel/loop/tcp_socket.h"
+
+namespace culvert::agent {
+
+class DirectListener::Stranger final : private loop::BytePipe::Listener,
+                                       private loop::Timer::Listener {
+ public:
+  Stranger(loop::Loop& loop, DirectListener& owner, UniqueFd fd, const SocketAddress& peer)
+      : from(peer),
+        pipe(std::make_unique<loop::TcpSocket>(loop, std::move(fd))),
+        owner_(owner),
+        timer_(loop, *this) {
+    pipe->set_listener(this);
+    pipe->set_interest(/*readable=*/true, /*writable=*/false);
+    timer_.start(kLimit);
+  }
+
+  const SocketAddress from;
+  std::unique_ptr<loop::BytePipe> pipe;
+  ByteVector received;
+
+ private:
+  void on_readable() override {
+    std::byte buffer[1024];
+    const auto got = pipe->read(buffer);
+    using State = loop::IoResult::State;
+    if (got.state == State::kBlocked) return;
+    if (got.state != State::kMoved) return owner_.remove(*this);
+    append(received, Bytes{buffer}.first(got.count));
+    owner_.sort(*this);
+  }
+  void on_writable() override {}
+  void on_broken(int) override { owner_.remove(*this); }
+  void on_timer(loop::Timer&) override { owner_.remove(*this); }
+
+  DirectListener& owner_;
+  loop::Timer timer_;
+};
+
+DirectListener::DirectListener(loop::Loop& loop, Listener& listener)
+    : loop_(loop), listener_(listener) {}
+
+DirectListener::~DirectListener() = default;
+
+Result<void> DirectListener::listen(std::uint16_t port) {
+  close();
+  // Both families where there are two; IPv4 alone else.
+  for (const auto& any : {IpAddress::v6({}), IpAddress::v4(0)}) {
+    listening_.emplace(loop_, static_cast<loop::TcpListener::Listener&>(*this));
+    const auto outcome = listening_->listen({any, port});
+    if (outcome) return {};
+    listening_.reset();
+    if (any.is_v4()) return outcome;
+  }
+  return {};
+}
+
+void DirectListener::close() {
+  listening_.reset();
+  strangers_.clear();
+}
+
+void DirectListener::on_accepted(UniqueFd fd, const SocketAddress& peer) {
+  const SocketAddress from{peer.ip.canonical(), peer.port};
+  const auto of_same =
+      std::ranges::count_if(strangers_, [&](const auto& one) { return one->from.ip == from.ip; });
+  if (strangers_.size() >= kMost || static_cast<std::size_t>(of_same) >= kMostOfOneAddress) return;
+  loop::tune_carrier(fd.get());
+  strangers_.push_back(std::make_unique<Stranger>(loop_, *this, std::move(fd), from));
+}
+
+void DirectListener::remove(Stranger& stranger) {
+  std::erase_if(strangers_, [&](const auto& one) { return one.get() == &stranger; });
+}
+
+void DirectListener::sort(Stranger& stranger) {
+  const auto first = punch::recognise(stranger.received);
+  using Kind = punch::FirstOctets::Kind;
+  if (first.kind == Kind::kUndecided) return;
+  const auto from = stranger.from;
+  auto pipe = std::move(stranger.pipe);
+  auto received = std::move(stranger.received);
+  pipe->set_listener(nullptr);
+  pipe->set_interest(false, false);
+  remove(stranger);
+  if (first.kind == Kind::kSession)
+    return listener_.on_direct_hello(std::move(pipe), std::move(received), from);
+  if (first.kind == Kind::kReversed && received.size() == punch::kPreambleSize) {
+    listener_.on_dialled_back(first.secret, pipe, from);
+    return;
+  }
+  const bool expected = first.kind == Kind::kTrial && trial_ &&
+                        sodium_memcmp(trial_->data(), first.secret.data(), trial_->size()) == 0;
+  if (!expected) return;
+  trial_.reset();  // it was good for one
+  pipe->write(punch::trial_preamble(first.secret));
+  pipe->end_writing();
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,60 @@
+// agent/direct_listener.h: the port at which peers reach this endpoint without the relay.
+//
+// Whoever connects is a stranger: a few of them at a time, a few seconds each, and no octet is sent
+// to one before its own first octets say what it is (tunnel/punch/preamble.h). A scanner finds an
+// open port that never speaks. What a connection may do is decided by others: hellos go to a
+// session that lives here already, or end.
+#pragma once
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "tunnel/loop/byte_pipe.h"
+#include "tunnel/loop/tcp_listener.h"
+#include "tunnel/punch/preamble.h"
+
+namespace culvert::agent {
+
+class DirectListener final : private loop::TcpListener::Listener {
+ public:
+  static constexpr std::size_t kMost = 64, kMostOfOneAddress = 8;  // strangers
+  static constexpr std::chrono::seconds kLimit{5};                 // for the first octets
+
+  class Listener {
+   public:
+    // A hello follows; `received` is what was read of it.
+    virtual void on_direct_hello(std::unique_ptr<loop::BytePipe> pipe, ByteVector received,
+                                 const SocketAddress& from) = 0;
+    // False: nobody awaits this token. Else the pipe is taken.
+    virtual bool on_dialled_back(const control::OfferToken& token,
+                                 std::unique_ptr<loop::BytePipe>& pipe,
+                                 const SocketAddress& from) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  DirectListener(loop::Loop& loop, Listener& listener);
+  ~DirectListener();
+
+  Result<void> listen(std::uint16_t port);  // 0: the kernel chooses
+  std::uint16_t port() const { return listening_ ? listening_->address().port : 0; }
+  void close();
+
+  // Whoever shows it is answered with it (control::TryInbound).
+  void expect_trial(const control::TrialSecret& secret) { trial_ = secret; }
+
+ private:
+  class Stranger;
+  void on_accepted(UniqueFd fd, const SocketAddress& peer) override;
+  void sort(Stranger& stranger);
+  void remove(Stranger& stranger);
+
+  loop::Loop& loop_;
+  Listener& listener_;
+  std::optional<loop::TcpListener> listening_;
+  std::list<std::unique_ptr<Stranger>> strangers_;
+  std::optional<control::TrialSecret> trial_;
+};
+
+}  // namespace culvert::agent

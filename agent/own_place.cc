@@ -1,0 +1,63 @@
+#include "agent/own_place.h"
+
+#include "agent/local_network.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::size_t kMostHostCandidates = 8;
+
+}  // namespace
+
+bool OwnPlace::set_seen(const std::optional<SocketAddress>& seen) {
+  const bool other = seen_.has_value() != seen.has_value() || (seen && seen->ip != seen_->ip);
+  seen_ = seen;
+  if (other) {
+    inbound_ = control::Inbound::kUnknown;
+    inbound_why_.clear();
+  }
+  return other;
+}
+
+bool OwnPlace::set_inbound(const control::InboundTried& outcome) {
+  if (outcome.port != port_ || outcome.error == ErrorCode::kTryAgain) return false;
+  const auto before = inbound_;
+  inbound_ =
+      outcome.error == ErrorCode::kNone ? control::Inbound::kOpen : control::Inbound::kClosed;
+  inbound_why_ = outcome.detail;
+  return inbound_ != before;
+}
+
+control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& token) const {
+  using control::Candidate;
+  control::Offer offer;
+  offer.round = round;
+  offer.token = token;
+  offer.inbound = inbound_;
+  if (!policy_.enabled || port_ == 0 || !seen_ || !punch::is_offerable(seen_->ip)) return offer;
+  bool seen_is_ours = false;
+  for (const auto& network : discover_local_network().subnets) {
+    if (!punch::is_offerable(network.address)) continue;
+    const bool is_public = network.address == seen_->ip;
+    seen_is_ours |= is_public;
+    if (!is_public && !policy_.lan) continue;
+    if (offer.candidates.size() < kMostHostCandidates)
+      offer.candidates.push_back(
+          {Candidate::Kind::kHost, Candidate::Transport::kTcp, {network.address, port_}});
+  }
+  if (!seen_is_ours)
+    offer.candidates.push_back(
+        {Candidate::Kind::kServerReflexive, Candidate::Transport::kTcp, {seen_->ip, port_}});
+  return offer;
+}
+
+punch::Ground OwnPlace::ground(const std::optional<SocketAddress>& peer_seen) const {
+  punch::Ground ground;
+  if (seen_) ground.own_seen = seen_->ip;
+  if (peer_seen) ground.peer_seen = peer_seen->ip;
+  ground.own_networks = discover_local_network().subnets;
+  ground.lan_allowed = policy_.lan;
+  return ground;
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,38 @@
+// agent/own_place.h: where this endpoint is in the network, as far as it knows: what it offers to
+// peers, and on what ground it judges their offers. Holds facts; sends and dials nothing.
+#pragma once
+#include <optional>
+
+#include "agent/config.h"
+#include "tunnel/control/messages.h"
+#include "tunnel/punch/candidates.h"
+
+namespace culvert::agent {
+
+class OwnPlace {
+ public:
+  explicit OwnPlace(DirectPolicy policy) : policy_(policy) {}
+
+  bool enabled() const { return policy_.enabled; }
+  std::uint16_t port() const { return port_; }  // direct connections are taken here; 0: nowhere
+  void set_port(std::uint16_t port) { port_ = port; }
+
+  const std::optional<SocketAddress>& seen() const { return seen_; }
+  control::Inbound inbound() const { return inbound_; }
+  const std::string& inbound_why() const { return inbound_why_; }
+  // Both: true if that is news for peers.
+  bool set_seen(const std::optional<SocketAddress>& seen);
+  bool set_inbound(const control::InboundTried& outcome);
+
+  control::Offer offer(std::uint32_t round, const control::OfferToken& token) const;
+  punch::Ground ground(const std::optional<SocketAddress>& peer_seen) const;
+
+ private:
+  DirectPolicy policy_;
+  std::uint16_t port_ = 0;
+  std::optional<SocketAddress> seen_;
+  control::Inbound inbound_ = control::Inbound::kUnknown;
+  std::string inbound_why_;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,167 @@
+"""A world of many sites behind barriers of all kinds, for paths that do without the relay:
+
+    host 10.N.0.2 or 203.0.113.x -- barrier 192.0.2.y --+-- internet -- service 198.51.100.10
+
+Each site has one host with an agent, and a barrier of one kind (BARRIERS). Hosts of a site called
+"... lan" share the barrier of another one.
+"""
+import json
+import pathlib
+import subprocess
+import time
+
+from lab import LabError
+from sites import DOMAIN, World
+
+STEADY = str(pathlib.Path(__file__).resolve().parent / "steady.py")
+PORT = 4000
+
+# What a home router does: nothing comes in that was not asked for from inside.
+STATEFUL = """
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state established,related accept
+    iifname "inside" accept
+  }
+  chain input { type filter hook input priority filter; iifname "outside" ct state new drop; }
+"""
+MASQUERADE = """
+  chain nat { type nat hook postrouting priority srcnat; oifname "outside" masquerade; }
+"""
+BARRIERS = {
+    "open": "",
+    "firewall": STATEFUL,
+    "nat": STATEFUL + MASQUERADE,
+}
+PUBLIC = {"open", "firewall"}  # the hosts behind have public addresses
+
+
+class Site:
+    def __init__(self, name, number, kind, host, barrier, address):
+        self.name, self.number, self.kind = name, number, kind
+        self.host, self.barrier, self.address = host, barrier, address
+        self.endpoint = f"{name}.{DOMAIN}"
+
+
+class Paths(World):
+    def __init__(self, lab, say=lambda text: None):
+        super().__init__(lab, say)
+        self.check_programs()
+        self.sites: dict[str, Site] = {}
+        self.net, self.service = lab.host("internet"), lab.host("service")
+        lab.wire(self.net, "to-service", "198.51.100.1/24", self.service, "eth0", "198.51.100.10/24")
+        self.service.run("ip", "route", "add", "default", "via", "198.51.100.1")
+        self.net.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        # What leaks out of a private network ends here, as in the real one.
+        self.net.run("nft", "add table ip bogons; add chain ip bogons f { type filter hook forward "
+                     "priority 0; }; add rule ip bogons f ip saddr { 10.0.0.0/8, 100.64.0.0/10 } drop; "
+                     "add rule ip bogons f ip daddr { 10.0.0.0/8, 100.64.0.0/10 } drop")
+        self.start_service("198.51.100.10:443")
+
+    def add(self, name: str, kind: str, lan_of: str | None = None, serve=True) -> Site:
+        number = len(self.sites) + 1
+        host = self.lab.host(name)
+        if lan_of:
+            site = self._join(name, number, host, self.sites[lan_of])
+        else:
+            site = self._found(name, number, host, kind)
+        self.sites[name] = site
+        if serve:
+            host.wait_for_listener(host.spawn(["python3", STEADY, "serve", str(PORT)], "steady"),
+                                   set(), f"the server of {name}")
+        listen = f'\n[[listen]]\nport = {PORT}\nto = "127.0.0.1:{PORT}"\n' if serve else ""
+        self.start_agent(host, site.endpoint, listen, direct=True)
+        return site
+
+    def _found(self, name, number, host, kind) -> Site:
+        barrier = self.lab.host(f"barrier-{name}")
+        outside, gateway = f"192.0.2.{4 * number + 2}", f"192.0.2.{4 * number + 1}"
+        inside = f"203.0.113.{8 * number}" if kind in PUBLIC else f"10.{number}.0.0"
+        network, first = inside.rsplit(".", 1)
+        router, address = f"{network}.{int(first) + 1}", f"{network}.{int(first) + 2}"
+        length = 29 if kind in PUBLIC else 24
+        self.lab.wire(self.net, f"to-{number}", f"{gateway}/30", barrier, "outside", f"{outside}/30")
+        self.lab.wire(barrier, "inside", f"{router}/{length}", host, "eth0", f"{address}/{length}")
+        barrier.run("ip", "route", "add", "default", "via", gateway)
+        host.run("ip", "route", "add", "default", "via", router)
+        barrier.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        if kind in PUBLIC:
+            self.net.run("ip", "route", "add", f"{inside}/{length}", "via", outside)
+        if rules := BARRIERS[kind]:
+            barrier.run("nft", f"table ip site {{\n{rules}\n}}\n")
+        return Site(name, number, kind, host, barrier, address)
+
+    def _join(self, name, number, host, other: Site) -> Site:
+        """Another host in the network of that site: a second cable and a bridge at its barrier."""
+        barrier, network = other.barrier, other.address.rsplit(".", 1)[0]
+        address = f"{network}.{100 + number}"
+        for command in (("link", "add", "inside-bridge", "type", "bridge"),
+                        ("link", "set", "inside", "down"), ("addr", "flush", "dev", "inside"),
+                        ("link", "set", "inside", "name", "inside-1"),
+                        ("link", "set", "inside-bridge", "name", "inside"),
+                        ("link", "set", "inside-1", "master", "inside"),
+                        ("link", "set", "inside-1", "up"),
+                        ("addr", "add", f"{network}.1/24", "dev", "inside"),
+                        ("link", "set", "inside", "up")):
+            barrier.run("ip", *command)
+        self.lab.wire(barrier, "inside-2", "0.0.0.0/0", host, "eth0", f"{address}/24")
+        barrier.run("ip", "link", "set", "inside-2", "master", "inside")
+        host.run("ip", "route", "add", "default", "via", f"{network}.1")
+        return Site(name, number, other.kind, host, barrier, address)
+
+    def status(self, site: Site) -> dict:
+        done = subprocess.run(self.status_command(site.host, "--json"), capture_output=True, text=True)
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            raise LabError(f"culvert status at {site.name}: {done.stdout}{done.stderr}") from None
+
+    def wait_for(self, site: Site, what: str, condition, limit=20.0):
+        """Until the status of that site's agent shows it; gives it, or None after the limit."""
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            shown = condition(self.status(site))
+            if shown:
+                return shown
+            time.sleep(0.05)  # asks the product itself, which has no event to wait for
+        return None
+
+    def wait_until_placed(self, site: Site):
+        """The service has tried whether it is let in there."""
+        self.wait_for(site, "place", lambda status: status["place"]["inbound"] not in ("", "unknown"))
+
+    def peer(self, site: Site, other: Site) -> dict | None:
+        for peer in self.status(site)["peers"]:
+            if peer["name"] == other.endpoint and peer["role"] == "caller":
+                return peer
+        return None
+
+    def wait_for_way(self, site, other, accepted, limit=20.0) -> dict | None:
+        def look(status):
+            for peer in status["peers"]:
+                if peer["name"] == other.endpoint and peer["role"] == "caller" and accepted(peer):
+                    return peer
+            return None
+        return self.wait_for(site, "way", look, limit)
+
+    def caller(self, site: Site) -> "Caller":
+        return Caller(self, site)
+
+    def logs(self, lines=15, *names) -> str:
+        chosen = names or tuple(self.sites)
+        return "\n".join(f"--- {name}\n" + "\n".join(
+            (self.lab.directory / name / "agent.log").read_text().splitlines()[-lines:])
+            for name in chosen)
+
+
+class Caller:
+    """What talk.Talk needs to know of where it runs."""
+
+    def __init__(self, paths: Paths, site: Site):
+        self.paths, self.a = paths, site.host
+
+    def command_at(self, host, argv):
+        return self.paths.command_at(host, argv)
+
+    def environment(self):
+        return self.paths.environment()
