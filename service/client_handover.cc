@@ -18,6 +18,7 @@ ClientLink::ClientLink(const Context& context, ClientSnapshot from, restart::Inh
       datagram_budget_(budget(context.config)),
       datagrams_(context.loop, &datagram_budget_) {
   go_on(from, sockets);
+  tell_discovery_servers();  // the configuration may be another one
 }
 
 // Streams whose destination is not connected yet are opened anew by the link itself.

@@ -18,7 +18,14 @@ ClientLink::ClientLink(const Context& context, Principal principal,
       seen_(carrier.seen),
       link_(context.loop, std::move(carrier), context.config.limits.resume, *this),
       datagram_budget_(budget(context.config)),
-      datagrams_(context.loop, &datagram_budget_) {}
+      datagrams_(context.loop, &datagram_budget_) {
+  tell_discovery_servers();
+}
+
+void ClientLink::tell_discovery_servers() {
+  auto servers = context_.config.discovery.servers();
+  if (!servers.empty()) send(control::DiscoveryServers{std::move(servers)});
+}
 
 ClientLink::~ClientLink() = default;
 
@@ -114,19 +121,19 @@ void ClientLink::on_forward_connected(Forward& forward, UniqueFd destination) {
 
 void ClientLink::on_control(session::SessionLink&, const control::Message& message) {
   if (closing_) return;
-  std::visit(
-      overloaded{
-          [this](const control::Publish& publish) { handle(publish); },
-          [this](const control::PublishUdp& publish) { handle(publish); },
-          [this](const control::Lookup& lookup) { handle(lookup); },
-          [this](const control::Expect& expect) { expected_ = expect.callers; },
-          [](const control::Found&) {},  // these two are for endpoints to hear
-          [](const control::Incoming&) {},
-          [this](const control::TryInbound& wish) { handle(wish); },
-          [](const control::InboundTried&) {}, [](const control::Offer&) {},  // between endpoints
-          [](const control::Goodbye&) {},  // the link has dealt with it
-      },
-      message);
+  std::visit(overloaded{
+                 [this](const control::Publish& publish) { handle(publish); },
+                 [this](const control::PublishUdp& publish) { handle(publish); },
+                 [this](const control::Lookup& lookup) { handle(lookup); },
+                 [this](const control::Expect& expect) { expected_ = expect.callers; },
+                 [](const control::Found&) {},  // these two are for endpoints to hear
+                 [](const control::Incoming&) {},
+                 [this](const control::TryInbound& wish) { handle(wish); },
+                 [](const control::InboundTried&) {}, [](const control::DiscoveryServers&) {},
+                 [](const control::Offer&) {},    // between endpoints
+                 [](const control::Goodbye&) {},  // the link has dealt with it
+             },
+             message);
 }
 
 void ClientLink::handle(const control::Publish& publish) {

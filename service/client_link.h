@@ -87,6 +87,7 @@ class ClientLink final : private session::SessionLink::Listener,
   void forward_udp(mux::StreamId stream, const control::Target& target);
   void on_inbound_tried(const control::InboundTried& outcome) override;
   void handle(const control::TryInbound& wish);
+  void tell_discovery_servers();
   void refuse_trial(const control::TryInbound& wish, const std::string& why);
   void handle(const control::Publish& publish);
   void handle(const control::PublishUdp& publish);

@@ -8,6 +8,13 @@
 
 namespace culvert::service {
 
+std::vector<SocketAddress> DiscoveryConfig::servers() const {
+  std::vector<SocketAddress> all;
+  for (const auto& address : advertised.empty() ? addresses : advertised)
+    for (const auto port : ports) all.push_back({address, port});
+  return all;
+}
+
 Result<HostPort> Config::invitation_address() const {
   if (public_address) return *public_address;
   for (const auto& address : listen) {

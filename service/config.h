@@ -24,6 +24,14 @@ struct Forwarding {
   std::vector<IpPrefix> deny;   // closed, whatever else says otherwise
 };
 
+struct DiscoveryConfig {                         // STUN; off without addresses
+  std::vector<IpAddress> addresses;              // of this machine: one, or two for whole answers
+  std::vector<IpAddress> advertised;             // as clients reach these; empty: the same
+  std::vector<std::uint16_t> ports{3478, 3479};  // one or two
+  // As clients reach them: first address with each port, second address with each port.
+  std::vector<SocketAddress> servers() const;
+};
+
 struct Limits {
   std::size_t unauthenticated = 2048;            // connections before login, in all
   std::size_t unauthenticated_per_address = 64;  // ... from one IPv4 address or IPv6 /64
@@ -49,6 +57,7 @@ struct Config {
   std::chrono::days certificate_life{365};  // of name certificates
   TlsFiles tls;
   Forwarding forwarding;
+  DiscoveryConfig discovery;
   Limits limits;
 
   // What goes into invitations: public_address, or the first listening address that others can

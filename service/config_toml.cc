@@ -50,6 +50,34 @@ void read_tls(Section& section, TlsFiles& tls) {
   section.path("key", tls.key);
 }
 
+void read_addresses(Section& section, std::string_view key, std::vector<IpAddress>& out) {
+  section.texts(key, "addresses, such as [\"192.0.2.1\"]",
+                [&](const std::string& text) -> Result<void> {
+                  const auto address = IpAddress::parse(text);
+                  if (!address) return fail(address.error());
+                  if (out.size() == 2)
+                    return fail(ErrorCode::kBadInput,
+                                "are more than two addresses; two are all that is needed");
+                  out.push_back(*address);
+                  return {};
+                });
+}
+
+void read_discovery(Section& section, DiscoveryConfig& discovery) {
+  read_addresses(section, "addresses", discovery.addresses);
+  read_addresses(section, "advertised", discovery.advertised);
+  if (section.find("ports") != nullptr) discovery.ports.clear();
+  section.list("ports", "port numbers, such as [3478, 3479]", [&](const toml::node& node) {
+    if (const auto port = section.port(node, "ports")) discovery.ports.push_back(*port);
+  });
+  const auto& ports = discovery.ports;
+  if (ports.empty() || ports.size() > 2 || (ports.size() == 2 && ports[0] == ports[1]))
+    section.fail(section.here(), "discovery.ports must be one port or two different ones");
+  if (!discovery.advertised.empty() && discovery.advertised.size() != discovery.addresses.size())
+    section.fail(section.here(),
+                 "discovery.advertised must name an address for each of discovery.addresses");
+}
+
 void read_count(Section& section, std::string_view key, std::size_t& out) {
   section.number(key, 1, 1'000'000,
                  [&](std::int64_t value) { out = static_cast<std::size_t>(value); });
@@ -98,6 +126,7 @@ void read_all(Section& root, Config& config) {
               [&](std::int64_t days) { config.certificate_life = std::chrono::days{days}; });
   root.table("tls", [&](Section& section) { read_tls(section, config.tls); });
   root.table("forwarding", [&](Section& section) { read_forwarding(section, config.forwarding); });
+  root.table("discovery", [&](Section& section) { read_discovery(section, config.discovery); });
   root.table("limits", [&](Section& section) { read_limits(section, config.limits); });
 }
 

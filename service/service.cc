@@ -30,6 +30,7 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
                   sessions_, relay_}),
       front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
                   state_.config.limits, reception_),
+      discovery_(loop, state_.config.discovery),
       succession_(loop, {*state_.store, state_.key.signing.public_key(), state_.config.domain},
                   sessions_, static_cast<Succession::Listener&>(*this)),
       timer_(loop, *this) {
@@ -77,6 +78,7 @@ void Service::on_succeeded() {
                          "; stop what uses it, or change \"listen\" (ports below 1024 need "
                          "CAP_NET_BIND_SERVICE)");
   }
+  if (outcome) outcome = discovery_.start();
   if (!outcome) return listener_.on_stopped(outcome);
   refresh();
   timer_.start(kRefresh);

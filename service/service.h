@@ -1,5 +1,6 @@
 // service/service.h: puts the parts together; nothing is decided here.
 #pragma once
+#include "service/discovery.h"
 #include "service/reception.h"
 #include "service/service_key.h"
 #include "service/store_sqlite.h"
@@ -66,6 +67,7 @@ class Service final : private ReplayFloors::Listener,
   Relay relay_;
   Reception reception_;
   FrontDoor front_door_;
+  Discovery discovery_;
   restart::Estate estate_;
   std::vector<UniqueFd> adopted_;  // listening, of an earlier process
   std::vector<SocketAddress> to_listen_;

@@ -24,6 +24,7 @@ ALLOWED = {
     "tunnel/mux": BASE,
     "tunnel/control": BASE,
     "tunnel/punch": BASE | {"tunnel/control"},
+    "tunnel/stun": BASE,
     "tunnel/session": LOOP | {"tunnel/crypto", "tunnel/mux", "tunnel/control"},
     "tunnel/flow": LOOP | {"tunnel/mux", "tunnel/session", "tunnel/restart"},
     "resolver": LOOP,

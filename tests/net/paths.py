@@ -32,6 +32,22 @@ BARRIERS = {
     "open": "",
     "firewall": STATEFUL,
     "nat": STATEFUL + MASQUERADE,
+    # let in from anybody, once it has sent to somebody (UDP)
+    "full-cone": """
+  map ports { type inet_service : ipv4_addr . inet_service; flags dynamic,timeout; timeout 300s; }
+  chain out { type nat hook postrouting priority srcnat - 1;
+    oifname "outside" meta l4proto udp update @ports { udp sport timeout 300s : ip saddr . udp sport } }
+  chain in { type nat hook prerouting priority dstnat;
+    iifname "outside" meta l4proto udp dnat ip to udp dport map @ports }
+""" + STATEFUL.replace("iifname \"inside\" accept", "iifname \"inside\" accept\n    ct status dnat accept")
+    + MASQUERADE,
+    # another port for each destination
+    "symmetric": STATEFUL + MASQUERADE.replace("masquerade", "masquerade random"),
+    "no-udp": STATEFUL.replace("ct state established", "meta l4proto udp drop\n    ct state established")
+              + MASQUERADE,
+    # refuses what comes from outside, instead of being silent about it
+    "refusing": STATEFUL.replace("new drop", "new reject with tcp reset").replace(
+        "iifname \"outside\" ct", "iifname \"outside\" meta l4proto tcp ct") + MASQUERADE,
 }
 PUBLIC = {"open", "firewall"}  # the hosts behind have public addresses
 
@@ -50,13 +66,15 @@ class Paths(World):
         self.sites: dict[str, Site] = {}
         self.net, self.service = lab.host("internet"), lab.host("service")
         lab.wire(self.net, "to-service", "198.51.100.1/24", self.service, "eth0", "198.51.100.10/24")
+        self.service.run("ip", "addr", "add", "198.51.100.11/24", "dev", "eth0")
         self.service.run("ip", "route", "add", "default", "via", "198.51.100.1")
         self.net.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
         # What leaks out of a private network ends here, as in the real one.
         self.net.run("nft", "add table ip bogons; add chain ip bogons f { type filter hook forward "
                      "priority 0; }; add rule ip bogons f ip saddr { 10.0.0.0/8, 100.64.0.0/10 } drop; "
                      "add rule ip bogons f ip daddr { 10.0.0.0/8, 100.64.0.0/10 } drop")
-        self.start_service("198.51.100.10:443")
+        self.start_service("198.51.100.10:443",
+                           more='\n[discovery]\naddresses = ["198.51.100.10", "198.51.100.11"]\n')
 
     def add(self, name: str, kind: str, lan_of: str | None = None, serve=True) -> Site:
         number = len(self.sites) + 1
@@ -115,6 +133,12 @@ class Paths(World):
             return json.loads(done.stdout)
         except ValueError:
             raise LabError(f"culvert status at {site.name}: {done.stdout}{done.stderr}") from None
+
+    def why(self, site: Site, other: Site) -> str:
+        done = subprocess.run(site.host.inside(self.as_user(
+            [str(self.build / "culvert"), "why", "--agent", str(self.sockets[site.name]),
+             other.endpoint])), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.stdout
 
     def wait_for(self, site: Site, what: str, condition, limit=20.0):
         """Until the status of that site's agent shows it; gives it, or None after the limit."""

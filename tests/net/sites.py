@@ -68,12 +68,13 @@ class World:
                                "(./quickstart --build-only), or name another build directory "
                                "in $CULVERT_BUILD")
 
-    def start_service(self, address: str, allow=("203.0.113.0/24", "2001:db8:20::/48")):
+    def start_service(self, address: str, allow=("203.0.113.0/24", "2001:db8:20::/48"),
+                      more=""):
         directory = self.lab.directory / self.service.name
         self.service_config = directory / "service.toml"
         self.service_config.write_text(
             f'domain = "{DOMAIN}"\nlisten = "{address}"\nstate_directory = "{directory}/state"\n\n'
-            f'[forwarding]\nallow = {json.dumps(allow)}\n')
+            f'[forwarding]\nallow = {json.dumps(allow)}\n{more}')
         self.say(f"starting the service at {address}")
         self.daemons.append((self.service, self.run_daemon(
             self.service, [str(self.build / "culvert-service"), "--config", str(self.service_config)],

@@ -5,6 +5,7 @@
 
 #include "tunnel/base/byte_codec.h"
 #include "tunnel/base/overloaded.h"
+#include "tunnel/control/wire_address.h"
 
 namespace culvert::control {
 namespace {
@@ -21,6 +22,7 @@ enum class Type : std::uint16_t {
   kTryInbound = 16,
   kInboundTried = 17,
   kOffer = 18,
+  kDiscoveryServers = 19,
 };
 constexpr std::size_t kHead = 4;  // u16 type, u16 length of the body
 constexpr std::size_t kMaxText = 255;
@@ -53,6 +55,26 @@ void write_expected(Writer& out, const Expect& message) {
   }
 }
 
+void write_servers(Writer& out, const DiscoveryServers& message) {
+  const auto count = std::min(message.servers.size(), kMostDiscoveryServers);
+  for (std::size_t i = 0; i < count; ++i) {
+    ByteVector address;
+    append_address(address, message.servers[i]);
+    out.u8(static_cast<std::uint8_t>(address.size()));
+    out.bytes(address);
+  }
+}
+
+DiscoveryServers read_servers(Reader& in) {
+  DiscoveryServers message;
+  while (in.ok() && !in.rest().empty() && message.servers.size() < kMostDiscoveryServers) {
+    const auto address = read_address(in.take(in.u8()));
+    if (!address) in.set_failed();
+    if (address) message.servers.push_back(*address);
+  }
+  return message;
+}
+
 Type type_of(const Message& message) {
   return std::visit(overloaded{
                         [](const Publish&) { return Type::kPublish; },
@@ -65,6 +87,7 @@ Type type_of(const Message& message) {
                         [](const TryInbound&) { return Type::kTryInbound; },
                         [](const InboundTried&) { return Type::kInboundTried; },
                         [](const Offer&) { return Type::kOffer; },
+                        [](const DiscoveryServers&) { return Type::kDiscoveryServers; },
                     },
                     message);
 }
@@ -100,6 +123,7 @@ void write_body(Writer& out, const Message& message) {
                    put_text(out, m.detail);
                  },
                  [&](const Offer& m) { write_offer(out, m); },
+                 [&](const DiscoveryServers& m) { write_servers(out, m); },
              },
              message);
 }
@@ -159,6 +183,7 @@ std::optional<Message> read_body(Type type, Reader& in) {
       return m;
     }
     case Type::kOffer: return read_offer(in);
+    case Type::kDiscoveryServers: return read_servers(in);
   }
   return std::nullopt;
 }
@@ -167,7 +192,8 @@ bool is_known(std::uint16_t type) {
   const auto between = [type](Type first, Type last) {
     return type >= static_cast<std::uint16_t>(first) && type <= static_cast<std::uint16_t>(last);
   };
-  return between(Type::kPublish, Type::kPublishUdp) || between(Type::kTryInbound, Type::kOffer);
+  return between(Type::kPublish, Type::kPublishUdp) ||
+         between(Type::kTryInbound, Type::kDiscoveryServers);
 }
 
 }  // namespace

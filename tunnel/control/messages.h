@@ -84,8 +84,16 @@ struct InboundTried {
   bool operator==(const InboundTried&) const = default;
 };
 
+// Service to endpoint: where its discovery servers (STUN, UDP and TCP) are: the first address with
+// each port, then the second one. At most kMostDiscoveryServers.
+struct DiscoveryServers {
+  std::vector<SocketAddress> servers;
+  bool operator==(const DiscoveryServers&) const = default;
+};
+inline constexpr std::size_t kMostDiscoveryServers = 8;
+
 using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp,
-                             TryInbound, InboundTried, Offer>;
+                             TryInbound, InboundTried, Offer, DiscoveryServers>;
 
 inline constexpr std::size_t kMostExpected = 1024;     // names of an Expect; any more are cut off
 inline constexpr std::size_t kMaxMessage = 32 * 1024;  // a larger one is a protocol error

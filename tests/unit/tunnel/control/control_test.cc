@@ -120,7 +120,9 @@ TEST(Message, EveryKindSurvivesTheWireInAnyFragmentation) {
                               Goodbye{"shutting down"},
                               TryInbound{4000, TrialSecret{std::byte{2}}},
                               InboundTried{4000, ErrorCode::kTimedOut, "nobody answered"},
-                              an_offer()};
+                              an_offer(),
+                              DiscoveryServers{{*SocketAddress::parse("192.0.2.1:3478"),
+                                                *SocketAddress::parse("[2001:db8::1]:3479")}}};
   for (const auto& message : messages) {
     const auto wire = encode(message);
     std::size_t taken = 0;
