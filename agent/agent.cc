@@ -300,16 +300,19 @@ void Agent::on_status_asked(std::unique_ptr<StatusQuestion> question) {
 void Agent::on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) {
   Destinations::Steps steps;
   auto way = Way::kDirect;
+  std::string path;
   if (!allowed(question->asker())) {
     steps.emplace_back("The agent's configuration does not let this user ([access] users).");
   } else if (const auto address = IpAddress::parse(host)) {
     way = why_address(*address, steps);
   } else if (const auto name = resolver::canonical_name(host)) {
     way = destinations_.of_name(*name, &steps);
+    path = peers_.path_to(*name);
   } else {
     steps.push_back(name.error().detail + ".");
   }
   if (way != Way::kDirect) steps.push_back("The agent is " + status_line() + ".");
+  if (!path.empty()) steps.push_back(std::move(path));
   std::string text = way == Way::kDirect ? "direct\n" : "carried\n";
   for (const auto& step : steps) text += step + "\n";
   question->answer(std::move(text));

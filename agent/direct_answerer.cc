@@ -1,6 +1,5 @@
 #include "agent/direct_answerer.h"
 
-#include "tunnel/loop/tcp_socket.h"
 #include "tunnel/punch/preamble.h"
 
 namespace culvert::agent {
@@ -18,8 +17,8 @@ void DirectAnswerer::take(const control::Offer& offer,
   caller_token_ = offer.token;
   dialling_.clear();
   for (const auto& dial : punch::tcp_dials(offer, place_.ground(caller_seen)))
-    dialling_.push_back(std::make_unique<loop::TcpDial>(
-        self_.loop, dial.to, kDialLimit, static_cast<loop::TcpDial::Listener&>(*this)));
+    dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, place_.port(),
+                                                     static_cast<DirectDial::Listener&>(*this)));
 }
 
 void DirectAnswerer::place_changed() { send_offer(0); }
@@ -30,16 +29,15 @@ void DirectAnswerer::send_offer(std::uint32_t round) {
   link_.send(place_.offer(round, unused));
 }
 
-void DirectAnswerer::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
-  const auto to = dial.to();
+void DirectAnswerer::on_direct_dialled(DirectDial& dial, std::unique_ptr<loop::BytePipe> pipe) {
+  const auto what = dial.dial();
   std::erase_if(dialling_, [&](const auto& one) { return one.get() == &dial; });
-  if (error != 0) return;
-  loop::tune_carrier(fd.get());
-  auto pipe = std::make_unique<loop::TcpSocket>(self_.loop, std::move(fd));
+  if (!pipe) return;
   const auto preamble = punch::reversed_preamble(caller_token_);
   const auto put = pipe->write(preamble);  // into an empty socket: whole, or it is broken
   if (put.state != loop::IoResult::State::kMoved || put.count != preamble.size()) return;
-  listener_.on_dialled_back(std::move(pipe), to);
+  listener_.on_dialled_back(std::move(pipe),
+                            {what.punch ? "punched" : "reversed", what.to.to_string()});
 }
 
 }  // namespace culvert::agent

@@ -6,22 +6,22 @@
 #include <list>
 #include <memory>
 
+#include "agent/direct_dial.h"
 #include "agent/own_endpoint.h"
 #include "agent/own_place.h"
-#include "tunnel/loop/tcp_dial.h"
+#include "agent/peer_way.h"
 #include "tunnel/session/session_link.h"
 
 namespace culvert::agent {
 
-class DirectAnswerer final : private loop::TcpDial::Listener {
+class DirectAnswerer final : private DirectDial::Listener {
  public:
-  static constexpr std::chrono::seconds kDialLimit{3};
   static constexpr std::chrono::milliseconds kLeastPause{
       500};  // offers that come faster are ignored
 
   class Listener {
    public:
-    virtual void on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& to) = 0;
+    virtual void on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) = 0;
 
    protected:
     ~Listener() = default;
@@ -34,7 +34,7 @@ class DirectAnswerer final : private loop::TcpDial::Listener {
   void place_changed();  // asks the caller for another round
 
  private:
-  void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_direct_dialled(DirectDial& dial, std::unique_ptr<loop::BytePipe> pipe) override;
   void send_offer(std::uint32_t round);
 
   const OwnEndpoint& self_;
@@ -43,7 +43,7 @@ class DirectAnswerer final : private loop::TcpDial::Listener {
   Listener& listener_;
   TimePoint answered_at_{};
   control::OfferToken caller_token_{};
-  std::list<std::unique_ptr<loop::TcpDial>> dialling_;
+  std::list<std::unique_ptr<DirectDial>> dialling_;
 };
 
 }  // namespace culvert::agent

@@ -2,8 +2,8 @@
 
 #include <sodium.h>
 
+#include "agent/preamble_pipe.h"
 #include "tunnel/base/log.h"
-#include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::agent {
 namespace {
@@ -62,18 +62,16 @@ void DirectCaller::take(const control::Offer& offer,
 void DirectCaller::dial_some(bool lan) {
   for (const auto& dial : dials_)
     if (dial.lan == lan)
-      dialling_.push_back(std::make_unique<loop::TcpDial>(
-          self_.loop, dial.to, kDialLimit, static_cast<loop::TcpDial::Listener&>(*this)));
+      dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, place_.port(),
+                                                       static_cast<DirectDial::Listener&>(*this)));
 }
 
-void DirectCaller::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
-  const auto to = dial.to();
-  if (error == 0) {
-    loop::tune_carrier(fd.get());
-    ready_.push_back(
-        {std::make_unique<loop::TcpSocket>(self_.loop, std::move(fd)), {"direct", to.to_string()}});
-  }
+void DirectCaller::on_direct_dialled(DirectDial& dial, std::unique_ptr<loop::BytePipe> pipe) {
+  const auto what = dial.dial();
   std::erase_if(dialling_, [&](const auto& one) { return one.get() == &dial; });
+  if (pipe && what.punch) pipe = std::make_unique<PreamblePipe>(std::move(pipe), token_);
+  if (pipe)
+    ready_.push_back({std::move(pipe), {what.punch ? "punched" : "direct", what.to.to_string()}});
   introduce_next();
 }
 

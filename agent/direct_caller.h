@@ -13,20 +13,20 @@
 #include <memory>
 #include <vector>
 
+#include "agent/direct_dial.h"
 #include "agent/own_endpoint.h"
 #include "agent/own_place.h"
 #include "agent/peer_way.h"
-#include "tunnel/loop/tcp_dial.h"
 #include "tunnel/punch/patience.h"
 #include "tunnel/session/session_link.h"
 
 namespace culvert::agent {
 
-class DirectCaller final : private loop::TcpDial::Listener,
+class DirectCaller final : private DirectDial::Listener,
                            private session::Introduction::Listener,
                            private loop::Timer::Listener {
  public:
-  static constexpr std::chrono::seconds kRoundLimit{6}, kDialLimit{3}, kHelloLimit{3};
+  static constexpr std::chrono::seconds kRoundLimit{6}, kHelloLimit{3};
   static constexpr std::chrono::milliseconds kLanHeadStart{100};
 
   class Listener {
@@ -58,7 +58,7 @@ class DirectCaller final : private loop::TcpDial::Listener,
     std::unique_ptr<loop::BytePipe> pipe;
     PeerWay way;
   };
-  void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_direct_dialled(DirectDial& dial, std::unique_ptr<loop::BytePipe> pipe) override;
   void on_introduced(session::Introduction& introduction, session::FreshCarrier carrier) override;
   void on_introduction_failed(session::Introduction& introduction, const Error& why,
                               bool refused) override;
@@ -80,7 +80,7 @@ class DirectCaller final : private loop::TcpDial::Listener,
   control::OfferToken token_{};
   control::Inbound peers_inbound_ = control::Inbound::kUnknown;
   std::vector<punch::Dial> dials_;  // not begun yet
-  std::list<std::unique_ptr<loop::TcpDial>> dialling_;
+  std::list<std::unique_ptr<DirectDial>> dialling_;
   std::list<Ready> ready_;
   std::optional<session::Introduction> introduction_;
   Ready introduced_;  // its pipe is with the introduction

@@ -2,11 +2,33 @@
 
 #include <sodium.h>
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::agent {
+namespace {
+
+// Connections are dialled from that port as well (agent/direct_dial.h): SO_REUSEPORT, on both.
+Result<UniqueFd> bind_shared(const SocketAddress& at) {
+  sockaddr_storage address{};
+  const auto length = at.fill(address);
+  UniqueFd fd(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+      ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+      ::listen(fd.get(), DirectListener::kMost) != 0)
+    return fail(from_errno(errno),
+                "cannot listen on " + at.to_string() + ": " + std::strerror(errno));
+  return fd;
+}
+
+}  // namespace
 
 class DirectListener::Stranger final : private loop::BytePipe::Listener,
                                        private loop::Timer::Listener {
@@ -51,13 +73,11 @@ DirectListener::~DirectListener() = default;
 Result<void> DirectListener::listen(std::uint16_t port) {
   close();
   // Both families where there are two; IPv4 alone else.
-  for (const auto& any : {IpAddress::v6({}), IpAddress::v4(0)}) {
-    listening_.emplace(loop_, static_cast<loop::TcpListener::Listener&>(*this));
-    const auto outcome = listening_->listen({any, port});
-    if (outcome) return {};
-    listening_.reset();
-    if (any.is_v4()) return outcome;
-  }
+  auto socket = bind_shared({IpAddress::v6({}), port});
+  if (!socket) socket = bind_shared({IpAddress::v4(0), port});
+  if (!socket) return fail(socket.error());
+  listening_.emplace(loop_, static_cast<loop::TcpListener::Listener&>(*this));
+  listening_->adopt(std::move(*socket));
   return {};
 }
 

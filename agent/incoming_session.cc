@@ -136,9 +136,8 @@ void IncomingSession::on_control(session::SessionLink&, const control::Message& 
   if (offer != nullptr && answerer_) answerer_->take(*offer, news_->other_seen);
 }
 
-void IncomingSession::on_dialled_back(std::unique_ptr<loop::BytePipe> pipe,
-                                      const SocketAddress& to) {
-  listener_.on_caller_dialled(std::move(pipe), {"reversed", to.to_string()});
+void IncomingSession::on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) {
+  listener_.on_caller_dialled(std::move(pipe), std::move(way));
 }
 
 void IncomingSession::place_changed() {

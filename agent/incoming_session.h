@@ -111,7 +111,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   void on_control(session::SessionLink& link, const control::Message& message) override;
   void on_carrier_attached(session::SessionLink& link) override;
   void on_session_down(session::SessionLink& link, const Error& why) override;
-  void on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& to) override;
+  void on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) override;
   void on_incoming_stream_connected(IncomingStream& stream, UniqueFd program) override;
   void on_incoming_stream_ended(IncomingStream& stream) override;
 

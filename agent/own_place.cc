@@ -57,6 +57,7 @@ punch::Ground OwnPlace::ground(const std::optional<SocketAddress>& peer_seen) co
   if (peer_seen) ground.peer_seen = peer_seen->ip;
   ground.own_networks = discover_local_network().subnets;
   ground.lan_allowed = policy_.lan;
+  ground.own_inbound = inbound_;
   return ground;
 }
 

@@ -42,6 +42,18 @@ void PeerSessions::place_changed() {
   for (const auto& session : sessions_) session->place_changed();
 }
 
+std::string PeerSessions::path_to(const std::string& name) const {
+  for (const auto& session : sessions_) {
+    if (session->name() != name || session->ending() || session->link() == nullptr) continue;
+    const auto& way = session->way();
+    if (!way.with.empty())
+      return "Its session is on a path without the relay: " + way.via + ", " + way.with + ".";
+    const auto why = session->why_not_direct();
+    return "Its session goes through the relay" + (why.empty() ? "." : ": " + why + ".");
+  }
+  return {};
+}
+
 DirectCaller* PeerSessions::awaiting(const control::OfferToken& token) {
   for (const auto& session : sessions_)
     if (auto* const direct = session->direct(); direct != nullptr && direct->awaits(token))

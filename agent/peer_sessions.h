@@ -20,6 +20,8 @@ class PeerSessions final : private PeerSession::Listener {
   void close_all(const std::string& reason);
   void network_changed();
   void place_changed();  // of this machine
+  // A sentence on what carries the session to that endpoint, and why; empty: there is none.
+  std::string path_to(const std::string& name) const;
   // Whose offer that is; null: nobody's.
   DirectCaller* awaiting(const control::OfferToken& token);
   const std::list<std::unique_ptr<PeerSession>>& all() const { return sessions_; }

@@ -147,7 +147,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
   std::optional<carrier::Way> way_;                     // of the last winner
   std::optional<SocketAddress> seen_;
-  std::unique_ptr<session::SessionLink> link_;          // from the first attempt on, up or not yet
+  std::unique_ptr<session::SessionLink> link_;  // from the first attempt on, up or not yet
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_, find_timer_, better_timer_;
   std::list<std::unique_ptr<UplinkAttempt>> better_attempts_;

@@ -54,6 +54,8 @@ void Uplink::move_to(UplinkAttempt& attempt, session::FreshCarrier carrier) {
   remember(*way_);
   better_pause_ = kFirstBetter;
   if (is_poor(*way_)) better_timer_.start(better_pause_);
+  seen_ = carrier.seen;
+  if (way_->proxy) seen_.reset();  // that is the proxy's
   link_->attach(std::move(carrier));
   send_unsent();
   listener_.on_uplink_changed();

@@ -15,7 +15,10 @@ TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& 
     const int on = 1;
     setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     // The kernel then chooses the port in connect(): one per destination instead of one for all.
-    if (from->port == 0) setsockopt(fd_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (from->port == 0)
+      setsockopt(fd_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    else
+      setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     sockaddr_storage source{};
     const auto source_length = from->fill(source);
     if (::bind(fd_.get(), reinterpret_cast<sockaddr*>(&source), source_length) != 0) error = errno;

@@ -29,14 +29,16 @@ std::optional<Dial> judge(const Candidate& candidate, const control::Offer& offe
   if (!is_offerable(ip) || is_own(ip, ground)) return std::nullopt;
   if (ip == *ground.peer_seen) {
     // A machine with a public address of its own may still sit behind a firewall: the trial tells.
-    if (offer.inbound == Inbound::kClosed) return std::nullopt;
-    return Dial{at, /*lan=*/false};
+    // It dials us, then, if we are let in.
+    const bool punch = offer.inbound != Inbound::kOpen && ground.own_inbound != Inbound::kOpen;
+    if (offer.inbound == Inbound::kClosed && !punch) return std::nullopt;
+    return Dial{at, /*lan=*/false, punch};
   }
   const bool neighbours = ground.own_seen && *ground.own_seen == *ground.peer_seen;
   if (candidate.kind != Candidate::Kind::kHost || !neighbours || !ground.lan_allowed)
     return std::nullopt;
   if (at.port < kFirstOrdinaryPort || !is_on_own_lan(ip, ground)) return std::nullopt;
-  return Dial{at, /*lan=*/true};
+  return Dial{at, /*lan=*/true, /*punch=*/false};
 }
 
 }  // namespace
@@ -72,7 +74,8 @@ std::string why_not_direct(Inbound own, Inbound peers, bool offered) {
   if (!offered) return "the other machine offers no direct path";
   const auto closed = [](Inbound inbound) { return inbound == Inbound::kClosed; };
   if (closed(own) && closed(peers))
-    return "neither this machine nor the other one is let in from outside (the service tried)";
+    return "neither this machine nor the other one is let in from outside (the service tried), and "
+           "connecting at the same time did not get through";
   if (closed(peers)) return "the other machine is not let in from outside (the service tried)";
   return "no direct connection came about";
 }

@@ -6,6 +6,10 @@
 //   - private addresses inside a network of this machine's own interfaces, if both endpoints are
 //     seen at one and the same public address, hence behind the same NAT; ports from 1024 only.
 // Never loopback, link-local, multicast, unspecified or broadcast addresses, never our own.
+//
+// Where neither side is let in, both dial at the same time, each from the port that it offers: to
+// each barrier the other side's SYN is the answer to its own (TCP simultaneous open, RFC 5128
+// section 3.4). That needs barriers that keep the port, or map it alike for every destination.
 #pragma once
 #include <optional>
 #include <string>
@@ -22,11 +26,13 @@ struct Ground {
   std::optional<IpAddress> own_seen, peer_seen;  // by the service
   std::vector<IpPrefix> own_networks;            // of interfaces: address and prefix length
   bool lan_allowed = true;                       // configuration
+  control::Inbound own_inbound = control::Inbound::kUnknown;
 };
 
 struct Dial {
   SocketAddress to;
   bool lan = false;
+  bool punch = false;  // from our own direct port, at the same time as the other side
   bool operator==(const Dial&) const = default;
 };
 

@@ -47,26 +47,27 @@ TEST(Status, survives_text_that_is_not_utf8) {
 
 TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
   const auto table = to_table(report(), 1060, false);
-  EXPECT_EQ(table,
-            "name       a.example.net\n"
-            "service    192.0.2.1:443\n"
-            "session    up for 60 s, via connect-tls through http://proxy:3128 (192.0.2.1:443; "
-            "named by agent.toml) (direct refused)\n"
-            "traffic    999 B sent, 2.5 MB received, round trip 12.5 ms, resumed 3 "
-            "times\n"
-            "direct     port 4000, seen from outside at 192.0.2.7:4711, connections from outside do "
-            "not get in (timed out)\n"
-            "published  22, 80\n"
-            "programs   2 streams, 0 waiting connects\n"
-            "addresses  3 names in 127.64.0.0/10\n"
-            "\n"
-            "PEER                            ROLE      STATE  VIA                 STREAMS  SENT  "
-            "RECEIVED  ROUND TRIP  SINCE\n"
-            "b.example.net                   caller    up     relay               2        10 B  "
-            "20 B      25.0 ms     30 s\n"
-            "a-much-longer-name.example.net  answerer  up     direct 192.0.2.9:1  0        0 B   "
-            "0 B       0.0 ms      0 s\n"
-            "b.example.net goes through the relay: nobody is let in\n");
+  EXPECT_EQ(
+      table,
+      "name       a.example.net\n"
+      "service    192.0.2.1:443\n"
+      "session    up for 60 s, via connect-tls through http://proxy:3128 (192.0.2.1:443; "
+      "named by agent.toml) (direct refused)\n"
+      "traffic    999 B sent, 2.5 MB received, round trip 12.5 ms, resumed 3 "
+      "times\n"
+      "direct     port 4000, seen from outside at 192.0.2.7:4711, connections from outside do "
+      "not get in (timed out)\n"
+      "published  22, 80\n"
+      "programs   2 streams, 0 waiting connects\n"
+      "addresses  3 names in 127.64.0.0/10\n"
+      "\n"
+      "PEER                            ROLE      STATE  VIA                 STREAMS  SENT  "
+      "RECEIVED  ROUND TRIP  SINCE\n"
+      "b.example.net                   caller    up     relay               2        10 B  "
+      "20 B      25.0 ms     30 s\n"
+      "a-much-longer-name.example.net  answerer  up     direct 192.0.2.9:1  0        0 B   "
+      "0 B       0.0 ms      0 s\n"
+      "b.example.net goes through the relay: nobody is let in\n");
   EXPECT_NE(to_table(report(), 1060, true).find("\033[32mup\033[0m"), std::string::npos);
 }
 

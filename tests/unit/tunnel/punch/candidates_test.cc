@@ -32,7 +32,8 @@ Ground ground(const char* own_seen, const char* peer_seen) {
   return {ip(own_seen),
           ip(peer_seen),
           {*IpPrefix::parse("10.0.0.5/24"), *IpPrefix::parse("2001:db8:7::5/64")},
-          true};
+          true,
+          Inbound::kOpen};
 }
 
 std::vector<std::string> dials(const Offer& offer, const Ground& ground) {
@@ -73,6 +74,22 @@ TEST(Candidates, APeerThatIsNotLetInIsNotDialledButOnTheLan) {
       offer({tcp(Kind::kServerReflexive, "192.0.2.1:4000"), tcp(Kind::kHost, "10.0.0.9:4000")},
             Inbound::kClosed);
   EXPECT_EQ(dials(closed, ground("192.0.2.1", "192.0.2.1")), Texts{"10.0.0.9:4000"});
+}
+
+TEST(Candidates, WhereNeitherIsLetInBothDialFromTheirPortsAtTheSameTime) {
+  auto here = ground("192.0.2.1", "198.51.100.7");
+  const auto theirs = tcp(Kind::kServerReflexive, "198.51.100.7:4000");
+  const auto punched = [&](Inbound own, Inbound peers) {
+    here.own_inbound = own;
+    const auto found = tcp_dials(offer({theirs}, peers), here);
+    return found.empty() ? std::string("none") : found.front().punch ? "punch" : "plain";
+  };
+  EXPECT_EQ(punched(Inbound::kClosed, Inbound::kClosed), "punch");
+  EXPECT_EQ(punched(Inbound::kUnknown, Inbound::kClosed), "punch");
+  EXPECT_EQ(punched(Inbound::kClosed, Inbound::kUnknown), "punch");
+  EXPECT_EQ(punched(Inbound::kClosed, Inbound::kOpen), "plain");
+  EXPECT_EQ(punched(Inbound::kOpen, Inbound::kClosed), "none") << "it dials us";
+  EXPECT_EQ(punched(Inbound::kOpen, Inbound::kUnknown), "plain");
 }
 
 TEST(Candidates, WithoutTheWordOfTheServiceNothingIsDialled) {
