@@ -120,6 +120,7 @@ Result<void> Agent::start(restart::Estate estate) {
   CULVERT_RETURN_IF_ERROR(pool_file_.load());
   if (destinations_.discovers()) destinations_.set_local(discover_local_network());
   take_over(std::move(estate));
+  serve_names();
   if (!gate_.control().listening()) CULVERT_RETURN_IF_ERROR(gate_.start());
   open_direct_port();
   publishing_ = true;
@@ -134,6 +135,21 @@ Result<void> Agent::start(restart::Estate estate) {
                       {"refusals", gate_.refusals_exact() ? "exact" : "by-shim"}});
   tell_ready(status_line());
   return {};
+}
+
+// Without it all but the programs with resolvers of their own still work.
+void Agent::serve_names() {
+  if (!config_.serve_names) return;
+  dns_.emplace(self_.loop, config_, self_.identity, destinations_, names_, pool_);
+  const auto at = dns_->start();
+  if (at) {
+    gate_.set_name_server(*at);
+    return log::info("agent", {{"event", "serves-names"}, {"at", at->to_string()}});
+  }
+  dns_.reset();
+  log::warning("agent", {{"event", "serves-no-names"},
+                         {"why", at.error().detail},
+                         {"effect", "programs with resolvers of their own see no virtual names"}});
 }
 
 void Agent::stop() {

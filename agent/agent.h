@@ -9,6 +9,7 @@
 #include "agent/datagram_ports.h"
 #include "agent/destinations.h"
 #include "agent/direct_listener.h"
+#include "agent/dns_desk.h"
 #include "agent/incoming_session.h"
 #include "agent/name_desk.h"
 #include "agent/peer_sessions.h"
@@ -89,6 +90,7 @@ class Agent final : private ShimGate::Handler,
   void on_timer(loop::Timer& timer) override;
 
   bool allowed(const Asker& asker) const;
+  void serve_names();
   Result<void> load_peer_keys();
   void save_peer_keys();
   void take_over(restart::Estate estate);
@@ -120,6 +122,7 @@ class Agent final : private ShimGate::Handler,
   Uplink uplink_;
   PeerSessions peers_;
   NameDesk names_;
+  std::optional<DnsDesk> dns_;
   std::list<std::unique_ptr<IncomingSession>> incoming_;
   DirectListener direct_;
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;

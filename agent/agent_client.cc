@@ -79,8 +79,11 @@ std::vector<std::string> agent_sockets(const std::string& given) {
   return paths;
 }
 
-Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
-  const auto fd = ask(socket, CULVERT_ASK_AGENT);
+namespace {
+
+Result<culvert_answer_packet> ask_one(const std::string& socket, culvert_question kind,
+                                      Duration limit) {
+  const auto fd = ask(socket, kind);
   if (!fd) return fail(fd.error());
   culvert_answer_packet answer;
   const auto size =
@@ -90,21 +93,40 @@ Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
     return fail(ErrorCode::kNotPermitted,
                 "the agent on '" + socket + "' turned us away: it belongs to another user");
   if (*size != sizeof answer || answer.magic != CULVERT_WIRE_MAGIC ||
-      answer.version != CULVERT_WIRE_VERSION || answer.verdict != CULVERT_FOUND ||
-      answer.family != AF_INET || answer.port > 32)
+      answer.version != CULVERT_WIRE_VERSION || answer.family != AF_INET)
     return fail(ErrorCode::kProtocol, "what answers on '" + socket +
                                           "' is not an agent of this "
                                           "version: install agent and culvert of one release");
-  std::uint32_t pool = 0;
-  for (int i = 0; i < 4; ++i) pool = pool << 8 | answer.address[i];
   answer.name[sizeof answer.name - 1] = '\0';
+  return answer;
+}
+
+IpAddress address_in(const culvert_answer_packet& answer) {
+  std::uint32_t value = 0;
+  for (int i = 0; i < 4; ++i) value = value << 8 | answer.address[i];
+  return IpAddress::v4(value);
+}
+
+}  // namespace
+
+Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
+  const auto answer = ask_one(socket, CULVERT_ASK_AGENT, limit);
+  if (!answer) return fail(answer.error());
+  if (answer->verdict != CULVERT_FOUND || answer->port > 32)
+    return fail(ErrorCode::kProtocol, "the agent on '" + socket + "' does not say its pool");
+  AgentFacts facts{socket,
+                   {address_in(*answer), answer->port},
+                   (answer->flags & CULVERT_LOW_PORTS_MAPPED) != 0,
+                   &answer->name[0],
+                   {},
+                   std::nullopt};
   auto forwarding = ask_forwarding(socket, limit);
   if (!forwarding) return fail(forwarding.error());
-  return AgentFacts{socket,
-                    {IpAddress::v4(pool), answer.port},
-                    (answer.flags & CULVERT_LOW_PORTS_MAPPED) != 0,
-                    &answer.name[0],
-                    std::move(*forwarding)};
+  facts.forwarding = std::move(*forwarding);
+  const auto names = ask_one(socket, CULVERT_ASK_DNS, limit);
+  if (names && names->verdict == CULVERT_FOUND)
+    facts.name_server = SocketAddress{address_in(*names), names->port};
+  return facts;
 }
 
 Result<std::string> ask_forwarding(const std::string& socket, Duration limit) {

@@ -21,6 +21,7 @@ struct AgentFacts {
   bool low_ports_mapped = false;
   std::string domains;     // space separated
   std::string forwarding;  // CULVERT_FORWARD of shim/wire.h
+  std::optional<SocketAddress> name_server;
 };
 
 Result<AgentFacts> ask_agent(const std::string& socket, Duration limit);

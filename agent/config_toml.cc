@@ -104,6 +104,18 @@ Result<void> take_pac_url(const std::string& text, std::string& out) {
               "must be the URL of a script: \"http://...\", \"https://...\" or \"file:///...\"");
 }
 
+Result<void> take_name_server(const std::string& text, AgentConfig& config) {
+  config.serve_names = text != "off";
+  if (text == "off" || text == "auto") return {};
+  const auto at = SocketAddress::parse(text);
+  if (!at || !at->ip.is_v4() || at->ip.v4_value() >> 24 != 127)
+    return fail(ErrorCode::kBadInput,
+                "must be \"auto\", \"off\", or an address and port in 127.0.0.0/8, such as "
+                "\"127.0.0.54:53\"");
+  config.name_server = *at;
+  return {};
+}
+
 void read_access(Section& section, AccessPolicy& access) {
   const auto* node = section.find("users");
   if (node == nullptr) return;
@@ -222,6 +234,7 @@ void read_all(Section& root, AgentConfig& config, const std::string& home) {
   read_proxies(root, config.proxies);
   root.text("pac_url", [&](const std::string& text) { return take_pac_url(text, config.pac_url); });
   root.flag("find_proxies", config.find_proxies);
+  root.text("dns", [&](const std::string& text) { return take_name_server(text, config); });
   root.number("resume_seconds", 0, 86'400,
               [&](std::int64_t value) { config.resume = std::chrono::seconds{value}; });
   root.table("access", [&](Section& section) { read_access(section, config.access); });

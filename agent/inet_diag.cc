@@ -69,48 +69,51 @@ bool InetDiag::ask(const void* request, std::size_t size) {
          static_cast<ssize_t>(size);
 }
 
-std::optional<DiagSocket> InetDiag::find(const SocketAddress& local, const SocketAddress& remote,
-                                         std::uint64_t cookie) {
+template <class Accept>
+std::optional<DiagSocket> InetDiag::look_up(int protocol, const SocketAddress& local,
+                                            const SocketAddress& remote, std::uint64_t cookie,
+                                            Accept accept) {
   Request request;
   request.header = {sizeof request, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, ++sequence_, 0};
   request.query.sdiag_family = local.ip.is_v4() ? AF_INET : AF_INET6;
-  request.query.sdiag_protocol = IPPROTO_TCP;
+  request.query.sdiag_protocol = static_cast<std::uint8_t>(protocol);
   request.query.idiag_states = ~0u;
   put_address(local, request.query.id.idiag_src, request.query.id.idiag_sport);
   put_address(remote, request.query.id.idiag_dst, request.query.id.idiag_dport);
   request.query.id.idiag_cookie[0] = static_cast<std::uint32_t>(cookie);
   request.query.id.idiag_cookie[1] = static_cast<std::uint32_t>(cookie >> 32);
   if (!ask(&request, sizeof request)) return std::nullopt;
-  auto found = answer();
-  // The look-up falls back to a listener on that port: not what was asked for.
-  if (found && (found->cookie != cookie || found->remote != remote)) found.reset();
-  return found;
-}
-
-std::optional<DiagSocket> InetDiag::answer() {
   std::array<std::byte, 2048> buffer;
   const auto size = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   std::optional<DiagSocket> found;
   if (size > 0)
     read_messages(Bytes{buffer}.first(static_cast<std::size_t>(size)),
-                  [&](const DiagSocket& socket) { found = socket; });
+                  [&](const DiagSocket& socket) {
+                    if (accept(socket)) found = socket;
+                  });
   return found;
 }
 
-// For UDP, source and destination are those of the datagram, not of the socket
-// (net/ipv4/udp_diag.c: "swapped for historical reasons").
+std::optional<DiagSocket> InetDiag::find(const SocketAddress& local, const SocketAddress& remote,
+                                         std::uint64_t cookie) {
+  // The look-up falls back to a listener on that port: not what was asked for.
+  return look_up(IPPROTO_TCP, local, remote, cookie, [&](const DiagSocket& socket) {
+    return socket.cookie == cookie && socket.remote == remote;
+  });
+}
+
+std::optional<DiagSocket> InetDiag::find_any(int protocol, const SocketAddress& local,
+                                             const SocketAddress& remote) {
+  constexpr std::uint64_t kAnyCookie = ~std::uint64_t{0};
+  // For UDP, source and destination are those of a packet that comes in (net/ipv4/udp_diag.c).
+  const bool turned = protocol == IPPROTO_UDP;
+  return look_up(protocol, turned ? remote : local, turned ? local : remote, kAnyCookie,
+                 [&](const DiagSocket& socket) { return socket.local.port == local.port; });
+}
+
 std::optional<DiagSocket> InetDiag::find_udp(const SocketAddress& local,
                                              const SocketAddress& remote) {
-  Request request;
-  request.header = {sizeof request, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, ++sequence_, 0};
-  request.query.sdiag_family = AF_INET;
-  request.query.sdiag_protocol = IPPROTO_UDP;
-  request.query.idiag_states = ~0u;
-  put_address(remote, request.query.id.idiag_src, request.query.id.idiag_sport);
-  put_address(local, request.query.id.idiag_dst, request.query.id.idiag_dport);
-  request.query.id.idiag_cookie[0] = request.query.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  if (!ask(&request, sizeof request)) return std::nullopt;
-  return answer();
+  return find_any(IPPROTO_UDP, local, remote);
 }
 
 Result<std::vector<DiagSocket>> InetDiag::listeners(Protocol protocol) {

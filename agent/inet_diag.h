@@ -27,6 +27,10 @@ class InetDiag {
   // The socket with these addresses and this cookie; nothing if there is no such socket.
   std::optional<DiagSocket> find(const SocketAddress& local, const SocketAddress& remote,
                                  std::uint64_t cookie);
+  // Whatever socket has these addresses, or is bound so that it answers for them (UDP). `protocol`:
+  // IPPROTO_TCP, IPPROTO_UDP.
+  std::optional<DiagSocket> find_any(int protocol, const SocketAddress& local,
+                                     const SocketAddress& remote);
   // The UDP socket that a datagram from `remote` to `local` would reach.
   std::optional<DiagSocket> find_udp(const SocketAddress& local, const SocketAddress& remote);
   // Those that listen; of UDP all. Of all users, both families.
@@ -34,7 +38,10 @@ class InetDiag {
 
  private:
   bool ask(const void* request, std::size_t size);
-  std::optional<DiagSocket> answer();
+  template <class Accept>
+  std::optional<DiagSocket> look_up(int protocol, const SocketAddress& local,
+                                    const SocketAddress& remote, std::uint64_t cookie,
+                                    Accept accept);
   Result<void> dump(std::uint8_t family, Protocol protocol, std::vector<DiagSocket>& into);
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;

@@ -8,10 +8,10 @@ namespace culvert::agent {
 
 class NameDesk::Wait final : private LookupRequest::Listener {
  public:
-  Wait(NameDesk& desk, std::unique_ptr<NameQuestion> asked, std::string canonical)
-      : question(std::move(asked)), name(std::move(canonical)), request(*this), desk_(desk) {}
+  Wait(NameDesk& desk, std::unique_ptr<NameInquiry> asked, std::string canonical)
+      : inquiry(std::move(asked)), name(std::move(canonical)), request(*this), desk_(desk) {}
 
-  std::unique_ptr<NameQuestion> question;
+  std::unique_ptr<NameInquiry> inquiry;
   std::string name;
   LookupRequest request;
 
@@ -33,14 +33,14 @@ NameDesk::NameDesk(const AccessPolicy& access, const Destinations& destinations,
 
 NameDesk::~NameDesk() = default;
 
-void NameDesk::ask(std::unique_ptr<NameQuestion> question) {
-  if (!access_.allows(question->asker().uid, ::geteuid())) return question->not_ours();
-  const auto name = resolver::canonical_name(question->name());
-  if (!name) return question->not_ours();  // libc says what is wrong with it
+void NameDesk::ask(std::unique_ptr<NameInquiry> inquiry) {
+  if (!access_.allows(inquiry->user(), ::geteuid())) return inquiry->on_not_ours();
+  const auto name = resolver::canonical_name(inquiry->wanted());
+  if (!name) return inquiry->on_not_ours();  // libc says what is wrong with it
   const auto way = destinations_.of_name(*name);
-  if (way == Way::kDirect || IpAddress::parse(*name)) return question->not_ours();
-  if (waits_.size() >= kMostWaiting) return question->try_again();
-  auto& wait = *waits_.emplace_back(std::make_unique<Wait>(*this, std::move(question), *name));
+  if (way == Way::kDirect || IpAddress::parse(*name)) return inquiry->on_not_ours();
+  if (waits_.size() >= kMostWaiting) return inquiry->on_try_again();
+  auto& wait = *waits_.emplace_back(std::make_unique<Wait>(*this, std::move(inquiry), *name));
   const auto kind =
       way == Way::kEndpoint ? control::Lookup::Kind::kEndpoint : control::Lookup::Kind::kOrdinary;
   if (const auto asked = uplink_.look_up(kind, wait.name, wait.request); !asked)
@@ -60,7 +60,7 @@ void NameDesk::finish(Wait& wait, const Result<ByteVector>& answer) {
   }
   if (error.code == ErrorCode::kNone) {
     if (const auto address = pool_.address_of(wait.name, now)) {
-      wait.question->found(*address);
+      wait.inquiry->on_found(*address);
       pool_file_.changed();
     } else {
       error = address.error();
@@ -69,11 +69,11 @@ void NameDesk::finish(Wait& wait, const Result<ByteVector>& answer) {
   if (error.code == ErrorCode::kNameUnknown || error.code == ErrorCode::kNotPermitted) {
     if (error.code == ErrorCode::kNotPermitted)  // the program can only be told "no such name"
       log::warning("name", {{"event", "denied"}, {"name", wait.name}, {"why", error.detail}});
-    wait.question->no_such_name();
+    wait.inquiry->on_no_such_name();
   } else if (error.code != ErrorCode::kNone) {
     if (error.code != ErrorCode::kTryAgain)
       log::warning("name", {{"name", wait.name}, {"why", error.detail}});
-    wait.question->try_again();
+    wait.inquiry->on_try_again();
   }
   std::erase_if(waits_, [&](const auto& other) { return other.get() == &wait; });
 }

@@ -20,7 +20,7 @@ class NameDesk {
            PeerKeys& keys, resolver::AddressPool& pool, PoolFile& pool_file);
   ~NameDesk();
 
-  void ask(std::unique_ptr<NameQuestion> question);
+  void ask(std::unique_ptr<NameInquiry> inquiry);
   void ask(std::unique_ptr<AddressQuestion> question);
 
  private:

@@ -36,13 +36,36 @@ class Question {
   std::shared_ptr<std::size_t> open_count_;
 };
 
-class NameQuestion final : public Question {
+// Somebody who wants the virtual address of a name, by whatever way he asks. Answered once;
+// dropping it unanswered is "try again".
+class NameInquiry {
+ public:
+  NameInquiry() = default;
+  NameInquiry(const NameInquiry&) = delete;
+  NameInquiry& operator=(const NameInquiry&) = delete;
+  virtual ~NameInquiry() = default;
+  virtual const std::string& wanted() const = 0;  // as it was written, not canonical
+  virtual uid_t user() const = 0;
+  virtual void on_found(const IpAddress& address) = 0;
+  virtual void on_not_ours() = 0;
+  virtual void on_no_such_name() = 0;
+  virtual void on_try_again() = 0;
+};
+
+class NameQuestion final : public Question, public NameInquiry {
  public:
   NameQuestion(UniqueFd asker_socket, const Asker& asker, std::shared_ptr<std::size_t> open_count,
                std::string name, int family);
   const std::string& name() const { return name_; }  // as the program wrote it, not canonical
   int family() const { return family_; }             // AF_UNSPEC, AF_INET or AF_INET6
   void found(const IpAddress& address);
+
+  const std::string& wanted() const override { return name_; }
+  uid_t user() const override { return asker().uid; }
+  void on_found(const IpAddress& address) override { found(address); }
+  void on_not_ours() override { not_ours(); }
+  void on_no_such_name() override { no_such_name(); }
+  void on_try_again() override { try_again(); }
 
  private:
   std::string name_;

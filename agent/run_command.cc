@@ -118,6 +118,7 @@ void set_environment(const AgentFacts& agent, const std::string& shim) {
   setenv("CULVERT_POOL", agent.pool.to_string().c_str(), 1);
   setenv("CULVERT_DOMAINS", agent.domains.c_str(), 1);
   setenv("CULVERT_FORWARD", agent.forwarding.c_str(), 1);
+  if (agent.name_server) setenv("CULVERT_DNS", agent.name_server->to_string().c_str(), 1);
   // Also where the agent may bind low ports: a server of this machine on 0.0.0.0:22 keeps it from
   // holding any virtual address's port 22, and that hold is then at the mapped port.
   setenv("CULVERT_LOW_PORTS", "mapped", 1);

@@ -130,6 +130,10 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
     case CULVERT_ASK_WHY:
       return handler_.on_why_asked(
           std::make_unique<StatusQuestion>(std::move(socket), asker, replies_), question.name);
+    case CULVERT_ASK_DNS:
+      send_answer(socket.get(), name_server_ ? make_answer(CULVERT_FOUND, *name_server_)
+                                             : make_answer(CULVERT_NOT_OURS));
+      return;
     case CULVERT_ASK_STATUS:
       return handler_.on_status_asked(
           std::make_unique<StatusQuestion>(std::move(socket), asker, replies_));

@@ -70,6 +70,7 @@ class ShimGate final : private ControlSocket::Listener,
     return (protocol == Protocol::kTcp ? listeners_ : udp_listeners_).all();
   }
 
+  void set_name_server(const SocketAddress& at) { name_server_ = at; }
   void set_domains(std::string domains) { options_.domains = std::move(domains); }
   bool low_ports_mapped() const { return connects_.low_ports_mapped(); }
   bool refusals_exact() const { return connects_.has_raw_socket(); }
@@ -91,6 +92,7 @@ class ShimGate final : private ControlSocket::Listener,
 
   loop::Loop& loop_;
   Options options_;
+  std::optional<SocketAddress> name_server_;
   Handler& handler_;
   std::shared_ptr<std::size_t> open_count_;  // shared with the questions handed out
   ConnectTable connects_;

@@ -6,21 +6,25 @@
 #include <unordered_map>
 
 #include "resolver/dns_client.h"
+#include "tunnel/base/bytes.h"
 #include "tunnel/loop/fd_watch.h"
 #include "tunnel/loop/timer.h"
 
 namespace culvert::resolver {
 
-class DnsClient::Channel final : private loop::FdWatch::Listener, private loop::Timer::Listener {
+class DnsChannel final : private loop::FdWatch::Listener, private loop::Timer::Listener {
  public:
-  Channel(loop::Loop& loop, const Options& options);
-  ~Channel();  // every query still waiting is called back with ARES_EDESTRUCTION
-  Channel(const Channel&) = delete;
-  Channel& operator=(const Channel&) = delete;
+  // kMessages: answers may be as large as EDNS lets them be, and are given as they came.
+  enum class Use { kNames, kMessages };
+  DnsChannel(loop::Loop& loop, const DnsOptions& options, Use use);
+  ~DnsChannel();  // every query still waiting is called back with ARES_EDESTRUCTION
+  DnsChannel(const DnsChannel&) = delete;
+  DnsChannel& operator=(const DnsChannel&) = delete;
 
   // Status of c-ares; queries are possible only if it is ARES_SUCCESS.
   int status() const { return status_; }
   void query(const std::string& name, ares_addrinfo_callback callback, void* argument);
+  void send(Bytes message, ares_callback callback, void* argument);  // with an id of its own
 
  private:
   static void on_socket_state(void* self, ares_socket_t fd, int readable, int writable);

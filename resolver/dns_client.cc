@@ -11,13 +11,6 @@
 namespace culvert::resolver {
 namespace {
 
-std::int64_t change_time_of_configuration() {
-  struct stat facts {};
-  if (stat("/etc/resolv.conf", &facts) != 0) return 0;
-  return static_cast<std::int64_t>(facts.st_mtim.tv_sec) * 1'000'000'000 + facts.st_mtim.tv_nsec +
-         static_cast<std::int64_t>(facts.st_ino);
-}
-
 Result<std::vector<IpAddress>> to_addresses(const std::string& name, int status,
                                             const ares_addrinfo* info) {
   std::vector<IpAddress> addresses;
@@ -33,6 +26,13 @@ Result<std::vector<IpAddress>> to_addresses(const std::string& name, int status,
 }
 
 }  // namespace
+
+std::int64_t resolver_changed_at() {
+  struct stat facts {};
+  if (stat("/etc/resolv.conf", &facts) != 0) return 0;
+  return static_cast<std::int64_t>(facts.st_mtim.tv_sec) * 1'000'000'000 + facts.st_mtim.tv_nsec +
+         static_cast<std::int64_t>(facts.st_ino);
+}
 
 struct DnsClient::Query {
   DnsClient& client;
@@ -63,9 +63,9 @@ DnsClient::~DnsClient() {
 }
 
 Result<void> DnsClient::open_channel() {
-  const auto changed_at = change_time_of_configuration();
+  const auto changed_at = resolver_changed_at();
   if (channel_ && (changed_at == configured_at_ || waiting_ > 0)) return {};
-  auto channel = std::make_unique<Channel>(loop_, options_);
+  auto channel = std::make_unique<DnsChannel>(loop_, options_, DnsChannel::Use::kNames);
   if (channel->status() != ARES_SUCCESS)
     return fail(ErrorCode::kTryAgain, "cannot read the resolver's configuration: " +
                                           std::string(ares_strerror(channel->status())));

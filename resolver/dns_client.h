@@ -18,16 +18,22 @@
 namespace culvert::resolver {
 
 class DnsRequest;
+class DnsChannel;
+
+struct DnsOptions {
+  std::string servers;  // "192.0.2.1:53,[2001:db8::1]:53"; empty: those of resolv.conf
+  Duration timeout = std::chrono::seconds{3};  // of the first try; c-ares doubles it
+  int tries = 3;
+};
+
+// Of /etc/resolv.conf; 0 if there is none. Another number: read it anew.
+std::int64_t resolver_changed_at();
 
 class DnsClient {
  public:
   static constexpr std::size_t kMostWaiting = 4096;
 
-  struct Options {
-    std::string servers;  // "192.0.2.1:53,[2001:db8::1]:53"; empty: those of resolv.conf
-    Duration timeout = std::chrono::seconds{3};  // of the first try; c-ares doubles it
-    int tries = 3;
-  };
+  using Options = DnsOptions;
 
   explicit DnsClient(loop::Loop& loop) : DnsClient(loop, Options{}) {}
   DnsClient(loop::Loop& loop, Options options);
@@ -37,7 +43,6 @@ class DnsClient {
 
  private:
   friend class DnsRequest;
-  class Channel;
   struct Query;  // what c-ares holds on to: outlives a request that was cancelled
 
   Result<void> start(Query& query, const std::string& name);
@@ -48,7 +53,7 @@ class DnsClient {
   std::size_t waiting_ = 0;
   std::int64_t configured_at_ = 0;  // change time of resolv.conf when the channel read it
   RecentAnswers recent_;
-  std::unique_ptr<Channel> channel_;
+  std::unique_ptr<DnsChannel> channel_;
 };
 
 // One question. Destroying it cancels it. The client must outlive it.

@@ -1,5 +1,6 @@
 // shim/hook_connect.cc: connect(), and socket() for the one kind of socket that cannot be held.
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "shim/export.h"
@@ -15,11 +16,25 @@ namespace {
 
 constexpr int kTypeMask = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
 
+constexpr uint16_t kNameServerPort = 53;
+
+// The agent's name server, which lies in the pool. Programs know it at port 53; an agent that may
+// not bind that has it elsewhere.
+int connect_name_server(int fd, VirtualPeer& peer) {
+  const in_addr to = {htonl(peer.ip())};
+  uint8_t ip[4];
+  memcpy(ip, &to, sizeof ip);
+  if (peer.port() == kNameServerPort) peer.move_to(ip, settings.dns_port);
+  return real.connect(fd, &peer.address.any, peer.length);
+}
+
 int connect_program(int fd, const sockaddr* address, socklen_t length) {
   VirtualPeer peer;
   if (!settings.active || !read_virtual_peer(address, length, peer))
     return real.connect(fd, address, length);
   KeepErrno keep;
+  if (settings.dns_port != 0 && peer.ip() == settings.dns_address)
+    return keep.result(connect_name_server(fd, peer));
   if (!peer.ordinary && is_udp(fd))
     return keep.result(connect_datagrams(fd, address, length, peer));
   if (!is_virtual_connect(fd, peer)) return keep.result(real.connect(fd, address, length));

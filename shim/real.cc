@@ -1,6 +1,8 @@
 #include "shim/real.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,6 +44,14 @@ int raw_getpeername(int fd, sockaddr* address, socklen_t* length) {
   return static_cast<int>(syscall(SYS_getpeername, fd, address, length));
 }
 
+int raw_open(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const unsigned mode = va_arg(arguments, unsigned);
+  va_end(arguments);
+  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+}
+
 int raw_execve(const char* path, char* const* argv, char* const* envp) {
   return static_cast<int>(syscall(SYS_execve, path, argv, envp));
 }
@@ -67,12 +77,24 @@ constinit Real real = {
     .listen = raw_listen,
     .getsockopt = raw_getsockopt,
     .getpeername = raw_getpeername,
+    .open = raw_open,
+    .fopen = nullptr,
     .execve = raw_execve,
     .execvpe = nullptr,
     .fexecve = nullptr,
     .execveat = raw_execveat,
     .posix_spawn = nullptr,
     .posix_spawnp = nullptr,
+    .resolver_init = nullptr,
+    .resolver_ninit = nullptr,
+    .resolver_query = nullptr,
+    .resolver_search = nullptr,
+    .resolver_querydomain = nullptr,
+    .resolver_send = nullptr,
+    .resolver_nquery = nullptr,
+    .resolver_nsearch = nullptr,
+    .resolver_nquerydomain = nullptr,
+    .resolver_nsend = nullptr,
 };
 
 void find_real_functions() {
@@ -85,12 +107,24 @@ void find_real_functions() {
   find(real.listen, "listen");
   find(real.getsockopt, "getsockopt");
   find(real.getpeername, "getpeername");
+  find(real.open, "open64");
+  find(real.fopen, "fopen64");
   find(real.execve, "execve");
   find(real.execvpe, "execvpe");
   find(real.fexecve, "fexecve");
   find(real.execveat, "execveat");
   find(real.posix_spawn, "posix_spawn");
   find(real.posix_spawnp, "posix_spawnp");
+  find(real.resolver_init, "__res_init");
+  find(real.resolver_ninit, "__res_ninit");
+  find(real.resolver_query, "res_query");
+  find(real.resolver_search, "res_search");
+  find(real.resolver_querydomain, "res_querydomain");
+  find(real.resolver_send, "res_send");
+  find(real.resolver_nquery, "res_nquery");
+  find(real.resolver_nsearch, "res_nsearch");
+  find(real.resolver_nquerydomain, "res_nquerydomain");
+  find(real.resolver_nsend, "res_nsend");
 }
 
 }  // namespace culvert::shim

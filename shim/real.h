@@ -2,9 +2,12 @@
 //
 // Until the constructor has run these are raw system calls: libraries initialised before us may
 // call in, some of them from inside malloc or the loader, where dlsym() would deadlock (jemalloc
-// and tcmalloc did, in other shims). The exec family has no such need and may be null until then.
+// and tcmalloc did, in other shims). The exec family, fopen() and the
+// resolver have no such need and may be null until then.
 #pragma once
+#include <resolv.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -20,6 +23,8 @@ struct Real {
   int (*listen)(int, int);
   int (*getsockopt)(int, int, int, void*, socklen_t*);
   int (*getpeername)(int, sockaddr*, socklen_t*);
+  int (*open)(const char*, int, ...);
+  FILE* (*fopen)(const char*, const char*);
   int (*execve)(const char*, char* const*, char* const*);
   int (*execvpe)(const char*, char* const*, char* const*);
   int (*fexecve)(int, char* const*, char* const*);
@@ -28,6 +33,16 @@ struct Real {
                      const posix_spawnattr_t*, char* const*, char* const*);
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const*, char* const*);
+  int (*resolver_init)();
+  int (*resolver_ninit)(res_state);
+  int (*resolver_query)(const char*, int, int, unsigned char*, int);
+  int (*resolver_search)(const char*, int, int, unsigned char*, int);
+  int (*resolver_querydomain)(const char*, const char*, int, int, unsigned char*, int);
+  int (*resolver_send)(const unsigned char*, int, unsigned char*, int);
+  int (*resolver_nquery)(res_state, const char*, int, int, unsigned char*, int);
+  int (*resolver_nsearch)(res_state, const char*, int, int, unsigned char*, int);
+  int (*resolver_nquerydomain)(res_state, const char*, const char*, int, int, unsigned char*, int);
+  int (*resolver_nsend)(res_state, const unsigned char*, int, unsigned char*, int);
 };
 
 extern Real real;  // NOLINT(bugprone-dynamic-static-initializers): it is constinit

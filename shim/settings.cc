@@ -16,10 +16,13 @@ constinit Settings settings = {.active = false,
                                .low_ports = {"CULVERT_LOW_PORTS=", ""},
                                .domains = {"CULVERT_DOMAINS=", ""},
                                .forward = {"CULVERT_FORWARD=", ""},
+                               .dns = {"CULVERT_DNS=", ""},
                                .preload = "",
                                .pool_address = 0,
                                .pool_mask = 0,
-                               .low_ports_mapped = false};
+                               .low_ports_mapped = false,
+                               .dns_address = 0,
+                               .dns_port = 0};
 
 namespace {
 
@@ -49,6 +52,19 @@ void read_pool(const char* text) {
   if (inet_pton(AF_INET, address, &parsed) != 1 || *end != '\0' || bits < 1 || bits > 32) return;
   settings.pool_mask = ~uint32_t{0} << (32 - bits);
   settings.pool_address = ntohl(parsed.s_addr) & settings.pool_mask;
+}
+
+void read_dns(const char* text) {
+  char address[INET_ADDRSTRLEN] = "";
+  const char* colon = strchr(text, ':');
+  if (colon == nullptr || colon - text >= INET_ADDRSTRLEN) return;
+  memcpy(address, text, static_cast<size_t>(colon - text));
+  in_addr parsed;
+  char* end = nullptr;
+  const unsigned long port = strtoul(colon + 1, &end, 10);
+  if (inet_pton(AF_INET, address, &parsed) != 1 || *end != '\0' || port < 1 || port > 65535) return;
+  settings.dns_address = ntohl(parsed.s_addr);
+  settings.dns_port = static_cast<uint16_t>(port);
 }
 
 // The entry of LD_PRELOAD word for word ("$LIB" must stay unexpanded for programs of another
@@ -101,6 +117,8 @@ void read_settings() {
   read(settings.domains);
   read(settings.forward);
   read_forwarded(settings.forward.value());
+  read(settings.dns);
+  read_dns(settings.dns.value());
   read_pool(settings.pool.value()[0] == '\0' ? kDefaultPool : settings.pool.value());
   settings.low_ports_mapped = strcmp(settings.low_ports.value(), "mapped") == 0;
   find_own_name();

@@ -15,10 +15,12 @@ struct Variable {
 
 struct Settings {
   bool active;  // false: everything passes through
-  Variable agent, pool, low_ports, domains, forward;
+  Variable agent, pool, low_ports, domains, forward, dns;
   char preload[4096];                // how LD_PRELOAD names this library
   uint32_t pool_address, pool_mask;  // host order
   bool low_ports_mapped;
+  uint32_t dns_address;  // of the agent's name server, host order
+  uint16_t dns_port;     // host order; 0: there is none
 
   bool in_pool(uint32_t address) const { return (address & pool_mask) == pool_address; }
   // Whether `name` ends in one of CULVERT_DOMAINS, any case, with or without a final dot.

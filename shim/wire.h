@@ -12,9 +12,10 @@
  *                      fail for the moment (EAI_AGAIN), all others resolve as without Culvert
  *   CULVERT_FORWARD    ordinary addresses that may be reached through the service, first match
  *                      counts: "10.20.0.0/16 !10.0.0.0/8 ::/0"; connects to them are asked about
- *   CULVERT_LOW_PORTS  "mapped": a connect to port p < 1024 may have gone to
- *                      CULVERT_LOW_PORT_BASE + p, because the agent may not bind low ports or a
- *                      server of this machine has p on 0.0.0.0; getpeername() maps it back
+ *   CULVERT_DNS        "127.64.53.0:53", the agent's name server for programs that have a resolver
+ * of their own; they are shown port 53 of it, whatever its port is CULVERT_LOW_PORTS  "mapped": a
+ * connect to port p < 1024 may have gone to CULVERT_LOW_PORT_BASE + p, because the agent may not
+ * bind low ports or a server of this machine has p on 0.0.0.0; getpeername() maps it back
  */
 #ifndef CULVERT_SHIM_WIRE_H
 #define CULVERT_SHIM_WIRE_H
@@ -60,7 +61,10 @@ enum culvert_question {
    */
   CULVERT_ASK_DATAGRAMS = 11,
   /* cookie, address + port = the bound local address of a UDP socket -> FOUND, as 6 */
-  CULVERT_TELL_BOUND = 12
+  CULVERT_TELL_BOUND = 12,
+  /* from `culvert run`: -> FOUND (address + port of the agent's name server), NOT_OURS if it has
+   * none */
+  CULVERT_ASK_DNS = 13
 };
 
 enum culvert_verdict {
