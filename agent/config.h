@@ -87,7 +87,7 @@ struct AgentConfig {
   std::vector<carrier::Proxy> proxies;  // in order of preference
   std::string pac_url;                  // of a script that names proxies
   bool find_proxies = true;             // in the environment, and by asking the network
-  bool serve_names = true;          // a name server for programs with resolvers of their own ...
+  bool serve_names = true;  // a name server for programs with resolvers of their own ...
   std::optional<SocketAddress> name_server;  // ... there; none: a free address of the pool
   std::chrono::seconds resume{300};  // how long a session waits for another carrier; 0: not at all
   AccessPolicy access;

@@ -88,16 +88,16 @@ void Relay::join(const Ticket& ticket) {
   auto meeting = std::move(meetings_.extract(ticket).mapped());
   log::info("circuit",
             {{"event", "joined"}, {"caller", meeting.caller}, {"callee", meeting.callee}});
-  auto circuit = std::make_unique<Circuit>(
-      Circuit::Leg{std::move(meeting.call.pipe), std::move(meeting.call.received)},
-      Circuit::Leg{std::move(meeting.answer.pipe), std::move(meeting.answer.received)}, &pipes_,
-      static_cast<Circuit::Listener&>(*this));
+  auto circuit = std::make_unique<loop::Circuit>(
+      loop::Circuit::Leg{std::move(meeting.call.pipe), std::move(meeting.call.received)},
+      loop::Circuit::Leg{std::move(meeting.answer.pipe), std::move(meeting.answer.received)},
+      &pipes_, static_cast<loop::Circuit::Listener&>(*this));
   auto* const key = circuit.get();
   circuits_.emplace(
       key, Joined{std::move(circuit), std::move(meeting.caller), std::move(meeting.callee)});
 }
 
-void Relay::on_circuit_ended(Circuit& circuit) {
+void Relay::on_circuit_ended(loop::Circuit& circuit) {
   const auto ended = std::move(circuits_.extract(&circuit).mapped());
   count(ended.caller, -1);
   count(ended.callee, -1);
@@ -169,7 +169,7 @@ void Relay::drop(const std::string& endpoint) {
   for (const auto& ticket : meetings)
     if (meetings_.count(ticket) != 0)
       give_up(ticket, ErrorCode::kHostUnreachable, endpoint + " is no longer admitted");
-  std::vector<Circuit*> joined;
+  std::vector<loop::Circuit*> joined;
   for (const auto& [circuit, names] : circuits_)
     if (names.caller == endpoint || names.callee == endpoint) joined.push_back(circuit);
   for (auto* circuit : joined) {

@@ -5,13 +5,13 @@
 #include <map>
 #include <unordered_map>
 
-#include "service/circuit.h"
 #include "service/client_link.h"
 #include "service/visitor.h"
+#include "tunnel/loop/circuit.h"
 
 namespace culvert::service {
 
-class Relay final : private Circuit::Listener, private loop::Timer::Listener {
+class Relay final : private loop::Circuit::Listener, private loop::Timer::Listener {
  public:
   Relay(loop::Loop& loop, const Limits& limits, Directory& directory, Random& random);
   ~Relay();
@@ -40,10 +40,10 @@ class Relay final : private Circuit::Listener, private loop::Timer::Listener {
     std::optional<TimePoint> until;  // for the endpoint called; none: it has come
   };
   struct Joined {
-    std::unique_ptr<Circuit> circuit;
+    std::unique_ptr<loop::Circuit> circuit;
     std::string caller, callee;
   };
-  void on_circuit_ended(Circuit& circuit) override;
+  void on_circuit_ended(loop::Circuit& circuit) override;
   void on_timer(loop::Timer& timer) override;
   void arm_timer();
   void give_up(const Ticket& ticket, ErrorCode code, const std::string& reason);
@@ -59,7 +59,7 @@ class Relay final : private Circuit::Listener, private loop::Timer::Listener {
   std::map<Ticket, Meeting> meetings_;
   std::unordered_map<Visitor*, Ticket> waiting_;
   loop::SplicePipePool pipes_;  // before the circuits that hold some of them
-  std::unordered_map<Circuit*, Joined> circuits_;
+  std::unordered_map<loop::Circuit*, Joined> circuits_;
   std::unordered_map<std::string, std::size_t> counts_;  // meetings and circuits of an endpoint
   loop::Timer timer_;
 };

@@ -83,13 +83,13 @@ std::unique_ptr<loop::BytePipe> CircuitLab::connect(UniqueFd& far) {
 }
 
 void CircuitLab::join(ByteVector received_from_a, ByteVector received_from_b) {
-  circuit =
-      std::make_unique<Circuit>(Circuit::Leg{std::move(leg_a_), std::move(received_from_a)},
-                                Circuit::Leg{std::move(leg_b_), std::move(received_from_b)},
-                                pool ? &*pool : nullptr, static_cast<Circuit::Listener&>(*this));
+  circuit = std::make_unique<loop::Circuit>(
+      loop::Circuit::Leg{std::move(leg_a_), std::move(received_from_a)},
+      loop::Circuit::Leg{std::move(leg_b_), std::move(received_from_b)}, pool ? &*pool : nullptr,
+      static_cast<loop::Circuit::Listener&>(*this));
 }
 
-void CircuitLab::on_circuit_ended(Circuit&) {
+void CircuitLab::on_circuit_ended(loop::Circuit&) {
   octets = circuit->octets();
   spliced = circuit->octets_spliced();
   circuit.reset();

@@ -6,7 +6,7 @@
 
 #include <random>
 
-#include "service/circuit.h"
+#include "tunnel/loop/circuit.h"
 #include "tunnel/loop/timer.h"
 
 namespace culvert::service {
@@ -15,7 +15,7 @@ namespace culvert::service {
 enum class Way : std::uint8_t { kCopied, kSpliced, kTinyPipe, kNoDescriptors, kOneLayer };
 std::string name_of(Way way);
 
-class CircuitLab final : private Circuit::Listener, private loop::Timer::Listener {
+class CircuitLab final : private loop::Circuit::Listener, private loop::Timer::Listener {
  public:
   explicit CircuitLab(Way way);
   ~CircuitLab();
@@ -38,14 +38,14 @@ class CircuitLab final : private Circuit::Listener, private loop::Timer::Listene
 
   // The far end of each leg.
   UniqueFd a, b;
-  std::unique_ptr<Circuit> circuit;
+  std::unique_ptr<loop::Circuit> circuit;
   std::optional<loop::SplicePipePool> pool;
   bool ended = false;
   std::uint64_t octets = 0, spliced = 0;  // once it has ended
 
  private:
   std::unique_ptr<loop::BytePipe> connect(UniqueFd& far);
-  void on_circuit_ended(Circuit& circuit) override;
+  void on_circuit_ended(loop::Circuit& circuit) override;
   void on_timer(loop::Timer&) override { ++ticks_; }
 
   const Way way_;

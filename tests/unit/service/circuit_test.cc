@@ -1,4 +1,4 @@
-#include "service/circuit.h"
+#include "tunnel/loop/circuit.h"
 
 #include <filesystem>
 

@@ -1,5 +1,5 @@
-// service/circuit.h: two pipes joined into one: opaque octets, half-close and abort pass in both
-// directions. Knows nothing of what is inside; it could not read it anyway.
+// tunnel/loop/circuit.h: two pipes joined into one: opaque octets, half-close and abort pass in
+// both directions. Knows nothing of what is inside; it could not read it anyway.
 //
 // Where both pipes are bare TCP sockets, bulk is spliced and never seen here (measured: half the
 // CPU time of copying); where one has a layer, such as TLS, all is copied.
@@ -15,7 +15,7 @@
 #include "tunnel/loop/splice_pipe.h"
 #include "tunnel/loop/tcp_socket.h"
 
-namespace culvert::service {
+namespace culvert::loop {
 
 class Circuit {
  public:
@@ -32,26 +32,26 @@ class Circuit {
     ~Listener() = default;
   };
   struct Leg {
-    std::unique_ptr<loop::BytePipe> pipe;
+    std::unique_ptr<BytePipe> pipe;
     ByteVector received;  // read from it already, for the other side
   };
 
   // `pipes`: null copies always. Must outlive the circuit.
-  Circuit(Leg a, Leg b, loop::SplicePipePool* pipes, Listener& listener);
+  Circuit(Leg a, Leg b, SplicePipePool* pipes, Listener& listener);
   ~Circuit();
   void abort();                                                     // both sides see a reset
   std::uint64_t octets() const { return octets_; }                  // both directions, as read
   std::uint64_t octets_spliced() const { return octets_spliced_; }  // of these
 
  private:
-  struct Side final : loop::BytePipe::Listener {
+  struct Side final : BytePipe::Listener {
     Circuit* circuit = nullptr;
     Side* other = nullptr;
-    std::unique_ptr<loop::BytePipe> pipe;
-    loop::TcpSocket* socket = nullptr;  // = pipe, where both sides are bare sockets
+    std::unique_ptr<BytePipe> pipe;
+    TcpSocket* socket = nullptr;  // = pipe, where both sides are bare sockets
     // To be written to this side: one of the two.
     ByteQueue waiting;
-    std::unique_ptr<loop::SplicePipe> held;
+    std::unique_ptr<SplicePipe> held;
     bool bulk = false;         // the last read from this side was large
     bool input_ended = false;  // this side will send nothing more
     bool output_ended = false;
@@ -62,17 +62,17 @@ class Circuit {
     void on_broken(int) override { circuit->fail(); }
   };
   void move_from(Side& from);
-  loop::IoResult copy(Side& from, std::size_t most);
-  loop::IoResult splice(Side& from);
-  loop::IoResult drain(Side& to);
+  IoResult copy(Side& from, std::size_t most);
+  IoResult splice(Side& from);
+  IoResult drain(Side& to);
   void flush(Side& to);
   void settle();
   void fail();
 
   Listener& listener_;
-  loop::SplicePipePool* const pipes_;
+  SplicePipePool* const pipes_;
   Side a_, b_;
   std::uint64_t octets_ = 0, octets_spliced_ = 0;
 };
 
-}  // namespace culvert::service
+}  // namespace culvert::loop

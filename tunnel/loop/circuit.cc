@@ -1,9 +1,8 @@
-#include "service/circuit.h"
+#include "tunnel/loop/circuit.h"
 
-namespace culvert::service {
+namespace culvert::loop {
 namespace {
 
-using loop::IoResult;
 using State = IoResult::State;
 
 // One for all circuits of the thread.
@@ -14,15 +13,15 @@ MutableBytes shared_buffer() {
 
 }  // namespace
 
-Circuit::Circuit(Leg a, Leg b, loop::SplicePipePool* pipes, Listener& listener)
+Circuit::Circuit(Leg a, Leg b, SplicePipePool* pipes, Listener& listener)
     : listener_(listener), pipes_(pipes) {
   a_.circuit = b_.circuit = this;
   a_.other = &b_;
   b_.other = &a_;
   a_.pipe = std::move(a.pipe);
   b_.pipe = std::move(b.pipe);
-  auto* const bare_a = dynamic_cast<loop::TcpSocket*>(a_.pipe.get());
-  auto* const bare_b = dynamic_cast<loop::TcpSocket*>(b_.pipe.get());
+  auto* const bare_a = dynamic_cast<TcpSocket*>(a_.pipe.get());
+  auto* const bare_b = dynamic_cast<TcpSocket*>(b_.pipe.get());
   if (pipes_ != nullptr && bare_a != nullptr && bare_b != nullptr) {
     a_.socket = bare_a;
     b_.socket = bare_b;
@@ -128,4 +127,4 @@ void Circuit::settle() {
                              side->has_waiting());
 }
 
-}  // namespace culvert::service
+}  // namespace culvert::loop
