@@ -23,23 +23,11 @@ std::string environment(const char* name) {
 }
 
 Result<UniqueFd> ask(const std::string& path, culvert_question kind, std::string_view name = {}) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    return fail(ErrorCode::kBadInput, "the control socket's path '" + path + "' is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  culvert_question_packet question{};
-  question.magic = CULVERT_WIRE_MAGIC;
-  question.version = CULVERT_WIRE_VERSION;
-  question.kind = static_cast<std::uint16_t>(kind);
+  auto fd = open_agent(path);
+  if (!fd) return fd;
+  auto question = make_question(kind);
   name.copy(&question.name[0], sizeof question.name - 1);
-  if (!fd || connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      send(fd.get(), &question, sizeof question, MSG_NOSIGNAL) != sizeof question) {
-    const int error = errno;
-    return fail(from_errno(error), "no agent answers on '" + path + "' (" + std::strerror(error) +
-                                       "): start culvert-agent, or name its socket with --agent");
-  }
+  tell_agent_on(*fd, question);  // who hung up is found out by whoever waits for the answer
   return fd;
 }
 
@@ -79,15 +67,45 @@ std::vector<std::string> agent_sockets(const std::string& given) {
   return paths;
 }
 
+culvert_question_packet make_question(culvert_question kind, std::uint64_t cookie,
+                                      const SocketAddress& address) {
+  culvert_question_packet question{};
+  question.magic = CULVERT_WIRE_MAGIC;
+  question.version = CULVERT_WIRE_VERSION;
+  question.kind = static_cast<std::uint16_t>(kind);
+  question.cookie = cookie;
+  question.family = AF_INET;
+  question.port = address.port;
+  std::memcpy(&question.address[0], address.ip.octets().data(), 4);
+  return question;
+}
+
+Result<UniqueFd> open_agent(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return fail(ErrorCode::kBadInput, "the control socket's path '" + path + "' is too long");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!fd || connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    const int error = errno;
+    return fail(from_errno(error), "no agent answers on '" + path + "' (" + std::strerror(error) +
+                                       "): start culvert-agent, or name its socket with --agent");
+  }
+  return fd;
+}
+
+void tell_agent_on(const UniqueFd& link, const culvert_question_packet& question) {
+  (void)!::send(link.get(), &question, sizeof question, MSG_NOSIGNAL);
+}
+
 namespace {
 
-Result<culvert_answer_packet> ask_one(const std::string& socket, culvert_question kind,
-                                      Duration limit) {
-  const auto fd = ask(socket, kind);
-  if (!fd) return fail(fd.error());
+Result<culvert_answer_packet> receive_answer(const UniqueFd& link, const std::string& socket,
+                                             Duration limit) {
   culvert_answer_packet answer;
   const auto size =
-      receive(fd->get(), std::as_writable_bytes(std::span{&answer, 1}), limit, socket);
+      receive(link.get(), std::as_writable_bytes(std::span{&answer, 1}), limit, socket);
   if (!size) return fail(size.error());
   if (*size == 0)
     return fail(ErrorCode::kNotPermitted,
@@ -101,13 +119,27 @@ Result<culvert_answer_packet> ask_one(const std::string& socket, culvert_questio
   return answer;
 }
 
-IpAddress address_in(const culvert_answer_packet& answer) {
+Result<culvert_answer_packet> ask_one(const std::string& socket, culvert_question kind,
+                                      Duration limit) {
+  const auto fd = ask(socket, kind);
+  if (!fd) return fail(fd.error());
+  return receive_answer(*fd, socket, limit);
+}
+
+}  // namespace
+
+Result<culvert_answer_packet> ask_agent_on(const UniqueFd& link,
+                                           const culvert_question_packet& question,
+                                           Duration limit) {
+  tell_agent_on(link, question);
+  return receive_answer(link, "its socket", limit);
+}
+
+IpAddress address_of(const culvert_answer_packet& answer) {
   std::uint32_t value = 0;
   for (int i = 0; i < 4; ++i) value = value << 8 | answer.address[i];
   return IpAddress::v4(value);
 }
-
-}  // namespace
 
 Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
   const auto answer = ask_one(socket, CULVERT_ASK_AGENT, limit);
@@ -115,7 +147,7 @@ Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
   if (answer->verdict != CULVERT_FOUND || answer->port > 32)
     return fail(ErrorCode::kProtocol, "the agent on '" + socket + "' does not say its pool");
   AgentFacts facts{socket,
-                   {address_in(*answer), answer->port},
+                   {address_of(*answer), answer->port},
                    (answer->flags & CULVERT_LOW_PORTS_MAPPED) != 0,
                    &answer->name[0],
                    {},
@@ -125,7 +157,7 @@ Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
   facts.forwarding = std::move(*forwarding);
   const auto names = ask_one(socket, CULVERT_ASK_DNS, limit);
   if (names && names->verdict == CULVERT_FOUND)
-    facts.name_server = SocketAddress{address_in(*names), names->port};
+    facts.name_server = SocketAddress{address_of(*names), names->port};
   return facts;
 }
 

@@ -8,6 +8,7 @@
 #include "shim/wire.h"
 #include "tunnel/base/address.h"
 #include "tunnel/base/time.h"
+#include "tunnel/base/unique_fd.h"
 
 namespace culvert::agent {
 
@@ -29,5 +30,14 @@ Result<AgentFacts> ask_agent(const std::string& socket, Duration limit);
 Result<std::string> ask_forwarding(const std::string& socket, Duration limit);
 Result<std::string> ask_why(const std::string& socket, const std::string& host, Duration limit);
 Result<std::string> ask_status(const std::string& socket, Duration limit);  // the JSON text
+
+// One conversation as a shim has it: open, ask, perhaps tell, close.
+culvert_question_packet make_question(culvert_question kind, std::uint64_t cookie = 0,
+                                      const SocketAddress& address = {});
+Result<UniqueFd> open_agent(const std::string& socket);
+Result<culvert_answer_packet> ask_agent_on(const UniqueFd& link,
+                                           const culvert_question_packet& question, Duration limit);
+void tell_agent_on(const UniqueFd& link, const culvert_question_packet& question);
+IpAddress address_of(const culvert_answer_packet& answer);  // IPv4
 
 }  // namespace culvert::agent

@@ -25,7 +25,11 @@ constexpr const char* kInstead =
     "[[listen]] and a program that can be reached.";
 
 Reach unreachable(const std::string& path, const std::string& why, const std::string& remedy) {
-  return {false, "'" + path + "' " + why + "." + remedy};
+  return {false, false, "'" + path + "' " + why + ".", remedy};
+}
+
+Reach enclosable(const std::string& path, const std::string& why, const std::string& remedy) {
+  return {false, true, "'" + path + "' " + why + ".", remedy};
 }
 
 std::optional<ByteVector> read_front(const std::string& path) {
@@ -85,20 +89,19 @@ std::optional<Reach> check_privileges(const std::string& path) {
 
 Reach check_elf(const std::string& path, const ElfFacts& facts, const ElfFacts& ours) {
   if (facts.elf_class != ours.elf_class || facts.machine != ours.machine)
-    return unreachable(path,
-                       "is built for another kind of processor than the shim (for example 32 bits)",
-                       " Use a build for this machine's own kind.");
+    return enclosable(path,
+                      "is built for another kind of processor than the shim (for example 32 bits)",
+                      " Use a build for this machine's own kind.");
   if (facts.interpreter.empty())
-    return unreachable(path,
-                       facts.is_go ? "is a statically linked Go program, which loads no libraries"
-                                   : "is statically linked, so it loads no libraries",
-                       kInstead);
+    return enclosable(path,
+                      facts.is_go ? "is a statically linked Go program, which loads no libraries"
+                                  : "is statically linked, so it loads no libraries",
+                      kInstead);
   if (facts.interpreter.find("musl") != std::string::npos)
-    return unreachable(path, "uses the C library musl, and the shim is built for glibc", kInstead);
+    return enclosable(path, "uses the C library musl, and the shim is built for glibc", kInstead);
   if (facts.is_go)
-    return {true, "'" + path +
-                      "' is a Go program: it makes its connections without the C library, "
-                      "so they will probably go around Culvert."};
+    return enclosable(path, "is a Go program, which makes its connections without the C library",
+                      kInstead);
   return {};
 }
 

@@ -1,4 +1,4 @@
-// agent/elf_check.h: whether LD_PRELOAD can reach a program, said before it is started: a program
+// agent/elf_check.h: which way a program can be reached, said before it is started: a program
 // that silently goes around Culvert would be the worst outcome.
 #pragma once
 #include <string>
@@ -8,8 +8,10 @@
 namespace culvert::agent {
 
 struct Reach {
-  bool reachable = true;
-  std::string why;  // if not: one sentence why, one what to do
+  bool reachable = true;    // by LD_PRELOAD
+  bool enclosable = true;   // in a network namespace (agent/enclosure.h)
+  std::string why;          // if not reachable: one sentence
+  std::string remedy = {};  // and what to do, where nothing else helps
 };
 
 // `path` as program_path.h found it. Follows "#!" lines, env(1) in them, and symbolic links.

@@ -2,15 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/agent_client.h"
 #include "agent/elf_check.h"
+#include "agent/enclosure.h"
 #include "agent/private_agent.h"
 #include "agent/program_path.h"
 
@@ -24,12 +27,17 @@ constexpr std::chrono::seconds kAnswerWithin{5};
 constexpr std::chrono::seconds kReadyWithin{20};
 
 constexpr const char* kUsage =
-    "usage: culvert run [--agent SOCKET] [--] COMMAND [ARGUMENT...]\n"
+    "usage: culvert run [--agent SOCKET] [--how WAY] [--explain] [--] COMMAND [ARGUMENT...]\n"
     "\n"
     "Runs COMMAND so that it reaches virtual host names; everything else about it stays as it\n"
     "is: its exit status, signals and terminal are its own.\n"
     "\n"
     "  --agent SOCKET  use the agent that answers there, and no other\n"
+    "  --how WAY       \"preload\": load a library into it; \"namespace\": give it a network\n"
+    "                  namespace of its own, for programs that load no library; default \"auto\":\n"
+    "                  what COMMAND's file needs\n"
+    "  --explain       say on standard error which way was taken, and why\n"
+    "  --argv0 NAME    what COMMAND is told to be its own name\n"
     "  --help          show this text\n"
     "\n"
     "The agent is, in this order: --agent, $CULVERT_AGENT,\n"
@@ -40,11 +48,54 @@ constexpr const char* kUsage =
     "Exit status: that of COMMAND; 125 if Culvert failed, 126 if COMMAND cannot be executed (or\n"
     "Culvert cannot reach it), 127 if there is no COMMAND.\n";
 
+enum class How { kAuto, kPreload, kNamespace };
+
 struct Arguments {
-  std::string agent;
+  std::string agent, argv0;
+  How how = How::kAuto;
+  bool explain = false;
   std::vector<char*> command;  // ends with null, as execv() wants it
   bool help = false;
 };
+
+Result<How> parse_how(std::string_view text) {
+  if (text == "auto") return How::kAuto;
+  if (text == "preload") return How::kPreload;
+  if (text == "namespace") return How::kNamespace;
+  return fail(ErrorCode::kBadInput,
+              "--how must be auto, preload or namespace, not '" + std::string(text) + "'");
+}
+
+// "--name VALUE" or "--name=VALUE": the value, and `at` on its last word.
+std::optional<std::string> value_of(std::string_view name, std::span<char* const> given,
+                                    std::size_t& at) {
+  const std::string_view word = given[at];
+  if (!word.starts_with(name)) return std::nullopt;
+  const auto rest = word.substr(name.size());
+  if (rest.starts_with('=')) return std::string(rest.substr(1));
+  if (!rest.empty() || at + 1 >= given.size()) return std::nullopt;
+  return std::string(given[++at]);
+}
+
+Result<void> take_option(std::span<char* const> given, std::size_t& at, Arguments& into) {
+  const std::string_view word = given[at];
+  if (word == "--explain") {
+    into.explain = true;
+  } else if (const auto agent = value_of("--agent", given, at)) {
+    into.agent = *agent;
+  } else if (const auto name = value_of("--argv0", given, at)) {
+    into.argv0 = *name;
+  } else if (const auto how = value_of("--how", given, at)) {
+    const auto parsed = parse_how(*how);
+    if (!parsed) return fail(parsed.error());
+    into.how = *parsed;
+  } else {
+    return fail(ErrorCode::kBadInput, "'" + std::string(word) +
+                                          "' is not an option, or lacks "
+                                          "its value: see culvert run --help");
+  }
+  return {};
+}
 
 Result<Arguments> parse_arguments(std::span<char* const> given) {
   Arguments arguments;
@@ -60,15 +111,7 @@ Result<Arguments> parse_arguments(std::span<char* const> given) {
       arguments.help = true;
       return arguments;
     }
-    if (word.starts_with("--agent=")) {
-      arguments.agent = word.substr(8);
-    } else if (word == "--agent" && at + 1 < given.size()) {
-      arguments.agent = given[++at];
-    } else {
-      return fail(ErrorCode::kBadInput, "'" + std::string(word) +
-                                            "' is not an option, or lacks "
-                                            "its value: see culvert run --help");
-    }
+    CULVERT_RETURN_IF_ERROR(take_option(given, at, arguments));
   }
   for (; at < given.size(); ++at) arguments.command.push_back(given[at]);
   if (arguments.command.empty())
@@ -119,6 +162,7 @@ void set_environment(const AgentFacts& agent, const std::string& shim) {
   setenv("CULVERT_DOMAINS", agent.domains.c_str(), 1);
   setenv("CULVERT_FORWARD", agent.forwarding.c_str(), 1);
   if (agent.name_server) setenv("CULVERT_DNS", agent.name_server->to_string().c_str(), 1);
+  setenv("CULVERT_RUN", (own_directory() + "/culvert").c_str(), 1);
   // Also where the agent may bind low ports: a server of this machine on 0.0.0.0:22 keeps it from
   // holding any virtual address's port 22, and that hold is then at the mapped port.
   setenv("CULVERT_LOW_PORTS", "mapped", 1);
@@ -144,6 +188,77 @@ int execute(const std::string& program, std::vector<char*>& command) {
                   "cannot execute '" + program + "': " + std::strerror(error));
 }
 
+constexpr std::string_view kShim = "libculvert-shim.so";
+
+// Whether the shim is loaded into ourselves and active: a program that it is in has started us.
+bool is_carried() {
+  const char* preload = std::getenv("LD_PRELOAD");
+  const char* agent = std::getenv("CULVERT_AGENT");
+  return preload != nullptr && std::string_view(preload).find(kShim) != std::string_view::npos &&
+         agent != nullptr && *agent != '\0';
+}
+
+// The porter makes its connects itself: it must not have the shim in it. Returns if it failed.
+int start_again_uncarried(std::span<char* const> given) {
+  std::string agent = "--agent=" + std::string(std::getenv("CULVERT_AGENT"));
+  std::string program = "culvert", verb = "run";
+  std::vector<char*> words{program.data(), verb.data(), agent.data()};
+  words.insert(words.end(), given.begin(), given.end());
+  words.push_back(nullptr);
+  setenv("CULVERT_AGENT", "", 1);  // declines the shim, here and in exec
+  execv("/proc/self/exe", words.data());
+  return complain(kCulvertFailed,
+                  "cannot start itself again: " + std::string(std::strerror(errno)));
+}
+
+void clear_environment() {
+  if (const char* preload = std::getenv("LD_PRELOAD")) {
+    std::string kept;
+    for (std::string_view rest(preload); !rest.empty();) {
+      const auto entry = rest.substr(0, rest.find_first_of(": "));
+      if (!entry.empty() && entry.find(kShim) == std::string_view::npos)
+        kept += (kept.empty() ? "" : ":") + std::string(entry);
+      rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
+    }
+    kept.empty() ? unsetenv("LD_PRELOAD") : setenv("LD_PRELOAD", kept.c_str(), 1);
+  }
+  for (const char* name : {"CULVERT_AGENT", "CULVERT_POOL", "CULVERT_DOMAINS", "CULVERT_FORWARD",
+                           "CULVERT_DNS", "CULVERT_RUN", "CULVERT_LOW_PORTS"})
+    unsetenv(name);
+  setenv(kEnclosedVariable, "1", 1);
+}
+
+int run_enclosed(const Arguments& arguments, const Reach& reach, const std::string& program,
+                 std::vector<char*>& command) {
+  const auto refuse = [&](const std::string& why) {
+    return complain(kCannotExecute,
+                    (reach.reachable ? "" : reach.why + " It needs a network namespace: ") + why +
+                        "." + (reach.reachable ? "" : reach.remedy));
+  };
+  const auto agent = find_agent(arguments.agent);
+  if (!agent) return complain(kCulvertFailed, agent.error().detail);
+  if (const auto entered = enter_enclosure(*agent); !entered) return refuse(entered.error().detail);
+  clear_environment();
+  return execute(program, command);
+}
+
+int run_preloaded(const Arguments& arguments, const std::string& program,
+                  std::vector<char*>& command) {
+  const auto shim = find_shim();
+  if (!shim) return complain(kCulvertFailed, shim.error().detail);
+  const auto agent = find_agent(arguments.agent);
+  if (!agent) return complain(kCulvertFailed, agent.error().detail);
+  set_environment(*agent, *shim);
+  return execute(program, command);
+}
+
+void explain(bool enclosed, const Arguments& arguments, const Reach& reach) {
+  const std::string why = arguments.how != How::kAuto ? "as --how says"
+                          : reach.reachable           ? "it loads libraries of this system"
+                                                      : reach.why;
+  complain(0, (enclosed ? "in a network namespace: " : "by a preloaded library: ") + why);
+}
+
 std::string search_path() {
   const char* path = std::getenv("PATH");
   return path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
@@ -162,16 +277,20 @@ int run_command(std::span<char* const> given) {
   if (!program)
     return complain(program.error().code == ErrorCode::kNameUnknown ? kNoCommand : kCannotExecute,
                     program.error().detail);
+  if (!arguments->argv0.empty()) arguments->command.front() = arguments->argv0.data();
+  if (std::getenv(kEnclosedVariable) != nullptr) return execute(*program, arguments->command);
   const auto reach = check_reach(*program, search_path());
-  if (!reach.reachable)
-    return complain(kCannotExecute, "Culvert cannot reach this program: " + reach.why);
-  if (!reach.why.empty()) complain(0, reach.why);
-  const auto shim = find_shim();
-  if (!shim) return complain(kCulvertFailed, shim.error().detail);
-  const auto agent = find_agent(arguments->agent);
-  if (!agent) return complain(kCulvertFailed, agent.error().detail);
-  set_environment(*agent, *shim);
-  return execute(*program, arguments->command);
+  if (!reach.reachable && !reach.enclosable)
+    return complain(kCannotExecute,
+                    "Culvert cannot reach this program: " + reach.why + reach.remedy);
+  if (!reach.reachable && arguments->how == How::kPreload)
+    return complain(kCannotExecute, "Culvert cannot reach this program by a preloaded library: " +
+                                        reach.why + " Leave --how out, or say --how=namespace.");
+  const bool enclosed = !reach.reachable || arguments->how == How::kNamespace;
+  if (enclosed && is_carried()) return start_again_uncarried(given);
+  if (arguments->explain) explain(enclosed, *arguments, reach);
+  if (!enclosed) return run_preloaded(*arguments, *program, arguments->command);
+  return run_enclosed(*arguments, reach, *program, arguments->command);
 }
 
 }  // namespace culvert::agent

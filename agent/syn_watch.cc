@@ -49,26 +49,48 @@ bool attach_filter(int fd, const IpPrefix& pool) {
 
 }  // namespace
 
-Result<SynWatch> SynWatch::open(const IpPrefix& pool) {
+Result<UniqueFd> open_syn_socket(const IpPrefix& pool) {
   const auto failed = [](const char* what) {
     const int error = errno;
     return fail(from_errno(error),
                 "cannot " + std::string(what) + " to watch for SYNs: " + std::strerror(error));
   };
-  SynWatch watch;
   // Protocol 0: hears nothing before the filter is in place and it is bound.
-  watch.fd_.reset(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!watch.fd_) return failed("make a packet socket");
-  if (!attach_filter(watch.fd_.get(), pool)) return failed("attach a filter");
+  UniqueFd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return failed("make a packet socket");
+  if (!attach_filter(fd.get(), pool)) return failed("attach a filter");
   const int buffer = 8 << 20;  // bounded by net.core.rmem_max where CAP_NET_ADMIN is missing
-  if (setsockopt(watch.fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0)
-    setsockopt(watch.fd_.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0)
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
   sockaddr_ll device{};
   device.sll_family = AF_PACKET;
   device.sll_protocol = htons(ETH_P_IP);
   device.sll_ifindex = static_cast<int>(if_nametoindex("lo"));
-  if (bind(watch.fd_.get(), reinterpret_cast<sockaddr*>(&device), sizeof device) != 0)
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&device), sizeof device) != 0)
     return failed("listen on lo");
+  return fd;
+}
+
+std::optional<SeenSyn> read_syn(int syn_socket) {
+  std::array<std::byte, kIpHeader + 20> packet;
+  for (;;) {
+    const auto size = recv(syn_socket, packet.data(), packet.size(), 0);
+    if (size < 0) return std::nullopt;
+    if (static_cast<std::size_t>(size) < packet.size()) continue;
+    Reader reader(Bytes{packet}.subspan(12));
+    SeenSyn syn{{IpAddress::v4(reader.u32()), 0}, {IpAddress::v4(reader.u32()), 0}, 0};
+    syn.program.port = reader.u16();
+    syn.to.port = reader.u16();
+    syn.sequence = reader.u32();
+    return syn;
+  }
+}
+
+Result<SynWatch> SynWatch::open(const IpPrefix& pool) {
+  auto fd = open_syn_socket(pool);
+  if (!fd) return fail(fd.error());
+  SynWatch watch;
+  watch.fd_ = std::move(*fd);
   return watch;
 }
 
@@ -86,19 +108,9 @@ SynWatch::Pair SynWatch::pair_of(const SocketAddress& program, const SocketAddre
 }
 
 void SynWatch::drain() {
-  std::array<std::byte, kIpHeader + 20> packet;
-  for (;;) {
-    const auto size = recv(fd_.get(), packet.data(), packet.size(), 0);
-    if (size < 0) return;
-    if (static_cast<std::size_t>(size) < packet.size()) continue;
-    Reader reader(Bytes{packet}.subspan(12));
-    SocketAddress program{IpAddress::v4(reader.u32()), 0};
-    SocketAddress held{IpAddress::v4(reader.u32()), 0};
-    program.port = reader.u16();
-    held.port = reader.u16();
-    const auto sequence = reader.u32();
-    const auto pair = pair_of(program, held);
-    const auto [at, added] = sequences_.insert_or_assign(pair, sequence);
+  while (const auto syn = read_syn(fd_.get())) {
+    const auto pair = pair_of(syn->program, syn->to);
+    const auto [at, added] = sequences_.insert_or_assign(pair, syn->sequence);
     if (!added) continue;
     if (ring_.size() < kMost) {
       ring_.push_back(pair);

@@ -14,6 +14,15 @@
 
 namespace culvert::agent {
 
+struct SeenSyn {
+  SocketAddress program, to;
+  std::uint32_t sequence = 0;
+};
+
+// Non-blocking; hears the SYNs to the pool that arrive on lo of this network namespace.
+Result<UniqueFd> open_syn_socket(const IpPrefix& pool);
+std::optional<SeenSyn> read_syn(int syn_socket);  // nothing: none is left
+
 class SynWatch {
  public:
   static constexpr std::size_t kMost = 8192;  // remembered; the oldest is overwritten

@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kPreload[] = "LD_PRELOAD=";
 constexpr char kLibrary[] = "libculvert-shim.so";
-constexpr size_t kMostAdded = 7;           // LD_PRELOAD and the six of CULVERT_*
+constexpr size_t kMostAdded = 8;           // LD_PRELOAD and the seven of CULVERT_*
 constexpr size_t kMostEntries = 64 * 128;  // beyond, the stack of a small thread is in danger
 
 bool begins_with(const char* text, const char* prefix) {
@@ -66,7 +66,8 @@ char* const* ExecEnvironment::build(void* entries, void* preload) const {
   // An agent of the program's own choice would come with its own pool and domains.
   char** ours = next;
   Variable* const known[] = {&settings.agent,   &settings.pool,    &settings.low_ports,
-                             &settings.domains, &settings.forward, &settings.dns};
+                             &settings.domains, &settings.forward, &settings.dns,
+                             &settings.run};
   for (Variable* variable : known) {
     if (variable->text[0] == '\0' || has(static_cast<char**>(entries), *variable)) continue;
     *ours++ = variable->text;

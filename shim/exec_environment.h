@@ -14,6 +14,7 @@ class ExecEnvironment {
   explicit ExecEnvironment(char* const* original);
 
   bool is_complete() const { return complete_; }
+  bool is_declined() const { return declined_; }
   size_t entries_size() const;  // octets that build() needs, at most 64 KiB + 24
   size_t preload_size() const;
   char* const* build(void* entries, void* preload) const;

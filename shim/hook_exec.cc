@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "shim/exec_environment.h"
+#include "shim/exec_reach.h"
 #include "shim/export.h"
 #include "shim/real.h"
+#include "shim/settings.h"
 
 namespace culvert::shim {
 namespace {
@@ -20,13 +23,58 @@ void need_real_functions() {
   if (real.execvpe == nullptr) find_real_functions();
 }
 
+// exec(path, argv): of the program, or of the launcher where the program would be out of reach.
+template <typename Exec>
+int in_reach(const char* path, Strings argv, Strings envp, Exec exec) {
+  if (ExecEnvironment(envp).is_declined() || !is_out_of_reach(path)) return exec(path, argv);
+  auto** words =
+      static_cast<char**>(alloca((kLauncherWords + count_words(argv) + 1) * sizeof(char*)));
+  fill_launcher(words, path, argv);
+  return exec(settings.run.value(), words);
+}
+
 int execute(const char* path, Strings argv, Strings envp) {
-  return with_culvert(envp, [&](Strings env) { return real.execve(path, argv, env); });
+  return in_reach(path, argv, envp, [&](const char* its_path, Strings words) {
+    return with_culvert(envp, [&](Strings env) { return real.execve(its_path, words, env); });
+  });
 }
 
 int execute_from_path(const char* file, Strings argv, Strings envp) {
   need_real_functions();
+  char path[PATH_MAX];
+  if (find_in_path(file, path) && is_out_of_reach(path)) return execute(path, argv, envp);
   return with_culvert(envp, [&](Strings env) { return real.execvpe(file, argv, env); });
+}
+
+// A program named by a descriptor, which may be closed by the time that the launcher looks for it:
+// it goes by the file's name, if there is one.
+bool name_of_descriptor(int fd, char (&path)[PATH_MAX]) {
+  char link[32];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  const ssize_t size = readlink(link, path, sizeof path - 1);
+  if (size <= 0 || path[0] != '/') return false;
+  path[size] = '\0';
+  return access(path, X_OK) == 0;
+}
+
+int execute_descriptor(int fd, Strings argv, Strings envp) {
+  need_real_functions();
+  const int before = errno;
+  char path[PATH_MAX];
+  const bool launched = name_of_descriptor(fd, path) && is_out_of_reach(path);
+  errno = before;
+  if (launched) return execute(path, argv, envp);
+  return with_culvert(envp, [&](Strings env) { return real.fexecve(fd, argv, env); });
+}
+
+int spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions,
+          const posix_spawnattr_t* attributes, Strings argv, Strings envp) {
+  need_real_functions();
+  return in_reach(path, argv, envp, [&](const char* its_path, Strings words) {
+    return with_culvert(envp, [&](Strings env) {
+      return real.posix_spawn(pid, its_path, actions, attributes, words, env);
+    });
+  });
 }
 
 size_t count_arguments(const char* first, va_list rest) {
@@ -57,9 +105,13 @@ int with_arguments(const char* first, va_list arguments, Exec exec) {
 }  // namespace culvert::shim
 
 using culvert::shim::execute;
+using culvert::shim::execute_descriptor;
 using culvert::shim::execute_from_path;
+using culvert::shim::find_in_path;
+using culvert::shim::is_out_of_reach;
 using culvert::shim::need_real_functions;
 using culvert::shim::real;
+using culvert::shim::spawn;
 using culvert::shim::Strings;
 using culvert::shim::with_arguments;
 using culvert::shim::with_culvert;
@@ -110,8 +162,7 @@ CULVERT_INTERPOSE int execle(const char* path, const char* first, ...) noexcept 
 }
 
 CULVERT_INTERPOSE int fexecve(int fd, Strings argv, Strings envp) noexcept {
-  need_real_functions();
-  return with_culvert(envp, [&](Strings env) { return real.fexecve(fd, argv, env); });
+  return execute_descriptor(fd, argv, envp);
 }
 
 CULVERT_INTERPOSE int execveat(int directory, const char* path, Strings argv, Strings envp,
@@ -123,10 +174,7 @@ CULVERT_INTERPOSE int execveat(int directory, const char* path, Strings argv, St
 CULVERT_INTERPOSE int posix_spawn(pid_t* pid, const char* path,
                                   const posix_spawn_file_actions_t* actions,
                                   const posix_spawnattr_t* attributes, Strings argv, Strings envp) {
-  need_real_functions();
-  return with_culvert(envp, [&](Strings env) {
-    return real.posix_spawn(pid, path, actions, attributes, argv, env);
-  });
+  return spawn(pid, path, actions, attributes, argv, envp);
 }
 
 CULVERT_INTERPOSE int posix_spawnp(pid_t* pid, const char* file,
@@ -134,6 +182,9 @@ CULVERT_INTERPOSE int posix_spawnp(pid_t* pid, const char* file,
                                    const posix_spawnattr_t* attributes, Strings argv,
                                    Strings envp) {
   need_real_functions();
+  char path[PATH_MAX];
+  if (find_in_path(file, path) && is_out_of_reach(path))
+    return spawn(pid, path, actions, attributes, argv, envp);
   return with_culvert(envp, [&](Strings env) {
     return real.posix_spawnp(pid, file, actions, attributes, argv, env);
   });

@@ -17,6 +17,7 @@ constinit Settings settings = {.active = false,
                                .domains = {"CULVERT_DOMAINS=", ""},
                                .forward = {"CULVERT_FORWARD=", ""},
                                .dns = {"CULVERT_DNS=", ""},
+                               .run = {"CULVERT_RUN=", ""},
                                .preload = "",
                                .pool_address = 0,
                                .pool_mask = 0,
@@ -118,6 +119,7 @@ void read_settings() {
   read(settings.forward);
   read_forwarded(settings.forward.value());
   read(settings.dns);
+  read(settings.run);
   read_dns(settings.dns.value());
   read_pool(settings.pool.value()[0] == '\0' ? kDefaultPool : settings.pool.value());
   settings.low_ports_mapped = strcmp(settings.low_ports.value(), "mapped") == 0;

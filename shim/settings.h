@@ -15,7 +15,7 @@ struct Variable {
 
 struct Settings {
   bool active;  // false: everything passes through
-  Variable agent, pool, low_ports, domains, forward, dns;
+  Variable agent, pool, low_ports, domains, forward, dns, run;
   char preload[4096];                // how LD_PRELOAD names this library
   uint32_t pool_address, pool_mask;  // host order
   bool low_ports_mapped;

@@ -33,12 +33,16 @@ class Way:
     name: str
     native: bool
     unprivileged: bool = False
+    options: tuple[str, ...] = ()  # of culvert run, at site A
 
 
 NATIVE = Way("natively", native=True)
 CULVERT = Way("through Culvert", native=False)
 NATIVE_UNPRIVILEGED = Way("natively, as nobody", native=True, unprivileged=True)
 CULVERT_UNPRIVILEGED = Way("through Culvert, as nobody", native=False, unprivileged=True)
+ENCLOSED = Way("in a namespace", native=False, options=("--how=namespace",))
+ENCLOSED_UNPRIVILEGED = Way("in a namespace, as nobody", native=False, unprivileged=True,
+                            options=("--how=namespace",))
 
 
 def normalise(text: str, case: Case) -> str:
@@ -71,6 +75,7 @@ def run_way(way: Way, cases: list[Case], make_servers, work: pathlib.Path) -> li
             if way.unprivileged:
                 subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(work)], check=True)
             sites.serve_at_b(commands)
+            sites.run_options = way.options
             transcripts = [transcript(sites, case, work) for case in cases]
             sites.stop_daemons()
         except LabError:

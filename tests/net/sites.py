@@ -53,6 +53,7 @@ class World:
     """A service and two agents on hosts that somebody else has made."""
     native = False
     unprivileged = False
+    run_options: tuple[str, ...] = ()  # of culvert run
     web_port, ssh_port = 80, 22  # where the demonstration's servers bind
 
     def __init__(self, lab: Lab, say):
@@ -125,12 +126,13 @@ class World:
     def environment(self) -> dict[str, str]:
         path = os.environ.get("PATH", "/usr/bin:/bin")
         return {**os.environ, "CULVERT_B": NAME_B, "CULVERT_ORDINARY": ORDINARY,
+                "CULVERT_NAMESPACE": "" if self.native else "culvert run --how=namespace --",
                 "PATH": f"{self.build}:{path}"}
 
     def under_culvert(self, host, argv: list[str]) -> list[str]:
         if not self.native:
             argv = [str(self.build / "culvert"), "run", "--agent", str(self.sockets[host.name]),
-                    "--", *argv]
+                    *self.run_options, "--", *argv]
         return self.as_user(argv)
 
     def command_at(self, host, argv: list[str]) -> list[str]:

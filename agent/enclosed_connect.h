@@ -1,0 +1,63 @@
+// agent/enclosed_connect.h: one connect() of an enclosed program, from its SYN until both halves
+// are connected or the program was told why not.
+#pragma once
+#include <optional>
+
+#include "agent/inet_diag.h"
+#include "agent/inside_thread.h"
+#include "agent/outward_dial.h"
+#include "agent/refusal.h"
+#include "agent/syn_watch.h"
+
+namespace culvert::agent {
+
+// What all connects share: the thread inside, and what was made there.
+struct EnclosedSide {
+  InsideThread thread;
+  std::optional<InetDiag> diag;
+  std::optional<Refusal> refusal;
+};
+
+class EnclosedConnect final : private OutwardDial::Listener, private loop::FdWatch::Listener {
+ public:
+  using Key = std::pair<SocketAddress, SocketAddress>;  // program, where it wants to
+
+  class Listener {
+   public:
+    // One of them, once: drop it. Never from inside the constructor.
+    virtual void on_enclosed_connected(EnclosedConnect& connect, UniqueFd program,
+                                       UniqueFd far) = 0;
+    virtual void on_enclosed_connect_ended(EnclosedConnect& connect) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  // `socket`: the program's, as waiting_socket() found it.
+  EnclosedConnect(loop::Loop& loop, const AgentFacts& agent, EnclosedSide& inside,
+                  const SeenSyn& syn, std::uint64_t cookie, Listener& listener);
+
+  Key key() const { return {syn_.program, syn_.to}; }
+  std::uint64_t cookie() const { return cookie_; }
+  // The cookie of the socket that sent this SYN, if it still waits for an answer: one that met a
+  // listener inside is connected by now.
+  static std::optional<std::uint64_t> waiting_socket(EnclosedSide& inside, const SeenSyn& syn);
+
+ private:
+  void on_dialled_out(OutwardDial& dial, UniqueFd fd, int error) override;
+  void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
+  bool still_waits() { return waiting_socket(inside_, syn_) == cookie_; }
+  void join();
+  void refuse(int error);
+
+  loop::Loop& loop_;
+  EnclosedSide& inside_;
+  SeenSyn syn_;
+  std::uint64_t cookie_;
+  Listener& listener_;
+  UniqueFd ours_, far_;
+  std::optional<loop::FdWatch> watch_;  // of ours_
+  OutwardDial dial_;
+};
+
+}  // namespace culvert::agent
