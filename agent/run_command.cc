@@ -27,12 +27,15 @@ constexpr std::chrono::seconds kAnswerWithin{5};
 constexpr std::chrono::seconds kReadyWithin{20};
 
 constexpr const char* kUsage =
-    "usage: culvert run [--agent SOCKET] [--how WAY] [--explain] [--] COMMAND [ARGUMENT...]\n"
+    "usage: culvert run [--agent SOCKET | --private] [--how WAY] [--explain] [--] COMMAND\n"
+    "                   [ARGUMENT...]\n"
     "\n"
     "Runs COMMAND so that it reaches virtual host names; everything else about it stays as it\n"
     "is: its exit status, signals and terminal are its own.\n"
     "\n"
     "  --agent SOCKET  use the agent that answers there, and no other\n"
+    "  --private       start an agent for this command alone, whatever agent runs already; one\n"
+    "                  with the same identity (state_directory) still serves this command too\n"
     "  --how WAY       \"preload\": load a library into it; \"namespace\": give it a network\n"
     "                  namespace of its own, for programs that load no library; default \"auto\":\n"
     "                  what COMMAND's file needs\n"
@@ -55,6 +58,7 @@ struct Arguments {
   How how = How::kAuto;
   bool explain = false;
   std::vector<char*> command;  // ends with null, as execv() wants it
+  bool private_agent = false;
   bool help = false;
 };
 
@@ -81,6 +85,8 @@ Result<void> take_option(std::span<char* const> given, std::size_t& at, Argument
   const std::string_view word = given[at];
   if (word == "--explain") {
     into.explain = true;
+  } else if (word == "--private") {
+    into.private_agent = true;
   } else if (const auto agent = value_of("--agent", given, at)) {
     into.agent = *agent;
   } else if (const auto name = value_of("--argv0", given, at)) {
@@ -114,23 +120,30 @@ Result<Arguments> parse_arguments(std::span<char* const> given) {
     CULVERT_RETURN_IF_ERROR(take_option(given, at, arguments));
   }
   for (; at < given.size(); ++at) arguments.command.push_back(given[at]);
+  if (arguments.private_agent && !arguments.agent.empty())
+    return fail(ErrorCode::kBadInput,
+                "--private starts an agent and --agent names one: give one of them");
   if (arguments.command.empty())
     return fail(ErrorCode::kBadInput, "there is no command to run: see culvert run --help");
   arguments.command.push_back(nullptr);
   return arguments;
 }
 
-Result<AgentFacts> find_agent(const std::string& given) {
-  const auto sockets = agent_sockets(given);
-  const bool chosen = !given.empty() || std::getenv("CULVERT_AGENT") != nullptr;
-  for (const auto& socket : sockets) {
-    auto facts = ask_agent(socket, kAnswerWithin);
-    if (facts || chosen) return facts;
-  }
+Result<AgentFacts> start_own_agent() {
   const auto socket =
       start_private_agent(own_directory() + "/culvert-agent", /*configuration=*/"", kReadyWithin);
   if (!socket) return fail(socket.error());
   return ask_agent(*socket, kAnswerWithin);
+}
+
+Result<AgentFacts> find_agent(const Arguments& arguments) {
+  if (arguments.private_agent) return start_own_agent();
+  const bool chosen = !arguments.agent.empty() || std::getenv("CULVERT_AGENT") != nullptr;
+  for (const auto& socket : agent_sockets(arguments.agent)) {
+    auto facts = ask_agent(socket, kAnswerWithin);
+    if (facts || chosen) return facts;
+  }
+  return start_own_agent();
 }
 
 Result<std::string> find_shim() {
@@ -148,6 +161,15 @@ Result<std::string> find_shim() {
                                   "' nor in its ../lib/culvert: install Culvert completely");
 }
 
+// The address sanitizer's runtime ends programs whose environment preloads anything before it; that
+// its own functions come behind ours does no harm.
+void allow_late_sanitizer() {
+  const char* before = std::getenv("ASAN_OPTIONS");
+  const std::string options = before != nullptr && *before != '\0' ? before + std::string(":") : "";
+  if (options.find("verify_asan_link_order") == std::string::npos)
+    setenv("ASAN_OPTIONS", (options + "verify_asan_link_order=0").c_str(), 1);
+}
+
 void set_environment(const AgentFacts& agent, const std::string& shim) {
   const char* before = std::getenv("LD_PRELOAD");
   std::string preload = shim;
@@ -163,6 +185,7 @@ void set_environment(const AgentFacts& agent, const std::string& shim) {
   setenv("CULVERT_FORWARD", agent.forwarding.c_str(), 1);
   if (agent.name_server) setenv("CULVERT_DNS", agent.name_server->to_string().c_str(), 1);
   setenv("CULVERT_RUN", (own_directory() + "/culvert").c_str(), 1);
+  allow_late_sanitizer();
   // Also where the agent may bind low ports: a server of this machine on 0.0.0.0:22 keeps it from
   // holding any virtual address's port 22, and that hold is then at the mapped port.
   setenv("CULVERT_LOW_PORTS", "mapped", 1);
@@ -235,7 +258,7 @@ int run_enclosed(const Arguments& arguments, const Reach& reach, const std::stri
                     (reach.reachable ? "" : reach.why + " It needs a network namespace: ") + why +
                         "." + (reach.reachable ? "" : reach.remedy));
   };
-  const auto agent = find_agent(arguments.agent);
+  const auto agent = find_agent(arguments);
   if (!agent) return complain(kCulvertFailed, agent.error().detail);
   if (const auto entered = enter_enclosure(*agent); !entered) return refuse(entered.error().detail);
   clear_environment();
@@ -246,7 +269,7 @@ int run_preloaded(const Arguments& arguments, const std::string& program,
                   std::vector<char*>& command) {
   const auto shim = find_shim();
   if (!shim) return complain(kCulvertFailed, shim.error().detail);
-  const auto agent = find_agent(arguments.agent);
+  const auto agent = find_agent(arguments);
   if (!agent) return complain(kCulvertFailed, agent.error().detail);
   set_environment(*agent, *shim);
   return execute(program, command);

@@ -33,6 +33,22 @@ def make_web_server(directory: pathlib.Path, port=80, page="hello from behind a 
     return f"exec nginx -p {directory} -e stderr -c {directory}/nginx.conf"
 
 
+def make_tls_web_server(directory: pathlib.Path, name: str) -> str:
+    """nginx with three workers: port 80, 443 with a certificate for `name`, 8081 with a listening
+    socket for each worker (SO_REUSEPORT)."""
+    command = make_web_server(directory)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", f"/CN={name}",
+                    "-addext", f"subjectAltName=DNS:{name}", "-keyout", str(directory / "key"),
+                    "-out", str(directory / "certificate")], check=True, capture_output=True)
+    conf = directory / "nginx.conf"
+    more = (f"listen 443 ssl; ssl_certificate {directory}/certificate; "
+            f"ssl_certificate_key {directory}/key; listen 8081 reuseport; root ")
+    text = conf.read_text().replace("worker_processes 1", "worker_processes 3")
+    conf.write_text(text.replace("; root ", f"; {more}"))
+    return command
+
+
 @dataclasses.dataclass
 class Sshd:
     command: str
