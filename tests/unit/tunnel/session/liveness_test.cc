@@ -68,7 +68,9 @@ TEST(Liveness, NoticesWithin350MillisecondsThatADirectPathDied) {
     ASSERT_TRUE(watch.dead_at);
     EXPECT_EQ(watch.pings, 1);
     EXPECT_LE(*watch.dead_at - kStart, milliseconds{450}) << (sending ? "sending" : "receiving");
-    if (sending) EXPECT_LE(*watch.dead_at - kStart, milliseconds{350});
+    if (sending) {
+      EXPECT_LE(*watch.dead_at - kStart, milliseconds{350});
+    }
   }
 }
 

@@ -96,13 +96,15 @@ TEST_P(StunNoise, BreaksNothing) {
   std::mt19937 rng(GetParam());
   for (int turn = 0; turn < 2000; ++turn) {
     Response response;
-    response.id = id_of(rng());
+    response.id = id_of(static_cast<unsigned>(rng()));
     response.mapped = at("192.0.2.1:40000");
     auto wire = encode(response);
     for (unsigned i = 0; i < rng() % 4; ++i)
       wire[rng() % wire.size()] = static_cast<std::byte>(rng());
     wire.resize(rng() % 8 == 0 ? rng() % (wire.size() + 1) : wire.size());
-    if (const auto back = decode_response(wire)) EXPECT_TRUE(decode_response(encode(*back)));
+    if (const auto back = decode_response(wire)) {
+      EXPECT_TRUE(decode_response(encode(*back)));
+    }
     (void)decode_request(wire);
   }
 }
