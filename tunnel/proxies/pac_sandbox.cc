@@ -19,12 +19,13 @@ constexpr rlim_t kMemory = 64u << 20;  // besides what is mapped already
 
 // What malloc(), Date() and the conversation on descriptors 0 and 1 need.
 constexpr int kPermitted[] = {
-    SCMP_SYS(read),       SCMP_SYS(write),        SCMP_SYS(brk),
-    SCMP_SYS(mmap),       SCMP_SYS(munmap),       SCMP_SYS(mremap),
-    SCMP_SYS(madvise),    SCMP_SYS(futex),        SCMP_SYS(exit),
-    SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime),
-    SCMP_SYS(time),       SCMP_SYS(gettimeofday), SCMP_SYS(restart_syscall),
+    SCMP_SYS(read),        SCMP_SYS(write),        SCMP_SYS(brk),
+    SCMP_SYS(mmap),        SCMP_SYS(munmap),       SCMP_SYS(mremap),
+    SCMP_SYS(madvise),     SCMP_SYS(futex),        SCMP_SYS(exit),
+    SCMP_SYS(exit_group),  SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime),
+    SCMP_SYS(time),        SCMP_SYS(gettimeofday), SCMP_SYS(restart_syscall),
     SCMP_SYS(close),
+    SCMP_SYS(sigaltstack),  // AddressSanitizer, before every longjmp()
 };
 
 bool limit(__rlimit_resource what, rlim_t most) {

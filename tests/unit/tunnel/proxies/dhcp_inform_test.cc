@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tunnel/base/byte_codec.h"
+
 namespace culvert::proxies {
 namespace {
 
@@ -11,7 +13,7 @@ constexpr std::uint32_t kTransaction = 0x01020304;
 ByteVector ack(std::string_view options, std::string_view file = {}) {
   ByteVector packet(236);
   packet[0] = std::byte{2};
-  for (int i = 0; i < 4; ++i) packet[4 + i] = std::byte(i + 1);
+  store_be(packet.data() + 4, kTransaction);
   std::copy(as_bytes(file).begin(), as_bytes(file).end(), packet.begin() + 108);
   append(packet, from_hex("63825363 350105"));
   append(packet, as_bytes(options));

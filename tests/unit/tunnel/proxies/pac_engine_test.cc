@@ -126,8 +126,8 @@ constexpr const char* kCorpus[] = {
          switch (url.substring(0, 5)) { case "https": return "PROXY proxy.corp.test:3128"; }
          return "DIRECT"; };)",
     // With a byte order mark, tabs, CRLF and a comment at the end.
-    "\xef\xbb\xbf// proxy\r\nfunction FindProxyForURL(url, host)\r\n{\r\n\treturn \"PROXY "
-    "proxy.corp.test:3128\";\r\n}\r\n// end",
+    ("\xef\xbb\xbf// proxy\r\nfunction FindProxyForURL(url, host)\r\n{\r\n\treturn \"PROXY "
+     "proxy.corp.test:3128\";\r\n}\r\n// end"),
     // Asks Microsoft's functions if they are there, and logs.
     R"(function FindProxyForURL(url, host) {
          alert("asked for " + host);
