@@ -40,7 +40,38 @@ std::optional<std::string_view> take_line(std::string_view& text) {
   return line;
 }
 
-HttpRequest refuse(int status) { return {status, false, {}}; }
+HttpRequest refuse(int status) {
+  HttpRequest refused;
+  refused.status = status;
+  return refused;
+}
+
+// In a list separated by commas.
+bool has_token(std::string_view list, std::string_view lower) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    if (equals_ignoring_case(trim(list.substr(0, comma)), lower)) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+// What a WebSocket upgrade consists of besides the request line. Anything less is an ordinary
+// request, as for any web server that knows no WebSocket.
+struct Upgrade {
+  bool asked = false, connection = false, version = false;
+  std::string_view key;
+
+  void read(std::string_view name, std::string_view value) {
+    constexpr std::size_t kKeySize = 24;  // base64 of 16 octets
+    if (equals_ignoring_case(name, "upgrade")) asked = asked || has_token(value, "websocket");
+    if (equals_ignoring_case(name, "connection"))
+      connection = connection || has_token(value, "upgrade");
+    if (equals_ignoring_case(name, "sec-websocket-version")) version = value == "13";
+    if (equals_ignoring_case(name, "sec-websocket-key") && value.size() == kKeySize) key = value;
+  }
+  bool is_complete() const { return asked && connection && version; }
+};
 
 HttpRequest read_request_line(std::string_view line, bool& version_1_1) {
   const auto first = line.find(' '), last = line.rfind(' ');
@@ -59,7 +90,10 @@ HttpRequest read_request_line(std::string_view line, bool& version_1_1) {
   const bool plain =
       std::all_of(target.begin(), target.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (!plain || target.empty() || target.front() != '/') return refuse(400);
-  return {200, method == "HEAD", target};
+  HttpRequest request;
+  request.head = method == "HEAD";
+  request.target = target;
+  return request;
 }
 
 }  // namespace
@@ -74,9 +108,10 @@ std::optional<HttpRequest> parse_http_request(Bytes received) {
   const auto request_line = take_line(text);
   if (!request_line) return too_long ? std::optional(refuse(414)) : std::nullopt;
   bool version_1_1 = false;
-  const auto request = read_request_line(*request_line, version_1_1);
+  auto request = read_request_line(*request_line, version_1_1);
   if (request.status != 200) return request;
 
+  Upgrade upgrade;
   int hosts = 0, lengths = 0;
   while (true) {
     const auto line = take_line(text);
@@ -86,12 +121,15 @@ std::optional<HttpRequest> parse_http_request(Bytes received) {
     if (colon == std::string_view::npos || !is_token(line->substr(0, colon))) return refuse(400);
     const auto name = line->substr(0, colon), value = trim(line->substr(colon + 1));
     if (!is_field_value(value)) return refuse(400);
+    upgrade.read(name, value);
     if (equals_ignoring_case(name, "host") && (++hosts > 1 || value.empty())) return refuse(400);
     if (equals_ignoring_case(name, "transfer-encoding")) return refuse(400);
     if (equals_ignoring_case(name, "content-length") && (++lengths > 1 || value != "0"))
       return refuse(400);
   }
   if (version_1_1 && hosts != 1) return refuse(400);
+  request.size = static_cast<std::size_t>(text.data() - as_text(received).data());
+  if (version_1_1 && !request.head && upgrade.is_complete()) request.websocket_key = upgrade.key;
   return request;
 }
 

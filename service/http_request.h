@@ -17,6 +17,9 @@ struct HttpRequest {
   int status = 200;         // or why it is refused: 400, 405, 414, 431, 501, 505
   bool head = false;        // HEAD: the answer has no body
   std::string_view target;  // borrowed from the input; only with 200
+  std::size_t size = 0;     // of the head; only with 200
+  // Sec-WebSocket-Key of a proper upgrade (RFC 6455 section 4.2.1), else empty; borrowed.
+  std::string_view websocket_key = {};
 };
 
 // nullopt: the head is not complete. Gives the same verdict for the same head, however it was cut,

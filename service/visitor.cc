@@ -7,6 +7,7 @@
 #include "service/web_page.h"
 #include "tunnel/carrier/stack.h"
 #include "tunnel/carrier/tls_layer.h"
+#include "tunnel/carrier/websocket.h"
 
 namespace culvert::service {
 
@@ -33,6 +34,11 @@ void Visitor::leave(const std::string& why) {
   listener_.on_visitor_gone(*this, why);
 }
 
+std::string_view Visitor::carrier() const {
+  if (in_websocket_) return in_tls_ ? "websocket-tls" : "websocket";
+  return in_tls_ ? "tls" : "tcp";
+}
+
 void Visitor::on_timer(loop::Timer&) { leave("it took too long"); }
 void Visitor::on_broken(int error) { leave(std::strerror(error)); }
 
@@ -53,17 +59,32 @@ void Visitor::sort() {
   switch (recognise(received_)) {
     case Spoken::kUndecided: return;
     case Spoken::kCulvert: return greet();
-    case Spoken::kTls: return in_tls_ ? leave("it spoke TLS within TLS") : unwrap_tls();
-    case Spoken::kHttp: state_ = State::kReadingWeb; return read_web();
+    case Spoken::kTls:
+      if (in_tls_ || in_websocket_) return leave("it spoke TLS within TLS or a WebSocket");
+      return unwrap_tls();
+    case Spoken::kHttp:
+      if (in_websocket_) return leave("it spoke HTTP within a WebSocket");
+      state_ = State::kReadingWeb;
+      return read_web();
     case Spoken::kUnknown: return leave("it spoke nothing that is known here");
   }
 }
 
 void Visitor::unwrap_tls() {
   in_tls_ = true;
-  auto layer = carrier::TlsLayer::server(context_.tls);
-  pipe_ = std::make_unique<carrier::Stack>(context_.loop, std::move(pipe_), std::move(layer),
-                                           received_);
+  unwrap(carrier::TlsLayer::server(context_.tls), received_);
+}
+
+// Upgraded at any path: reverse proxies map paths as they like.
+void Visitor::unwrap_websocket(std::string_view key, Bytes behind) {
+  in_websocket_ = true;
+  state_ = State::kSorting;
+  unwrap(carrier::WebSocket::server(key), behind);
+}
+
+void Visitor::unwrap(std::unique_ptr<carrier::Layer> layer, Bytes received) {
+  pipe_ =
+      std::make_unique<carrier::Stack>(context_.loop, std::move(pipe_), std::move(layer), received);
   received_.clear();
   pipe_->set_listener(this);
   pipe_->set_interest(/*readable=*/true, /*writable=*/false);
@@ -101,6 +122,8 @@ void Visitor::on_greeting_failed(session::Greeter&, const Error& why) { leave(wh
 void Visitor::read_web() {
   const auto request = parse_http_request(received_);
   if (!request) return;
+  if (!request->websocket_key.empty())
+    return unwrap_websocket(request->websocket_key, Bytes{received_}.subspan(request->size));
   state_ = State::kAnsweringWeb;
   page_ = web_answer(*request);
   received_.clear();

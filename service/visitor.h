@@ -1,17 +1,19 @@
 // service/visitor.h: one connection from accept until it is known who it is: finds out the
 // protocol, unwraps TLS, greets. Knows nothing of who may enter: that is its listener's decision.
 //
-//   accepted -> kSorting -+-> (TLS: sort again, inside) -> kGreeting -> kJudged -> kAnswering ->
-//   gone
+//   accepted -> kSorting -+-> (TLS, WebSocket: sort again, inside) -> kGreeting -> kJudged ->
+//   kAnswering -> gone
 //                         +-> kReadingWeb -> kAnsweringWeb -> kEndingWeb -> gone
 //
 // Bounds before login (S6): one time limit for everything up to the complete hello, 8 KiB of input
-// (64 KiB in a hello), one TLS layer. A visitor that speaks nothing known is closed without a word.
+// (64 KiB in a hello), one TLS layer and in it one WebSocket. A visitor that speaks nothing known
+// is closed without a word.
 #pragma once
 #include <memory>
 #include <optional>
 
 #include "tunnel/base/address.h"
+#include "tunnel/carrier/layer.h"
 #include "tunnel/carrier/tls_context.h"
 #include "tunnel/loop/timer.h"
 #include "tunnel/session/greeter.h"
@@ -53,7 +55,7 @@ class Visitor final : private loop::BytePipe::Listener,
 
   void leave(const std::string& why);                  // ends it; on_visitor_gone() is told at once
   const SocketAddress& from() const { return from_; }  // canonical
-  std::string_view carrier() const { return in_tls_ ? "tls" : "tcp"; }
+  std::string_view carrier() const;
 
  private:
   enum class State : std::uint8_t {
@@ -76,6 +78,8 @@ class Visitor final : private loop::BytePipe::Listener,
   void on_greeting_failed(session::Greeter& greeter, const Error& why) override;
   void sort();
   void unwrap_tls();
+  void unwrap_websocket(std::string_view key, Bytes behind);
+  void unwrap(std::unique_ptr<carrier::Layer> layer, Bytes received);
   void greet();
   void read_web();
 
@@ -83,7 +87,7 @@ class Visitor final : private loop::BytePipe::Listener,
   Listener& listener_;
   SocketAddress from_;
   State state_ = State::kSorting;
-  bool in_tls_ = false;
+  bool in_tls_ = false, in_websocket_ = false;
   std::unique_ptr<loop::BytePipe> pipe_;
   ByteVector received_;
   std::string page_;  // still to be written

@@ -44,7 +44,7 @@ ONLY_IN = {
     r"^tunnel/settings/": r"^tunnel/settings/|_toml\.cc$",  # brings toml++ along
     r"^cxxopts": r"(options|_command|main)\.cc$",
     r"^nlohmann/": r"(status|json)[a-z_]*\.cc$",
-    r"^mbedtls/": r"^tunnel/carrier/tls_",
+    r"^mbedtls/": r"^tunnel/carrier/(tls_|digests)",
     r"^sqlite3": r"^service/store_sqlite",
     r"^ares": r"^resolver/dns_",
     r"^duktape": r"^tunnel/proxies/pac_engine",

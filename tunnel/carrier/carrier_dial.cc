@@ -1,12 +1,21 @@
 #include "tunnel/carrier/carrier_dial.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "tunnel/carrier/http_connect.h"
+#include "tunnel/carrier/socks.h"
 #include "tunnel/carrier/stack.h"
+#include "tunnel/carrier/websocket.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::carrier {
+namespace {
+
+constexpr std::chrono::seconds kUpgradeLimit{2};  // privoxy swallows upgrades for ever, measured
+constexpr int kMostDials = 4;                     // for one login
+
+}  // namespace
 
 CarrierDial::CarrierDial(loop::Loop& loop, Way way, Means means, Duration limit, Listener& listener)
     : loop_(loop),
@@ -14,26 +23,59 @@ CarrierDial::CarrierDial(loop::Loop& loop, Way way, Means means, Duration limit,
       means_(means),
       limit_(limit),
       listener_(listener),
-      timer_(loop, *this),
-      dial_(loop, way_.first_hop, limit, *this) {}
+      timer_(loop, *this) {
+  // A proxy that nobody here vouches for is told nothing.
+  std::optional<ProxyCredentials> credentials;
+  if (way_.proxy && way_.proxy->trusted) credentials = way_.proxy->credentials;
+  login_ =
+      std::make_shared<ProxyLogin>(std::move(credentials), means_.random, loop::Loop::wall_clock());
+  dial();
+}
 
 CarrierDial::~CarrierDial() {
   if (pipe_ != nullptr) pipe_->set_listener(nullptr);
 }
 
-std::unique_ptr<Layer> CarrierDial::make_layer(LayerKind kind) {
+void CarrierDial::dial() {
+  ++dials_;
+  next_ = 0;
+  opening_ = nullptr;
+  pipe_.reset();
+  dial_.emplace(loop_, way_.first_hop, limit_, static_cast<loop::TcpDial::Listener&>(*this));
+}
+
+Result<std::unique_ptr<Layer>> CarrierDial::make_layer(LayerKind kind) {
   switch (kind) {
     case LayerKind::kTls: return TlsLayer::client(means_.tls, way_.service.host);
-    case LayerKind::kHttpConnect: return std::make_unique<HttpConnect>(way_.service);
+    case LayerKind::kHttpConnect: return std::make_unique<HttpConnect>(way_.service, login_);
+    case LayerKind::kSocks: {
+      std::optional<Socks::Login> login;
+      if (way_.proxy->trusted && way_.proxy->credentials)
+        login = {way_.proxy->credentials->login(), way_.proxy->credentials->password};
+      return Socks::make(way_.proxy->kind, way_.service, way_.service_address, login);
+    }
+    case LayerKind::kWebSocket: return make_websocket();
   }
-  return nullptr;
+  return fail(ErrorCode::kBadInput, "there is no such layer");
+}
+
+std::unique_ptr<Layer> CarrierDial::make_websocket() const {
+  WebSocket::Request request;
+  const auto port = way_.service.port;
+  const bool over_tls = way_.recipe->has(LayerKind::kTls);
+  request.host = way_.service.to_string();
+  // RFC 9110 section 7.2: without the port where it is the scheme's.
+  if (port == (over_tls ? 443 : 80)) request.host.resize(request.host.rfind(':'));
+  // The proxy itself is asked, not a tunnel through it.
+  if (way_.recipe->needs_proxy() && !way_.recipe->has(LayerKind::kHttpConnect))
+    request.target = "http://" + request.host + "/";
+  return WebSocket::client(request, means_.random);
 }
 
 void CarrierDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
   if (error != 0) return failed({from_errno(error), std::strerror(error)});
   loop::tune_carrier(fd.get());
   pipe_ = std::make_unique<loop::TcpSocket>(loop_, std::move(fd));
-  if (way_.recipe->needs_proxy()) timer_.start(limit_);
   climb();
 }
 
@@ -41,10 +83,14 @@ void CarrierDial::climb() {
   const auto layers = way_.recipe->layers;
   while (next_ < layers.size()) {
     const auto kind = layers[next_++];
-    auto stack = std::make_unique<Stack>(loop_, std::move(pipe_), make_layer(kind));
+    auto layer = make_layer(kind);
+    if (!layer) return failed(layer.error());
+    auto stack = std::make_unique<Stack>(loop_, std::move(pipe_), *std::move(layer));
     opening_ = stack.get();
     pipe_ = std::move(stack);
     if (kind == LayerKind::kTls) continue;
+    timer_.start(kind == LayerKind::kWebSocket ? std::min<Duration>(limit_, kUpgradeLimit)
+                                               : limit_);
     pipe_->set_listener(this);
     return pipe_->set_interest(/*readable=*/false, /*writable=*/true);
   }
@@ -63,12 +109,20 @@ void CarrierDial::on_writable() {
 }
 
 void CarrierDial::on_broken(int error) {
+  if (opening_->layer().wants_new_connection() && dials_ < kMostDials) {
+    login_->connection_lost();
+    pipe_->set_listener(nullptr);
+    dial_again_ = true;
+    return timer_.start(Duration::zero());  // the caller is of the old connection
+  }
   const auto* known = pipe_->failure();
   failed(known != nullptr ? *known : Error{from_errno(error), std::strerror(error)});
 }
 
 void CarrierDial::on_timer(loop::Timer&) {
-  failed({ErrorCode::kTimedOut, "no answer to " + opening_->layer().describe()});
+  if (std::exchange(dial_again_, false)) return dial();
+  failed({ErrorCode::kTimedOut,
+          "no answer to " + opening_->layer().describe() + ": something on the way swallows it"});
 }
 
 void CarrierDial::failed(const Error& why) {

@@ -12,6 +12,7 @@
 
 namespace culvert::carrier {
 
+class ProxyLogin;
 class Stack;
 
 // What layers need besides the way; borrowed, and outlives every pipe.
@@ -47,7 +48,9 @@ class CarrierDial final : private loop::TcpDial::Listener,
   void on_broken(int error) override;
   void on_timer(loop::Timer& timer) override;
 
-  std::unique_ptr<Layer> make_layer(LayerKind kind);
+  Result<std::unique_ptr<Layer>> make_layer(LayerKind kind);
+  std::unique_ptr<Layer> make_websocket() const;
+  void dial();
   void climb();  // to the next layer that has a conversation, or to the top
   void failed(const Error& why);
 
@@ -59,8 +62,11 @@ class CarrierDial final : private loop::TcpDial::Listener,
   std::unique_ptr<loop::BytePipe> pipe_;
   Stack* opening_ = nullptr;  // the top of pipe_, while its layer has its conversation
   std::size_t next_ = 0;      // among the recipe's layers
+  std::shared_ptr<ProxyLogin> login_;
+  int dials_ = 0;
+  bool dial_again_ = false;  // when the timer comes
   loop::Timer timer_;
-  loop::TcpDial dial_;
+  std::optional<loop::TcpDial> dial_;
 };
 
 }  // namespace culvert::carrier

@@ -37,6 +37,8 @@ class Layer {
   virtual bool established() const = 0;
   // Established, it changes nothing and may be taken away: see opening_layer.h.
   virtual bool is_only_an_opening() const { return false; }
+  // It failed, but on a new connection the conversation would go on.
+  virtual bool wants_new_connection() const { return false; }
 
   // From below. Takes everything; call it only while wants_input(), and with at most 128 KiB,
   // so that queues stay bounded.

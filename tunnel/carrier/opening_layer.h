@@ -16,9 +16,6 @@ class OpeningLayer : public Layer {
  public:
   static constexpr std::size_t kMostWaiting = 64 * 1024;  // octets of an answer not complete yet
 
-  // The far side answered properly and then ended; on a new connection the conversation goes on.
-  virtual bool wants_new_connection() const { return false; }
-
   bool established() const final { return established_; }
   bool is_only_an_opening() const final { return true; }
   bool wants_input() const final { return !failure_ && !established_; }

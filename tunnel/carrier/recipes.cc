@@ -8,8 +8,16 @@ namespace {
 constexpr LayerKind kTlsOnly[] = {LayerKind::kTls};
 constexpr LayerKind kConnect[] = {LayerKind::kHttpConnect};
 constexpr LayerKind kConnectTls[] = {LayerKind::kHttpConnect, LayerKind::kTls};
+constexpr LayerKind kSocks[] = {LayerKind::kSocks};
+constexpr LayerKind kSocksTls[] = {LayerKind::kSocks, LayerKind::kTls};
+constexpr LayerKind kWebSocket[] = {LayerKind::kWebSocket};
+constexpr LayerKind kTlsWebSocket[] = {LayerKind::kTls, LayerKind::kWebSocket};
+constexpr LayerKind kConnectWebSocket[] = {LayerKind::kHttpConnect, LayerKind::kWebSocket};
+constexpr LayerKind kConnectTlsWebSocket[] = {LayerKind::kHttpConnect, LayerKind::kTls,
+                                              LayerKind::kWebSocket};
 
 constexpr ProxyKind kHttpProxies[] = {ProxyKind::kHttp};
+constexpr ProxyKind kSocksProxies[] = {ProxyKind::kSocks4, ProxyKind::kSocks4a, ProxyKind::kSocks5};
 
 // Cheapest first. One port for all: the service's front door tells them apart by their first bytes.
 constexpr Recipe kRecipes[] = {
@@ -17,6 +25,14 @@ constexpr Recipe kRecipes[] = {
     {"tls", "TLS over TCP", kTlsOnly, 443, {}},
     {"connect", "CONNECT through an HTTP proxy", kConnect, 443, kHttpProxies},
     {"connect-tls", "TLS by CONNECT through an HTTP proxy", kConnectTls, 443, kHttpProxies},
+    {"socks", "through a SOCKS proxy", kSocks, 443, kSocksProxies},
+    {"socks-tls", "TLS through a SOCKS proxy", kSocksTls, 443, kSocksProxies},
+    {"websocket", "WebSocket", kWebSocket, 443, {}},
+    {"websocket-tls", "WebSocket over TLS", kTlsWebSocket, 443, {}},
+    {"proxy-websocket", "WebSocket through an HTTP proxy", kWebSocket, 443, kHttpProxies},
+    {"connect-websocket", "WebSocket by CONNECT", kConnectWebSocket, 443, kHttpProxies},
+    {"connect-websocket-tls", "WebSocket over TLS by CONNECT", kConnectTlsWebSocket, 443,
+     kHttpProxies},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 
@@ -16,6 +17,28 @@ namespace {
 // both directions, measured). Into little room less is pulled, so that little waits in the layer.
 constexpr std::size_t kPullSize = 128 * 1024;
 constexpr std::size_t kMinPullSize = 16 * 1024;
+
+// Stacks stand on stacks (WebSocket over TLS), and the lower one pulls for the upper one while that
+// pulls itself: each needs a buffer of its own.
+class Pulling {
+ public:
+  Pulling() {
+    assert(depth_ < kMostNested);
+    ++depth_;
+  }
+  ~Pulling() { --depth_; }
+  Pulling(const Pulling&) = delete;
+  Pulling& operator=(const Pulling&) = delete;
+  static std::array<std::byte, kPullSize>& buffer() {
+    static thread_local std::array<std::array<std::byte, kPullSize>, kMostNested> buffers;
+    return buffers[depth_ - 1];
+  }
+
+ private:
+  static constexpr std::size_t kMostNested = 4;
+  static thread_local std::size_t depth_;
+};
+thread_local std::size_t Pulling::depth_ = 0;
 
 }  // namespace
 
@@ -55,7 +78,8 @@ void Stack::take_readable(MutableBytes& room) {
 
 bool Stack::pull(MutableBytes& room) {
   if (end_read_ || !layer_->wants_input()) return false;
-  static thread_local std::array<std::byte, kPullSize> buffer;
+  const Pulling pulling;
+  auto& buffer = pulling.buffer();
   const auto wanted = std::clamp(room.size(), kMinPullSize, kPullSize);
   const auto got = under_->read(MutableBytes{buffer}.first(wanted));
   switch (got.state) {

@@ -26,6 +26,30 @@ TEST(HttpRequest, TakesAPlainRequest) {
   EXPECT_TRUE(parse_http_request(as_bytes("HEAD / HTTP/1.0\r\n\r\n"))->head);
 }
 
+TEST(HttpRequest, TellsAWebSocketUpgradeFromEverythingLess) {
+  const std::string key = "dGhlIHNhbXBsZSBub25jZQ==";
+  const auto upgrade = [&](const std::string& connection, const std::string& version) {
+    return get_with("Upgrade: WebSocket\r\nConnection: " + connection + "\r\nSec-WebSocket-Key: " +
+                    key + "\r\nSec-WebSocket-Version: " + version + "\r\n");
+  };
+  const auto key_in = [](const std::string& text) {
+    const auto request = parse_http_request(as_bytes(text));
+    return request ? std::string(request->websocket_key) : "incomplete";
+  };
+  EXPECT_EQ(key_in(upgrade("keep-alive, Upgrade", "13")), key);
+  const auto with_more = upgrade("upgrade", "13") + "\x82\x80";
+  const auto request = parse_http_request(as_bytes(with_more));
+  ASSERT_TRUE(request);
+  EXPECT_EQ(with_more.substr(request->size), "\x82\x80");
+  EXPECT_EQ(key_in(upgrade("keep-alive", "13")), "");
+  EXPECT_EQ(key_in(upgrade("upgrade", "8")), "");
+  EXPECT_EQ(key_in(get_with("Upgrade: websocket\r\nConnection: upgrade\r\n"
+                            "Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n")),
+            "");
+  EXPECT_EQ(key_in("HEAD" + upgrade("upgrade", "13").substr(3)), "");
+  EXPECT_EQ(status_of(upgrade("close", "13")), 200) << "an ordinary page";
+}
+
 TEST(HttpRequest, WaitsForTheRestWhereverItIsCut) {
   const auto whole = get_with("Accept: a\r\n");
   for (std::size_t cut = 0; cut < whole.size(); ++cut)

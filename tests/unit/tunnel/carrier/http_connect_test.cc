@@ -7,6 +7,11 @@ namespace {
 
 const HostPort kService{"service.example.net", 443};
 
+std::shared_ptr<ProxyLogin> nobody() {
+  static SystemRandom random;
+  return std::make_shared<ProxyLogin>(std::nullopt, random, UnixTime{});
+}
+
 class HttpConnectScript : public Scripted {};
 
 TEST_P(HttpConnectScript, AsksOnceAndIsEstablishedByAny200) {
@@ -14,7 +19,7 @@ TEST_P(HttpConnectScript, AsksOnceAndIsEstablishedByAny200) {
                              "HTTP/1.1 200 OK\nContent-Length: 17\nVia: x\n\n",
                              "HTTP/1.1 103 Early\r\nLink: y\r\n\r\nHTTP/1.1 299 "
                              "Fine\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
-    HttpConnect layer(kService);
+    HttpConnect layer(kService, nobody());
     EXPECT_EQ(said(layer),
               "CONNECT service.example.net:443 HTTP/1.1\r\nHost: service.example.net:443\r\n"
               "Proxy-Connection: keep-alive\r\n\r\n");
@@ -48,7 +53,7 @@ TEST_P(HttpConnectScript, SaysWhatARefusalMeans) {
       {"HTTP/1.1 200 OK\r\n\r\nmore", ErrorCode::kProtocol, "octets of its own"},
   };
   for (const auto& one : cases) {
-    HttpConnect layer(kService);
+    HttpConnect layer(kService, nobody());
     (void)said(layer);
     const auto done = hear(layer, one.answer);
     if (done && layer.established()) {  // the octets behind came alone: then nobody takes them
@@ -62,15 +67,15 @@ TEST_P(HttpConnectScript, SaysWhatARefusalMeans) {
 }
 
 TEST_P(HttpConnectScript, BoundsWhatAHostileProxySays) {
-  HttpConnect endless(kService);
+  HttpConnect endless(kService, nobody());
   std::string answer = "HTTP/1.1 200 OK\r\n";
   while (answer.size() < 80'000) answer += "X-Filler: " + std::string(500, 'x') + "\r\n";
   EXPECT_NE(error_after(endless, answer).find("64 KiB"), std::string::npos);
-  HttpConnect many(kService);
+  HttpConnect many(kService, nobody());
   answer = "HTTP/1.1 200 OK\r\n";
   for (int i = 0; i < 300; ++i) answer += "A: b\r\n";
   EXPECT_NE(error_after(many, answer + "\r\n").find("256 headers"), std::string::npos);
-  HttpConnect drip(kService);
+  HttpConnect drip(kService, nobody());
   answer.clear();
   for (int i = 0; i < 20; ++i) answer += "HTTP/1.1 100 Continue\r\n\r\n";
   EXPECT_NE(error_after(drip, answer).find("interim"), std::string::npos);
@@ -79,12 +84,12 @@ TEST_P(HttpConnectScript, BoundsWhatAHostileProxySays) {
 INSTANTIATE_TEST_SUITE_P(Seeds, HttpConnectScript, testing::Range(0u, 12u));
 
 TEST(HttpConnect, SaysWhenTheProxyEndsTheConnection) {
-  HttpConnect silent(kService);
+  HttpConnect silent(kService, nobody());
   auto end = silent.receive_end();
   ASSERT_FALSE(end);
   EXPECT_EQ(end.error().code, ErrorCode::kReset);
   EXPECT_NE(end.error().detail.find("without an answer"), std::string::npos);
-  HttpConnect half(kService);
+  HttpConnect half(kService, nobody());
   ASSERT_TRUE(half.receive(as_bytes("HTTP/1.1 200 O")));
   end = half.receive_end();
   ASSERT_FALSE(end);

@@ -17,7 +17,11 @@ class Talker final : loop::BytePipe::Listener {
  public:
   Talker(loop::Loop& loop, int fd, std::unique_ptr<Layer> layer, ByteVector sending,
          std::size_t read_size)
-      : pipe_(loop, std::make_unique<loop::TcpSocket>(loop, UniqueFd(fd)), std::move(layer)),
+      : Talker(loop, std::make_unique<loop::TcpSocket>(loop, UniqueFd(fd)), std::move(layer),
+               std::move(sending), read_size) {}
+  Talker(loop::Loop& loop, std::unique_ptr<loop::BytePipe> below, std::unique_ptr<Layer> layer,
+         ByteVector sending, std::size_t read_size)
+      : pipe_(loop, std::move(below), std::move(layer)),
         sending_(std::move(sending)),
         buffer_(read_size) {
     pipe_.set_listener(this);
@@ -79,6 +83,27 @@ TEST_P(StackOverTls, CarriesBothDirectionsToTheirEnds) {
   Talker client(loop, fds[0], std::move(parties.client), up, GetParam());
   Talker server(loop, fds[1], std::move(parties.server), down, GetParam());
   // A lost wake-up would block here for ever, and the test's time limit would tell.
+  while (!client.is_done() || !server.is_done()) loop.run_once();
+  EXPECT_TRUE(server.got() == up);
+  EXPECT_TRUE(client.got() == down);
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_EQ(server.error(), 0);
+}
+
+TEST_P(StackOverTls, CarriesAnotherStack) {
+  loop::Loop loop;
+  TlsParties outer, inner;
+  int fds[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+  const auto below = [&](int fd, std::unique_ptr<Layer> layer) {
+    return std::make_unique<Stack>(loop, std::make_unique<loop::TcpSocket>(loop, UniqueFd(fd)),
+                                   std::move(layer));
+  };
+  const auto up = random_bytes(3, 2'000'000), down = random_bytes(4, 1'000'001);
+  Talker client(loop, below(fds[0], std::move(outer.client)), std::move(inner.client), up,
+                GetParam());
+  Talker server(loop, below(fds[1], std::move(outer.server)), std::move(inner.server), down,
+                GetParam());
   while (!client.is_done() || !server.is_done()) loop.run_once();
   EXPECT_TRUE(server.got() == up);
   EXPECT_TRUE(client.got() == down);

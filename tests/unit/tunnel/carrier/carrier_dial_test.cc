@@ -1,0 +1,165 @@
+// A dial against proxies that are scripts behind a real socket.
+#include "tunnel/carrier/carrier_dial.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace culvert::carrier {
+namespace {
+
+// Takes one connection after the other: hears a head, says the next answer, ends where told to.
+class ScriptedProxy {
+ public:
+  struct Step {
+    std::string answer;
+    bool ends = false;  // the connection, behind the answer
+  };
+  explicit ScriptedProxy(std::vector<Step> steps) : steps_(std::move(steps)) {
+    listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    EXPECT_EQ(::listen(listener_.get(), 8), 0);
+    EXPECT_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
+    address_ = SocketAddress::from(reinterpret_cast<sockaddr*>(&at));
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~ScriptedProxy() { finish(); }
+  const SocketAddress& address() const { return address_; }
+  std::vector<std::string> heard() {  // ends it
+    finish();
+    return heard_;
+  }
+
+ private:
+  void finish() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    if (thread_.joinable()) thread_.join();
+  }
+  void serve() {
+    UniqueFd peer;
+    for (const auto& step : steps_) {
+      if (!peer) peer = UniqueFd(::accept(listener_.get(), nullptr, nullptr));
+      std::string request;
+      char octet = 0;
+      while (!request.ends_with("\r\n\r\n") && ::recv(peer.get(), &octet, 1, 0) == 1)
+        request += octet;
+      if (request.empty()) return;
+      heard_.push_back(request);
+      (void)::send(peer.get(), step.answer.data(), step.answer.size(), MSG_NOSIGNAL);
+      if (step.ends) peer.reset();
+    }
+    char rest = 0;
+    while (peer && ::recv(peer.get(), &rest, 1, 0) == 1) {
+    }
+  }
+
+  std::vector<Step> steps_;
+  UniqueFd listener_;
+  SocketAddress address_;
+  std::vector<std::string> heard_;
+  std::thread thread_;
+};
+
+struct Outcome {
+  std::unique_ptr<loop::BytePipe> pipe;
+  Error why;
+};
+
+struct Caller final : CarrierDial::Listener {
+  explicit Caller(loop::Loop& loop) : loop_(loop) {}
+  void on_carrier(CarrierDial&, std::unique_ptr<loop::BytePipe> got, const Error& reason) override {
+    outcome = {std::move(got), reason};
+    loop_.stop();
+  }
+  Outcome outcome;
+
+ private:
+  loop::Loop& loop_;
+};
+
+class CarrierDialing : public testing::Test {
+ protected:
+  Outcome dial(const ScriptedProxy& proxy, const char* recipe, bool trusted,
+               std::chrono::seconds limit = std::chrono::seconds{20}) {
+    Way way{find_recipe(recipe),
+            *parse_proxy("http://ann:secret@127.0.0.1:1"),
+            {"service.example.net", 443},
+            proxy.address(),
+            {}};
+    way.proxy->trusted = trusted;
+    Caller caller(loop_);
+    const CarrierDial dial(loop_, way, {*tls_, random_}, limit, caller);
+    loop_.run();
+    return std::move(caller.outcome);
+  }
+
+  SystemRandom random_;
+  loop::Loop loop_;
+  Result<TlsClientContext> tls_ = TlsClientContext::make({{"http/1.1"}, ""}, random_);
+};
+
+constexpr const char* kQuestion =
+    "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 2\r\n\r\nhi";
+constexpr const char* kGood = "HTTP/1.1 200 OK\r\n\r\n";
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+TEST_F(CarrierDialing, GivesThePipeBelowWhenTheProxyHasAgreed) {
+  ScriptedProxy proxy({{kGood}});
+  const auto caller = dial(proxy, "connect", true);
+  ASSERT_NE(caller.pipe, nullptr) << caller.why.detail;
+  EXPECT_EQ(caller.pipe->write(as_bytes("x")).count, 1u);
+}
+
+TEST_F(CarrierDialing, SendsCredentialsToATrustedProxyThatAsks) {
+  ScriptedProxy proxy({{kQuestion}, {kGood}});
+  auto caller = dial(proxy, "connect", true);
+  EXPECT_NE(caller.pipe, nullptr) << caller.why.detail;
+  caller.pipe.reset();
+  const auto heard = proxy.heard();
+  ASSERT_EQ(heard.size(), 2u);
+  EXPECT_FALSE(has(heard[0], "Authorization"));
+  EXPECT_TRUE(has(heard[1], "Proxy-Authorization: Basic YW5uOnNlY3JldA=="));
+}
+
+TEST_F(CarrierDialing, DialsAgainForAProxyThatEndsTheConnectionWithItsQuestion) {
+  ScriptedProxy proxy(
+      {{"HTTP/1.0 407 x\r\nProxy-Authenticate: Basic\r\n\r\nhello", true}, {kGood}});
+  auto caller = dial(proxy, "connect", true);
+  EXPECT_NE(caller.pipe, nullptr) << caller.why.detail;
+  caller.pipe.reset();
+  EXPECT_EQ(proxy.heard().size(), 2u);
+}
+
+TEST_F(CarrierDialing, SendsNothingToAProxyThatNobodyVouchesFor) {
+  ScriptedProxy proxy({{kQuestion}, {kGood}});
+  const auto caller = dial(proxy, "connect", false);
+  EXPECT_EQ(caller.pipe, nullptr);
+  EXPECT_EQ(caller.why.code, ErrorCode::kAuthentication);
+  EXPECT_TRUE(has(caller.why.detail, "connect through http://127.0.0.1:1")) << caller.why.detail;
+  EXPECT_FALSE(has(caller.why.detail, "secret"));
+  const auto heard = proxy.heard();
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_FALSE(has(heard[0], "Authorization"));
+}
+
+TEST_F(CarrierDialing, GivesUpAnUpgradeThatIsSwallowed) {
+  ScriptedProxy proxy({{""}});
+  const auto caller = dial(proxy, "proxy-websocket", true, std::chrono::seconds{1});
+  EXPECT_EQ(caller.pipe, nullptr);
+  EXPECT_EQ(caller.why.code, ErrorCode::kTimedOut);
+  EXPECT_TRUE(has(caller.why.detail, "something on the way swallows it")) << caller.why.detail;
+  const auto heard = proxy.heard();
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_TRUE(heard[0].starts_with("GET http://service.example.net:443/ HTTP/1.1\r\n")) << heard[0];
+}
+
+}  // namespace
+}  // namespace culvert::carrier
