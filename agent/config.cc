@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "agent/netrc.h"
 #include "resolver/address_pool.h"
 
 namespace culvert::agent {
@@ -29,6 +30,27 @@ std::string or_else(const std::string& first, const std::string& second) {
 
 bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
   return std::find(ports.begin(), ports.end(), port) != ports.end();
+}
+
+// ~/.netrc, for proxies whose URL names nobody.
+Result<void> read_netrc(AgentConfig& config, const Environment& environment) {
+  const auto missing = [](const auto& proxy) { return !proxy.credentials; };
+  if (environment.home.empty() || std::ranges::none_of(config.proxies, missing)) return {};
+  const auto path = environment.home + "/.netrc";
+  std::ifstream in(path);
+  if (!in) return {};
+  std::ostringstream text;
+  text << in.rdbuf();
+  for (auto& proxy : config.proxies) {
+    if (proxy.credentials) continue;
+    proxy.credentials = find_in_netrc(text.view(), proxy.at.host);
+    struct stat facts {};
+    if (proxy.credentials && ::stat(path.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0)
+      return fail(ErrorCode::kBadInput, path + ": has the password of the proxy " +
+                                            proxy.to_string() +
+                                            " in it, and others can read it; chmod 600 " + path);
+  }
+  return {};
 }
 
 // A password in it makes the whole file a secret.
@@ -103,6 +125,7 @@ Result<AgentConfig> load_config(const std::string& path, const Environment& envi
   text << in.rdbuf();
   auto config = parse_config(text.str(), file, environment);
   if (config) CULVERT_RETURN_IF_ERROR(check_secrecy(*config));
+  if (config) CULVERT_RETURN_IF_ERROR(read_netrc(*config, environment));
   return config;
 }
 
