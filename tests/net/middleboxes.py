@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import subprocess
 
 from lab import Host, LabError, ordinary_user
 
@@ -67,6 +68,7 @@ class Middleboxes:
             f"visible_hostname proxy.test\npid_filename none\naccess_log stdio:{folder}/access.log\n"
             f"cache_log {folder}/cache.log\npinger_enable off\nnetdb_filename none\n"
             f"coredump_dir {folder}\nshutdown_lifetime 0 seconds\nacl SSL_ports port 443\n"
+            "http_upgrade_request_protocols websocket allow all\n"
             f"{listen}\n{rules}\nhttp_access deny all\n")
         return Middlebox(name, ["squid", "-N", "-n", name.replace("-", ""), "-f",
                                 str(folder / "squid.conf")], port)
@@ -98,3 +100,69 @@ class Middleboxes:
             f"ErrorLog {folder}/log\nListen {port}\n{modules}ProxyRequests On\n"
             'AllowCONNECT 443 563\n<Proxy "*">\nRequire all granted\n</Proxy>\n')
         return Middlebox("apache", ["apache2", "-DFOREGROUND", "-f", str(folder / "conf")], port)
+
+    def dante(self, port=1080) -> Middlebox:
+        """SOCKS4 and SOCKS5, without a login: it would be the machine's own."""
+        self.need("danted")
+        folder = self.folder("dante")
+        (folder / "conf").write_text(
+            f"logoutput: stderr\ninternal: 10.1.0.1 port = {port}\nexternal: outside\n"
+            "clientmethod: none\nsocksmethod: none\n"
+            "client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }\n"
+            "socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 command: connect }\n")
+        return Middlebox("dante", ["danted", "-f", str(folder / "conf")], port, "socks5")
+
+    def microsocks(self, port=1081, user="", password="") -> Middlebox:
+        self.need("microsocks")
+        login = ["-u", user, "-P", password] if user else []
+        return Middlebox("microsocks", ["microsocks", "-i", "0.0.0.0", "-p", str(port), *login],
+                         port, "socks5")
+
+    def nginx(self, service: str, port=8080) -> Middlebox:
+        """A reverse proxy before a web server, that passes WebSocket on as its manual says."""
+        self.need("nginx")
+        folder = self.folder("nginx")
+        temporary = "".join(f"{kind}_temp_path {folder}/tmp; "
+                            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "conf").write_text(
+            f"daemon off; pid {folder}/pid; error_log stderr; worker_processes 1;\n"
+            "events { worker_connections 256; }\n"
+            f"http {{ access_log off; {temporary}\n"
+            "  map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n"
+            f"  server {{ listen {port}; location / {{ proxy_pass http://{service};\n"
+            "    proxy_http_version 1.1; proxy_set_header Host $host;\n"
+            "    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
+            "    proxy_set_header Upgrade $http_upgrade;\n"
+            "    proxy_set_header Connection $connection_upgrade; }} }} }}\n".replace("}}", "}"))
+        return Middlebox("nginx", ["nginx", "-e", "stderr", "-p", str(folder), "-c",
+                                   str(folder / "conf")], port)
+
+    def haproxy(self, service: str, port=8083) -> Middlebox:
+        self.need("haproxy")
+        folder = self.folder("haproxy")
+        (folder / "conf").write_text(
+            "defaults\n  mode http\n  timeout connect 5s\n  timeout client 50s\n"
+            "  timeout server 50s\n  option forwardfor\n"
+            f"frontend f\n  bind :{port}\n  default_backend b\nbackend b\n  server s {service}\n")
+        return Middlebox("haproxy", ["haproxy", "-db", "-f", str(folder / "conf")], port)
+
+    def squid_with_login(self, scheme: str, port: int) -> Middlebox:
+        """alice, whose password is secret. NTLM: only that the conversation is right is checked."""
+        name = f"squid-{scheme}"
+        helpers = "/usr/lib/squid"
+        folder = self.directory / f"{name}-passwords"
+        folder.mkdir()
+        if scheme == "basic":
+            secret = subprocess.run(["openssl", "passwd", "-apr1", "secret"], check=True,
+                                    capture_output=True, text=True).stdout.strip()
+            (folder / "file").write_text(f"alice:{secret}\n")
+            program = f"auth_param basic program {helpers}/basic_ncsa_auth {folder}/file\n"
+        elif scheme == "digest":
+            (folder / "file").write_text("alice:secret\n")
+            program = (f"auth_param digest program {helpers}/digest_file_auth {folder}/file\n"
+                       "auth_param digest realm corp\n")
+        else:
+            program = f"auth_param ntlm program {helpers}/ntlm_fake_auth -v\n"
+        rules = (program + "acl known proxy_auth REQUIRED\nhttp_access deny CONNECT !SSL_ports\n"
+                 "http_access allow known\n")
+        return self.squid(name, port, rules)

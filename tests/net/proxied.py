@@ -1,7 +1,9 @@
 """The two sites, where site A's router lets nothing through: what leaves the site goes through a
 middlebox that runs on the router."""
 import dataclasses
+import json
 import subprocess
+import time
 
 from sites import Sites
 
@@ -60,3 +62,14 @@ class ProxiedSites(Sites):
         done = subprocess.run(self.command_at(self.a, ["sh", "-c", script]), capture_output=True,
                               text=True, env=self.environment(), timeout=limit)
         return Attempt(done.returncode, done.stdout, done.stderr)
+
+    def wait_for_why(self, part: str, limit=20.0) -> str:
+        """What the status of site A says about the session, once `part` is in it."""
+        deadline = time.monotonic() + limit
+        while True:
+            done = subprocess.run(self.status_command(self.a, "--json"), capture_output=True,
+                                  text=True)
+            why = json.loads(done.stdout)["session"]["why"] if done.returncode == 0 else done.stderr
+            if part in why or time.monotonic() > deadline:
+                return why
+            time.sleep(0.05)  # asks the product itself, which has no event to wait for
