@@ -76,12 +76,18 @@ WayOptions options_with_proxies() {
 TEST(WayPlan, goes_through_proxies_first_and_by_each_recipe_of_their_kind) {
   const WayAddresses addresses{{address("192.0.2.1:1").ip, address("[2001:db8::1]:1").ip},
                                {{address("192.0.2.9:1").ip}}};
-  EXPECT_EQ(described(plan_ways(options_with_proxies(), addresses)),
-            (std::vector<std::string>{
-                "connect through http://proxy:3128 (192.0.2.9) to service.example.net:443",
-                "connect-tls through http://proxy:3128 (192.0.2.9) to service.example.net:443",
-                "direct to 192.0.2.1:443", "direct to [2001:db8::1]:443", "tls to 192.0.2.1:443",
-                "tls to [2001:db8::1]:443"}));
+  EXPECT_EQ(
+      described(plan_ways(options_with_proxies(), addresses)),
+      (std::vector<std::string>{
+          "connect through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+          "connect-tls through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+          "proxy-websocket through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+          "connect-websocket through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+          "connect-websocket-tls through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+          "direct to 192.0.2.1:443", "direct to [2001:db8::1]:443", "tls to 192.0.2.1:443",
+          "tls to [2001:db8::1]:443", "websocket to 192.0.2.1:443",
+          "websocket to [2001:db8::1]:443", "websocket-tls to 192.0.2.1:443",
+          "websocket-tls to [2001:db8::1]:443"}));
 }
 
 TEST(WayPlan, goes_through_a_proxy_though_the_service_does_not_resolve) {
