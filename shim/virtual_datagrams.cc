@@ -15,9 +15,8 @@
 namespace culvert::shim {
 namespace {
 
-// What was asked lately and goes where it is meant to: address 32 bits, port 16, time 16. Of a
-// socket's own port only the place in the table depends: another socket asks for itself. Races
-// between threads lose or keep an entry, nothing else.
+// What was asked lately and goes where it is meant to, of a socket and an address: 48 bits of their
+// hash, and the second. Races between threads lose or keep an entry, nothing else.
 constexpr uint64_t kRecent = 64;
 uint64_t recent[kRecent];
 
@@ -27,24 +26,23 @@ uint64_t now_seconds() {
   return static_cast<uint64_t>(now.tv_sec) & 0xffff;
 }
 
-uint64_t& place_of(const VirtualPeer& peer, uint16_t own_port) {
-  const uint64_t mixed = (uint64_t{peer.ip()} << 32 | uint64_t{peer.port()} << 16 | own_port) *
-                         UINT64_C(0x9e3779b97f4a7c15);
-  return recent[mixed >> 58];
+// By the socket's cookie, not its port: another one that gets the port has to ask for itself.
+uint64_t hash_of(uint64_t cookie, const VirtualPeer& peer) {
+  uint64_t mixed = cookie * UINT64_C(0xff51afd7ed558ccd);
+  mixed ^= (mixed >> 32) ^ (uint64_t{peer.ip()} << 16 | peer.port());
+  mixed *= UINT64_C(0x9e3779b97f4a7c15);
+  return mixed ^ (mixed >> 29);
 }
 
-uint64_t entry_of(const VirtualPeer& peer, uint64_t seconds) {
-  return uint64_t{peer.ip()} << 32 | uint64_t{peer.port()} << 16 | seconds;
-}
-
-bool asked_lately(const VirtualPeer& peer, uint16_t own_port) {
-  const uint64_t known = __atomic_load_n(&place_of(peer, own_port), __ATOMIC_RELAXED);
-  if (known >> 16 != entry_of(peer, 0) >> 16) return false;
+bool asked_lately(uint64_t hash) {
+  const uint64_t known = __atomic_load_n(&recent[hash >> 58], __ATOMIC_RELAXED);
+  if (known >> 16 != hash >> 16) return false;
   return ((now_seconds() - known) & 0xffff) < CULVERT_DATAGRAMS_SECONDS;
 }
 
-void remember(const VirtualPeer& peer, uint16_t own_port) {
-  __atomic_store_n(&place_of(peer, own_port), entry_of(peer, now_seconds()), __ATOMIC_RELAXED);
+void remember(uint64_t hash) {
+  const uint64_t entry = (hash & ~UINT64_C(0xffff)) | now_seconds();
+  __atomic_store_n(&recent[hash >> 58], entry, __ATOMIC_RELAXED);
 }
 
 // The agent binds the virtual address on that very port, which the kernel permits beside a socket
@@ -123,6 +121,8 @@ int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const V
 // A socket that sends has a port, chosen by the kernel if need be: here it is chosen a moment
 // earlier, as the agent asks the kernel whose datagrams come from it.
 bool prepare_datagram(int fd, VirtualPeer& peer) {
+  const uint64_t hash = hash_of(socket_cookie(fd), peer);
+  if (asked_lately(hash)) return true;
   uint16_t own_port = own_port_of(fd);
   if (own_port == 0) {
     sockaddr_in6 any = {};
@@ -131,14 +131,13 @@ bool prepare_datagram(int fd, VirtualPeer& peer) {
     syscall(SYS_bind, fd, &any, length);
     own_port = own_port_of(fd);
   }
-  if (asked_lately(peer, own_port)) return true;
   const VirtualPeer meant = peer;
   switch (ask(fd, peer, own_port)) {
     case Verdict::kFailed: return false;
     case Verdict::kNotOurs: return true;
     case Verdict::kGo: break;
   }
-  if (peer.port() == meant.port() && peer.ip() == meant.ip()) remember(meant, own_port);
+  if (peer.port() == meant.port() && peer.ip() == meant.ip()) remember(hash);
   return true;
 }
 
