@@ -96,11 +96,6 @@ std::optional<std::uint64_t> timestamp_of(Bytes info) {
   return std::nullopt;
 }
 
-std::uint64_t windows_time(UnixTime now) {
-  constexpr std::uint64_t kFrom1601 = 11'644'473'600ull * 10'000'000;
-  return to_unix_nanoseconds(now) / 100 + kFrom1601;
-}
-
 ByteVector joined(Bytes one, Bytes two) {
   ByteVector out(one.begin(), one.end());
   append(out, two);
@@ -108,6 +103,11 @@ ByteVector joined(Bytes one, Bytes two) {
 }
 
 }  // namespace
+
+std::uint64_t ntlm_time(UnixTime now) {
+  constexpr std::uint64_t kFrom1601 = 11'644'473'600ull * 10'000'000;
+  return to_unix_nanoseconds(now) / 100 + kFrom1601;
+}
 
 ByteVector ntlm_negotiate() {
   ByteVector out;
@@ -119,7 +119,7 @@ ByteVector ntlm_negotiate() {
 }
 
 Result<ByteVector> ntlm_authenticate(Bytes message, const ProxyCredentials& credentials,
-                                     const NtlmNonce& nonce, UnixTime now) {
+                                     const NtlmNonce& nonce, std::uint64_t time) {
   const auto challenge = read_challenge(message);
   if (!challenge) return fail(challenge.error());
   auto password = utf16(credentials.password);
@@ -132,7 +132,7 @@ Result<ByteVector> ntlm_authenticate(Bytes message, const ProxyCredentials& cred
   const auto server_time = timestamp_of(challenge->target_info);
   ByteVector blob;
   put_little(blob, 0x0101, 8);
-  put_little(blob, server_time.value_or(windows_time(now)), 8);
+  put_little(blob, server_time.value_or(time), 8);
   append(blob, nonce);
   put_little(blob, 0, 4);
   append(blob, challenge->target_info);

@@ -14,9 +14,12 @@ ByteVector ntlm_negotiate();  // type 1
 
 using NtlmNonce = std::array<std::byte, 8>;
 
-// Type 3, for the type 2 message `challenge`. `nonce` is the client's challenge; `now` is used if
-// the server tells no time. kProtocol: not such a message, or no MD4 in this build.
+std::uint64_t ntlm_time(UnixTime now);  // 100 ns since 1601
+
+// Type 3, for the type 2 message `challenge`. `nonce` is the client's challenge; `time`, as of
+// ntlm_time(), is used if the server tells none. kProtocol: not such a message, or no MD4 in this
+// build.
 Result<ByteVector> ntlm_authenticate(Bytes challenge, const ProxyCredentials& credentials,
-                                     const NtlmNonce& nonce, UnixTime now);
+                                     const NtlmNonce& nonce, std::uint64_t time);
 
 }  // namespace culvert::carrier

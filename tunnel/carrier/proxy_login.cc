@@ -32,7 +32,7 @@ std::string ProxyLogin::ntlm_authorization() {
   ntlm_step_ = NtlmStep::kAnswered;
   NtlmNonce nonce;
   random_.fill(nonce);
-  const auto message = ntlm_authenticate(ntlm_challenge_, *credentials_, nonce, now_);
+  const auto message = ntlm_authenticate(ntlm_challenge_, *credentials_, nonce, ntlm_time(now_));
   return message ? "NTLM " + to_base64(*message) : std::string{};
 }
 
@@ -65,7 +65,7 @@ Result<void> ProxyLogin::challenged(const HttpAnswer& answer) {
   if (scheme_ == Scheme::kNtlm && ntlm_step_ == NtlmStep::kAsked && !offer.ntlm_message.empty()) {
     ntlm_challenge_ = from_base64(offer.ntlm_message);
     NtlmNonce probe{};  // a broken challenge is found here, where it can be told
-    const auto usable = ntlm_authenticate(ntlm_challenge_, *credentials_, probe, now_);
+    const auto usable = ntlm_authenticate(ntlm_challenge_, *credentials_, probe, ntlm_time(now_));
     if (usable) return {};
   }
   // RFC 7616 section 3.3: the password was good, only its nonce too old.

@@ -162,9 +162,8 @@ TEST(Ntlm, AnswersAsInTheSpecification) {  // [MS-NLMP] section 4.2.4
   ASSERT_EQ(challenge.size(), 0x44u + 0x24u);
   NtlmNonce nonce;
   nonce.fill(std::byte{0xaa});
-  // 1601: the example's time is zero.
   const auto message = ntlm_authenticate(challenge, {"Domain", "User", "Password"}, nonce,
-                                         UnixTime{-std::chrono::seconds{11'644'473'600}});
+                                         /*time=*/0);
   ASSERT_TRUE(message) << message.error().detail;
   const auto hex = to_hex(*message);
   EXPECT_TRUE(has(hex, "86c35097ac9cec102554764a57cccc19aaaaaaaaaaaaaaaa")) << hex;
@@ -175,12 +174,12 @@ TEST(Ntlm, RefusesABrokenChallenge) {
   const NtlmNonce nonce{};
   const auto head =
       from_hex("4e544c4d53535000 02000000 0000000000000000 01008000 0123456789abcdef");
-  EXPECT_TRUE(ntlm_authenticate(head, kAnn, nonce, {})) << "old servers send no more than this";
+  EXPECT_TRUE(ntlm_authenticate(head, kAnn, nonce, 0)) << "old servers send no more than this";
   for (std::size_t size = 0; size < head.size(); ++size)
-    EXPECT_FALSE(ntlm_authenticate(Bytes{head}.first(size), kAnn, nonce, {}));
+    EXPECT_FALSE(ntlm_authenticate(Bytes{head}.first(size), kAnn, nonce, 0));
   auto far = head;
   append(far, from_hex("0000000000000000 ffff ffff ffffff7f"));
-  EXPECT_FALSE(ntlm_authenticate(far, kAnn, nonce, {}));
+  EXPECT_FALSE(ntlm_authenticate(far, kAnn, nonce, 0));
 }
 
 }  // namespace
