@@ -110,8 +110,7 @@ TEST(AgentConfig, names_the_place_of_an_unknown_key_and_the_nearest_known_one) {
       error_of("log_level = \"info\"\nstate_dir = \"x\"\n"),
       "/etc/x/agent.toml:2:1: unknown key \"state_dir\"; known are state_directory, "
       "control_socket, pool, service, log_level, via, tls_port, proxy, pac_url, find_proxies, "
-      "resume_seconds, "
-      "access, publish, listen, forward, outside");
+      "dns, resume_seconds, access, publish, direct, listen, forward, outside");
   EXPECT_EQ(error_of("log_levle = \"info\"\n"),
             "/etc/x/agent.toml:1:1: unknown key \"log_levle\"; did you mean \"log_level\"?");
   EXPECT_EQ(error_of("[publish]\npolcy = \"never\"\n"),

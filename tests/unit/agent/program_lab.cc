@@ -169,7 +169,9 @@ Connecting ProgramLab::connect(const SocketAddress& to, const std::function<void
   result.flags = answer->flags;
   result.error = answer->error;
   if (answer->verdict != CULVERT_HOLD) return result;
-  result.held_at = {to.ip, answer->port};
+  std::uint32_t held = 0;
+  std::memcpy(&held, answer->address, sizeof held);
+  result.held_at = {IpAddress::v4(ntohl(held)), answer->port};
   sockaddr_storage address{};
   length = result.held_at.fill(address);
   const int connected = ::connect(result.fd.get(), reinterpret_cast<sockaddr*>(&address), length);
