@@ -96,9 +96,8 @@ void SessionLink::hand_datagrams_on() {
     const auto end = std::ranges::find_if(
         left, [&](const mux::ArrivedDatagram& one) { return one.stream != stream; });
     const auto count = static_cast<std::size_t>(end - left.begin());
-    auto* const handler = streams().knows(stream)
-                              ? static_cast<StreamHandler*>(streams().owner(stream))
-                              : nullptr;
+    auto* const handler =
+        streams().knows(stream) ? static_cast<StreamHandler*>(streams().owner(stream)) : nullptr;
     if (handler != nullptr) handler->on_stream_datagrams(left.first(count));
     left = left.subspan(count);
   }

@@ -1,0 +1,146 @@
+// What the agent tells people about itself: culvert status, culvert why, the service manager's
+// line.
+#include "agent/agent.h"
+
+namespace culvert::agent {
+namespace {
+
+constexpr const char* kVersion = CULVERT_VERSION;
+
+std::int64_t seconds(UnixTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+std::string_view name_of(Uplink::State state) {
+  switch (state) {
+    case Uplink::State::kResolving: return "resolving";
+    case Uplink::State::kRacing: return "connecting";
+    case Uplink::State::kUp: return "up";
+    case Uplink::State::kWaiting: return "down";
+  }
+  return "down";
+}
+
+template <class Counters>
+void count(const session::SessionLink& link, Counters& out) {
+  const auto& session = link.session();
+  out.round_trip_ms = std::chrono::duration<double, std::milli>(session.round_trip()).count();
+  out.octets_sent = session.octets_sent();
+  out.octets_received = session.octets_received();
+  out.carriers = link.carriers();
+}
+
+PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since, const PeerWay& way,
+                       const session::SessionLink* link) {
+  PeerStatus out;
+  out.name = name;
+  out.incoming = incoming;
+  out.via = way.via;
+  out.address = way.with;
+  out.since = seconds(since);
+  out.state = link == nullptr || !link->up() ? "connecting" : link->attached() ? "up" : "resuming";
+  if (link == nullptr) return out;
+  out.streams = link->session().streams().stream_count() - 1;  // without the control stream
+  count(*link, out);
+  return out;
+}
+
+PlaceStatus place_status(const OwnPlace& place) {
+  PlaceStatus out;
+  out.direct = place.enabled();
+  out.port = place.port();
+  if (place.seen()) out.seen = place.seen()->to_string();
+  switch (place.inbound()) {
+    case control::Inbound::kUnknown: out.inbound = "unknown"; break;
+    case control::Inbound::kOpen: out.inbound = "open"; break;
+    case control::Inbound::kClosed: out.inbound = "closed"; break;
+  }
+  out.inbound_why = place.inbound_why();
+  return out;
+}
+
+}  // namespace
+
+void Agent::on_status_asked(std::unique_ptr<StatusQuestion> question) {
+  if (!allowed(question->asker())) return;
+  question->answer(to_json(status()));
+}
+
+void Agent::on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) {
+  Destinations::Steps steps;
+  auto way = Way::kDirect;
+  std::string path;
+  if (!allowed(question->asker())) {
+    steps.emplace_back("The agent's configuration does not let this user ([access] users).");
+  } else if (const auto address = IpAddress::parse(host)) {
+    way = why_address(*address, steps);
+  } else if (const auto name = resolver::canonical_name(host)) {
+    way = destinations_.of_name(*name, &steps);
+    path = peers_.path_to(*name);
+  } else {
+    steps.push_back(name.error().detail + ".");
+  }
+  if (way != Way::kDirect) steps.push_back("The agent is " + status_line() + ".");
+  if (!path.empty()) steps.push_back(std::move(path));
+  std::string text = way == Way::kDirect ? "direct\n" : "carried\n";
+  for (const auto& step : steps) text += step + "\n";
+  question->answer(std::move(text));
+}
+
+// An address of the pool stands for a name, or for an ordinary address.
+Way Agent::why_address(const IpAddress& address, Destinations::Steps& steps) const {
+  if (!pool_.contains(address)) return destinations_.of_address(address, &steps);
+  const std::string name{pool_.name_of(address, loop::Loop::wall_clock())};
+  if (name.empty()) {
+    steps.push_back(address.to_string() + " is a virtual address that stands for no name now.");
+    return Way::kDirect;
+  }
+  steps.push_back(address.to_string() + " is the virtual address of '" + name + "'.");
+  return destinations_.of_name(name, &steps);
+}
+
+std::string Agent::status_line() const {
+  if (!uplink_.up()) return "connecting to the service: " + uplink_.why();
+  return self_.identity.name + " up via " + to_string(*uplink_.way());
+}
+
+StatusReport Agent::status() const {
+  StatusReport out;
+  out.version = kVersion;
+  out.name = self_.identity.name;
+  out.domain = self_.identity.domain;
+  out.service = config_.service.value_or(self_.identity.service).to_string();
+  out.session.state = name_of(uplink_.state());
+  out.session.why = uplink_.why();
+  out.session.since = seconds(uplink_.since());
+  if (const auto* way = uplink_.way()) {
+    out.session.via = way->recipe->name;
+    out.session.address = way->first_hop.to_string();
+    if (way->proxy) out.session.proxy = way->proxy->to_string();
+    if (way->proxy) out.session.proxy_source = way->proxy->source;
+    count(*uplink_.link(), out.session);
+  }
+  for (const auto& peer : peers_.all()) {
+    out.peers.push_back(peer_status(peer->name(), false, peer->since(), peer->way(), peer->link()));
+    out.peers.back().why = peer->why_not_direct();
+  }
+  for (const auto& peer : incoming_)
+    if (!peer->is_direct_stranger())
+      out.peers.push_back(
+          peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link()));
+  out.place = place_status(place_);
+  out.streams = flows_.size();
+  for (const auto& peer : incoming_) out.streams += peer->stream_count();
+  out.udp_flows = datagrams_.flow_count();
+  for (const auto& peer : incoming_) out.udp_flows += peer->datagram_flow_count();
+  out.published_udp = udp_publisher_.ports();
+  out.held_connects = gate_.pending_connects();
+  out.published = publisher_.ports();
+  out.names = pool_.size();
+  out.pool = config_.pool.to_string();
+  out.low_ports_mapped = gate_.low_ports_mapped();
+  out.exact_refusals = gate_.refusals_exact();
+  return out;
+}
+
+}  // namespace culvert::agent
