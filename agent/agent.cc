@@ -45,14 +45,18 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       pool_file_(self_.loop, config_.state_directory + "/addresses", pool_),
       publisher_(Protocol::kTcp, config_.publish, config_.listen),
       udp_publisher_(Protocol::kUdp, config_.publish, config_.listen),
+      consent_(self_.loop, config_.publish, config_.state_directory + "/published",
+               static_cast<PublishConsent::Listener&>(*this)),
       destinations_(config_, self_.identity.domain,
                     config_.service.value_or(self_.identity.service)),
       uplink_(self_, uplink_options(config_, self_.identity),
               static_cast<Uplink::Listener&>(*this)),
       peers_(self_, place_, uplink_, keys_),
-      names_(config_.access, destinations_, uplink_, keys_, pool_, pool_file_),
+      local_names_(self_.loop),
+      names_(config_.access, destinations_, local_names_, uplink_, keys_, pool_, pool_file_),
       direct_(self_.loop, static_cast<DirectListener::Listener&>(*this)),
       datagrams_(self_.loop, static_cast<DatagramPorts::Handler&>(*this)),
+      direct_flows_(self_.loop),
       gate_(self_.loop, gate_options(config_, self_.identity, destinations_),
             static_cast<ShimGate::Handler&>(*this)),
       network_(self_.loop, static_cast<loop::NetworkWatch::Listener&>(*this)),
@@ -64,6 +68,7 @@ Result<void> Agent::start(restart::Estate estate) {
   CULVERT_RETURN_IF_ERROR(load_peer_keys());
   CULVERT_RETURN_IF_ERROR(replays_.load());
   CULVERT_RETURN_IF_ERROR(pool_file_.load());
+  CULVERT_RETURN_IF_ERROR(consent_.load());
   if (destinations_.discovers()) destinations_.set_local(discover_local_network());
   take_over(std::move(estate));
   serve_names();
@@ -158,6 +163,8 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
   connects_.emplace(&connect, std::move(made));
   if (way == Way::kEndpoint)
     connect.call_endpoint(peers_);
+  else if (way == Way::kAfterDirect)
+    connect.call_after_direct(self_.loop, local_names_, uplink_);
   else
     connect.call_ordinary(uplink_);
 }
@@ -180,6 +187,12 @@ void Agent::on_program_connected(ProgramConnect& connect, session::SessionLink& 
   connects_.erase(&connect);
 }
 
+void Agent::on_program_connected_directly(ProgramConnect& connect, UniqueFd program,
+                                          UniqueFd destination) {
+  direct_flows_.add(std::move(program), std::move(destination));
+  connects_.erase(&connect);
+}
+
 void Agent::on_program_connect_ended(ProgramConnect& connect) { connects_.erase(&connect); }
 
 Publisher& Agent::publisher(Protocol protocol) {
@@ -192,11 +205,16 @@ void Agent::publish(Protocol protocol) {
 }
 
 void Agent::on_listening(const ProgramListener& listener) {
-  if (!allowed(listener.asker) || !publisher(listener.protocol).add(listener)) return;
-  if (publishing_) publish(listener.protocol);
+  if (allowed(listener.asker) && publisher(listener.protocol).admits(listener))
+    consent_.ask(listener);
+}
+
+void Agent::on_may_publish(const ProgramListener& listener) {
+  if (publisher(listener.protocol).add(listener) && publishing_) publish(listener.protocol);
 }
 
 void Agent::on_listener_gone(const ProgramListener& listener) {
+  consent_.forget(listener);
   if (publisher(listener.protocol).remove(listener)) publish(listener.protocol);
 }
 

@@ -8,12 +8,14 @@
 #include "agent/config.h"
 #include "agent/datagram_ports.h"
 #include "agent/destinations.h"
+#include "agent/direct_flows.h"
 #include "agent/direct_listener.h"
 #include "agent/dns_desk.h"
 #include "agent/incoming_session.h"
 #include "agent/name_desk.h"
 #include "agent/peer_sessions.h"
 #include "agent/program_connect.h"
+#include "agent/publish_consent.h"
 #include "agent/replay_floors.h"
 #include "agent/shim_gate.h"
 #include "agent/status.h"
@@ -29,6 +31,7 @@ class Agent final : private ShimGate::Handler,
                     private IncomingSession::Listener,
                     private DirectListener::Listener,
                     private ProgramConnect::Listener,
+                    private PublishConsent::Listener,
                     private loop::NetworkWatch::Listener,
                     private loop::Timer::Listener {
  public:
@@ -69,6 +72,7 @@ class Agent final : private ShimGate::Handler,
   bool may_everybody_send() override { return config_.access.all; }
   void on_listening(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
+  void on_may_publish(const ProgramListener& listener) override;
   void on_status_asked(std::unique_ptr<StatusQuestion> question) override;
   void on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) override;
   void on_uplink_changed() override;
@@ -85,6 +89,8 @@ class Agent final : private ShimGate::Handler,
                        const SocketAddress& from) override;
   void on_program_connected(ProgramConnect& connect, session::SessionLink& link,
                             mux::StreamId stream, UniqueFd program) override;
+  void on_program_connected_directly(ProgramConnect& connect, UniqueFd program,
+                                     UniqueFd destination) override;
   void on_program_connect_ended(ProgramConnect& connect) override;
   void on_network_changed() override;
   void on_timer(loop::Timer& timer) override;
@@ -117,10 +123,12 @@ class Agent final : private ShimGate::Handler,
   resolver::AddressPool pool_;
   PoolFile pool_file_;
   Publisher publisher_, udp_publisher_;
+  PublishConsent consent_;
   Destinations destinations_;
   // Below: each may borrow those above it, streams before the sessions that carry them.
   Uplink uplink_;
   PeerSessions peers_;
+  resolver::DnsClient local_names_;  // for direct attempts
   NameDesk names_;
   std::optional<DnsDesk> dns_;
   std::list<std::unique_ptr<IncomingSession>> incoming_;
@@ -128,6 +136,7 @@ class Agent final : private ShimGate::Handler,
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
   flow::FlowList flows_;
   DatagramPorts datagrams_;
+  DirectFlows direct_flows_;
   ShimGate gate_;
   loop::NetworkWatch network_;
   loop::Timer timer_;

@@ -129,7 +129,7 @@ StatusReport Agent::status() const {
       out.peers.push_back(
           peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link()));
   out.place = place_status(place_);
-  out.streams = flows_.size();
+  out.streams = flows_.size() + direct_flows_.size();
   for (const auto& peer : incoming_) out.streams += peer->stream_count();
   out.udp_flows = datagrams_.flow_count();
   for (const auto& peer : incoming_) out.udp_flows += peer->datagram_flow_count();

@@ -81,7 +81,8 @@ bool AccessPolicy::allows(uid_t uid, uid_t own) const {
 }
 
 bool PublishPolicy::allows(std::uint16_t port) const {
-  return always && (ports.empty() || contains(ports, port)) && !contains(deny_ports, port);
+  return policy != Policy::kNever && (ports.empty() || contains(ports, port)) &&
+         !contains(deny_ports, port);
 }
 
 AgentConfig default_config(const Environment& environment) {

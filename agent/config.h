@@ -36,10 +36,11 @@ struct AccessPolicy {
 };
 
 struct PublishPolicy {
-  bool always = false;               // listeners of programs under `culvert run` are published ...
+  enum class Policy : std::uint8_t { kNever, kAlways, kAsk };
+  Policy policy = Policy::kNever;    // listeners of programs under `culvert run` are published ...
   std::vector<std::uint16_t> ports;  // ... only on these ports; none: on every port
   std::vector<std::uint16_t> deny_ports;
-  bool allows(std::uint16_t port) const;
+  bool allows(std::uint16_t port) const;  // with kAsk: if it is answered so
 };
 
 struct ListenEntry {  // a program that runs without the shim

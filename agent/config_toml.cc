@@ -143,10 +143,12 @@ void read_publish(Section& section, PublishPolicy& publish) {
   if (const auto* node = section.find("policy")) {
     const auto policy = section.text(*node, "policy");
     if (!policy) return;
-    if (policy != "never" && policy != "always")
+    if (policy != "never" && policy != "always" && policy != "ask")
       return section.reject(*node, "policy",
-                            "must be \"never\" or \"always\", not \"" + *policy + "\"");
-    publish.always = policy == "always";
+                            "must be \"never\", \"ask\" or \"always\", not \"" + *policy + "\"");
+    publish.policy = policy == "always" ? PublishPolicy::Policy::kAlways
+                     : policy == "ask"  ? PublishPolicy::Policy::kAsk
+                                        : PublishPolicy::Policy::kNever;
   }
   read_ports(section, "ports", publish.ports);
   read_ports(section, "deny_ports", publish.deny_ports);
@@ -184,11 +186,30 @@ void read_listen(Section& section, std::vector<ListenEntry>& listen) {
   listen.push_back(entry);
 }
 
+// "when-unreachable": a direct attempt comes first.
+Result<void> take_forwarding(const std::string& text, Forwarding& out, bool or_never) {
+  if (text == "always") {
+    out = Forwarding::kAlways;
+  } else if (text == "when-unreachable") {
+    out = Forwarding::kAfterDirect;
+  } else if (text == "never" && or_never) {
+    out = Forwarding::kNever;
+  } else {
+    return fail(ErrorCode::kBadInput, std::string("must be ") + (or_never ? "\"never\", " : "") +
+                                          "\"always\" or \"when-unreachable\", not \"" + text +
+                                          "\"");
+  }
+  return {};
+}
+
 void read_forward(Section& section, std::vector<ForwardRule>& forward) {
   ForwardRule rule;
   read_patterns(section, "domains", rule.domains);
   read_prefixes(section, "addresses", rule.addresses);
   read_exclude(section, rule);
+  section.text("when", [&](const std::string& text) {
+    return take_forwarding(text, rule.when, /*or_never=*/false);
+  });
   if (rule.domains.empty() && rule.addresses.empty())
     section.fail(section.here(),
                  "[[forward]] needs domains = [\"*.example.org\"] (or [\"*\"] for every ordinary "
@@ -197,11 +218,8 @@ void read_forward(Section& section, std::vector<ForwardRule>& forward) {
 }
 
 void read_outside(Section& section, OutsideRule& outside) {
-  section.text("forward", [&](const std::string& text) -> Result<void> {
-    if (text != "never" && text != "always")
-      return fail(ErrorCode::kBadInput, "must be \"never\" or \"always\", not \"" + text + "\"");
-    outside.forward = text == "always" ? Forwarding::kAlways : Forwarding::kNever;
-    return {};
+  section.text("forward", [&](const std::string& text) {
+    return take_forwarding(text, outside.forward, /*or_never=*/true);
   });
   read_patterns(section, "internal_domains", outside.internal_domains);
   read_prefixes(section, "internal_addresses", outside.internal_addresses);

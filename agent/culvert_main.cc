@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "agent/commands.h"
+#include "agent/prompt_command.h"
 #include "agent/run_command.h"
 
 namespace {
@@ -26,6 +27,7 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
   if (verb == "why") return culvert::agent::why_command(arguments);
   if (verb == "netcheck") return culvert::agent::netcheck_command(arguments);
   if (verb == "enroll") return culvert::agent::enroll_command(arguments);
+  if (verb == culvert::agent::kPromptVerb) return culvert::agent::prompt_command(arguments);
   if (verb == "version" || verb == "--version") {
     std::puts("culvert " CULVERT_VERSION);
     return 0;

@@ -9,17 +9,17 @@
 
 namespace culvert::agent {
 
-std::optional<SocketAddress> inbound_target(const SocketAddress& bound) {
+std::optional<SocketAddress> inbound_target(const SocketAddress& bound, const IpAddress& own) {
   const auto ip = bound.ip.canonical();
   const bool any = ip == IpAddress::v4(0) || ip == IpAddress::v6({});
   // [::] takes IPv4 too, unless the program set IPV6_V6ONLY: then the dial is refused.
-  if (any) return SocketAddress{IpAddress::v4(INADDR_LOOPBACK), bound.port};
+  if (any) return SocketAddress{own, bound.port};
   if (!ip.is_v4()) return std::nullopt;
   return SocketAddress{ip, bound.port};
 }
 
 Result<UniqueFd> open_inbound_datagrams(const IpAddress& caller, const SocketAddress& bound) {
-  const auto target = inbound_target(bound);
+  const auto target = inbound_target(bound, IpAddress::v4(INADDR_LOOPBACK));
   if (!target)
     return fail(ErrorCode::kRefused, "the program takes no IPv4 at " + bound.to_string());
   auto socket = loop::make_udp_socket(AF_INET);
@@ -33,11 +33,11 @@ Result<UniqueFd> open_inbound_datagrams(const IpAddress& caller, const SocketAdd
   return socket;
 }
 
-InboundDial::InboundDial(loop::Loop& loop, const IpAddress& caller, const SocketAddress& bound,
-                         Listener& listener)
+InboundDial::InboundDial(loop::Loop& loop, const IpAddress& caller, const IpAddress& own,
+                         const SocketAddress& bound, Listener& listener)
     : listener_(listener), refused_(loop, *this) {
   assert(caller.is_v4() && caller != IpAddress::v4(INADDR_LOOPBACK));
-  const auto target = inbound_target(bound);
+  const auto target = inbound_target(bound, own);
   if (!target) {
     refused_.start(Duration::zero());
     return;

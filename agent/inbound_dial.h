@@ -9,8 +9,10 @@
 
 namespace culvert::agent {
 
-// Where to dial for a listener bound to `bound`; nothing if it cannot be called.
-std::optional<SocketAddress> inbound_target(const SocketAddress& bound);
+// Where to dial for a listener bound to `bound`; nothing if it cannot be called. One that takes
+// every address is dialled at `own`, this machine's virtual address: so its getsockname() is what
+// the caller has connected to, and its reverse name is this machine's.
+std::optional<SocketAddress> inbound_target(const SocketAddress& bound, const IpAddress& own);
 
 // The same for UDP, at once: a socket whose datagrams the program sees come from the caller.
 Result<UniqueFd> open_inbound_datagrams(const IpAddress& caller, const SocketAddress& bound);
@@ -29,9 +31,9 @@ class InboundDial final : private loop::TcpDial::Listener, private loop::Timer::
 
   static constexpr std::chrono::seconds kLimit{10};  // a full accept queue answers no SYN
 
-  // `caller` virtual, in 127/8.
-  InboundDial(loop::Loop& loop, const IpAddress& caller, const SocketAddress& bound,
-              Listener& listener);
+  // `caller` and `own` virtual, in 127/8.
+  InboundDial(loop::Loop& loop, const IpAddress& caller, const IpAddress& own,
+              const SocketAddress& bound, Listener& listener);
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;

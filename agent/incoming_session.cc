@@ -168,7 +168,15 @@ void IncomingSession::on_stream_opened(session::SessionLink& link, mux::StreamId
                        "port " + std::to_string(target.port) + " is not published");
   const auto from = caller_address();
   if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
-  auto made = std::make_unique<IncomingStream>(policy_.self.loop, link, stream, *from, *to,
+  // Where this machine calls itself, a connect to its virtual address may be held just now, and the
+  // hold would swallow ours.
+  const auto own =
+      caller_ == policy_.self.identity.name
+          ? Result<IpAddress>{IpAddress::v4(INADDR_LOOPBACK)}
+          : policy_.pool.address_of(policy_.self.identity.name, loop::Loop::wall_clock());
+  if (!own) return link.refuse(stream, ErrorCode::kExhausted, own.error().detail);
+  policy_.pool_file.changed();
+  auto made = std::make_unique<IncomingStream>(policy_.self.loop, link, stream, *from, *own, *to,
                                                static_cast<IncomingStream::Listener&>(*this));
   auto* const key = made.get();
   streams_.emplace(key, std::move(made));

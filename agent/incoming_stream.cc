@@ -5,12 +5,13 @@
 namespace culvert::agent {
 
 IncomingStream::IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
-                               const IpAddress& caller, const SocketAddress& to, Listener& listener)
+                               const IpAddress& caller, const IpAddress& own,
+                               const SocketAddress& to, Listener& listener)
     : link_(link),
       stream_(stream),
       to_(to),
       listener_(listener),
-      dial_(loop, caller, to, static_cast<InboundDial::Listener&>(*this)) {
+      dial_(loop, caller, own, to, static_cast<InboundDial::Listener&>(*this)) {
   link_.attach(stream_, *this);
 }
 

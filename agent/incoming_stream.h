@@ -20,7 +20,8 @@ class IncomingStream final : private session::SessionLink::StreamHandler,
   };
 
   IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
-                 const IpAddress& caller, const SocketAddress& to, Listener& listener);
+                 const IpAddress& caller, const IpAddress& own, const SocketAddress& to,
+                 Listener& listener);
 
   mux::StreamId stream() const { return stream_; }
 

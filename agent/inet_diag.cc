@@ -4,6 +4,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -30,6 +31,20 @@ IpAddress take_address(std::uint8_t family, const __be32 (&ip)[4]) {
   return IpAddress::v4(ntohl(ip[0]));
 }
 
+// The kernel adds it for AF_INET6 listeners, asked for or not.
+bool is_v6_only(Bytes attributes) {
+  while (attributes.size() >= sizeof(nlattr)) {
+    nlattr head;
+    std::memcpy(&head, attributes.data(), sizeof head);
+    if (head.nla_len < NLA_HDRLEN || head.nla_len > attributes.size()) return false;
+    if (head.nla_type == INET_DIAG_SKV6ONLY && head.nla_len > NLA_HDRLEN)
+      return attributes[NLA_HDRLEN] != std::byte{0};
+    attributes =
+        attributes.subspan(std::min<std::size_t>(NLA_ALIGN(head.nla_len), attributes.size()));
+  }
+  return false;
+}
+
 DiagSocket to_socket(const inet_diag_msg& message) {
   DiagSocket socket;
   socket.cookie = std::uint64_t{message.id.idiag_cookie[1]} << 32 | message.id.idiag_cookie[0];
@@ -52,7 +67,9 @@ bool read_messages(Bytes datagram, OnSocket on_socket) {
     if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) return false;
     const auto socket = message->load<inet_diag_msg>();
     if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || !socket) continue;
-    on_socket(to_socket(*socket));
+    auto found = to_socket(*socket);
+    found.v6_only = is_v6_only(message->payload.subspan(sizeof *socket));
+    on_socket(found);
     if ((header.nlmsg_flags & NLM_F_MULTI) == 0) return false;
   }
   return true;

@@ -16,6 +16,7 @@ struct DiagSocket {
   std::uint64_t cookie = 0;  // SO_COOKIE: never reused while the machine is up
   SocketAddress local, remote;
   bool v6 = false;         // an AF_INET6 socket (its addresses may be IPv4 all the same)
+  bool v6_only = false;    // IPV6_V6ONLY; told of listeners only
   std::uint8_t state = 0;  // TCP_SYN_SENT, TCP_LISTEN ...
   uid_t uid = 0;
   std::uint64_t inode = 0;

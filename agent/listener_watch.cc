@@ -32,7 +32,7 @@ void ListenerWatch::add(std::uint64_t cookie, const Asker& asker) {
     return socket.cookie == cookie && (socket.uid == asker.uid || asker.uid == 0);
   });
   if (found == all->end()) return destroyed_.want(!listeners_.empty());
-  const ProgramListener listener{cookie, found->local, asker, protocol_};
+  const ProgramListener listener{cookie, found->local, asker, protocol_, found->v6_only};
   listeners_.emplace(cookie, listener);
   if (!timer_.running()) timer_.start(kLookAgain);
   listener_.on_listener_found(listener);

@@ -16,6 +16,7 @@ struct ProgramListener {
   SocketAddress local;       // as bound; 0.0.0.0 or :: if any
   Asker asker;               // the process that called listen() or bind()
   Protocol protocol = Protocol::kTcp;
+  bool v6_only = false;  // takes no IPv4; told of TCP alone
 };
 
 class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer::Listener {

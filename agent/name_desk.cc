@@ -6,10 +6,14 @@
 
 namespace culvert::agent {
 
-class NameDesk::Wait final : private LookupRequest::Listener {
+class NameDesk::Wait final : private LookupRequest::Listener,
+                             private resolver::DnsRequest::Listener {
  public:
   Wait(NameDesk& desk, std::unique_ptr<NameInquiry> asked, std::string canonical)
       : inquiry(std::move(asked)), name(std::move(canonical)), request(*this), desk_(desk) {}
+  void ask_here() {
+    local_.emplace(desk_.local_names_, name, static_cast<resolver::DnsRequest::Listener&>(*this));
+  }
 
   std::unique_ptr<NameInquiry> inquiry;
   std::string name;
@@ -19,13 +23,21 @@ class NameDesk::Wait final : private LookupRequest::Listener {
   void on_looked_up(LookupRequest&, Result<ByteVector> answer) override {
     desk_.finish(*this, answer);
   }
+  void on_resolved(resolver::DnsRequest&, Result<std::vector<IpAddress>> addresses) override {
+    local_.reset();
+    if (addresses) return desk_.finish(*this, ByteVector{});
+    desk_.ask_service(*this);
+  }
+  std::optional<resolver::DnsRequest> local_;
   NameDesk& desk_;
 };
 
-NameDesk::NameDesk(const AccessPolicy& access, const Destinations& destinations, Uplink& uplink,
-                   PeerKeys& keys, resolver::AddressPool& pool, PoolFile& pool_file)
+NameDesk::NameDesk(const AccessPolicy& access, const Destinations& destinations,
+                   resolver::DnsClient& local_names, Uplink& uplink, PeerKeys& keys,
+                   resolver::AddressPool& pool, PoolFile& pool_file)
     : access_(access),
       destinations_(destinations),
+      local_names_(local_names),
       uplink_(uplink),
       keys_(keys),
       pool_(pool),
@@ -41,8 +53,13 @@ void NameDesk::ask(std::unique_ptr<NameInquiry> inquiry) {
   if (way == Way::kDirect || IpAddress::parse(*name)) return inquiry->on_not_ours();
   if (waits_.size() >= kMostWaiting) return inquiry->on_try_again();
   auto& wait = *waits_.emplace_back(std::make_unique<Wait>(*this, std::move(inquiry), *name));
-  const auto kind =
-      way == Way::kEndpoint ? control::Lookup::Kind::kEndpoint : control::Lookup::Kind::kOrdinary;
+  if (way == Way::kAfterDirect) return wait.ask_here();
+  ask_service(wait);
+}
+
+void NameDesk::ask_service(Wait& wait) {
+  const auto kind = destinations_.is_virtual(wait.name) ? control::Lookup::Kind::kEndpoint
+                                                        : control::Lookup::Kind::kOrdinary;
   if (const auto asked = uplink_.look_up(kind, wait.name, wait.request); !asked)
     finish(wait, fail(asked.error()));
 }

@@ -1,5 +1,6 @@
 // agent/name_desk.h: answers the names that programs ask for. Names below the service domain are
-// virtual and never go anywhere else; ordinary ones are ours only if a forwarding rule says so.
+// virtual and never go anywhere else; ordinary ones are ours only if a forwarding rule says so, and
+// exist if the service knows them (or, where direct attempts come first, this machine).
 #pragma once
 #include <list>
 #include <memory>
@@ -16,19 +17,22 @@ class NameDesk {
  public:
   static constexpr std::size_t kMostWaiting = 4096;
 
-  NameDesk(const AccessPolicy& access, const Destinations& destinations, Uplink& uplink,
-           PeerKeys& keys, resolver::AddressPool& pool, PoolFile& pool_file);
+  NameDesk(const AccessPolicy& access, const Destinations& destinations,
+           resolver::DnsClient& local_names, Uplink& uplink, PeerKeys& keys,
+           resolver::AddressPool& pool, PoolFile& pool_file);
   ~NameDesk();
 
   void ask(std::unique_ptr<NameInquiry> inquiry);
   void ask(std::unique_ptr<AddressQuestion> question);
 
  private:
-  class Wait;  // one question that the service has to answer
+  class Wait;  // one question that the service, or this machine's resolver, has to answer
+  void ask_service(Wait& wait);
   void finish(Wait& wait, const Result<ByteVector>& answer);
 
   const AccessPolicy& access_;
   const Destinations& destinations_;
+  resolver::DnsClient& local_names_;
   Uplink& uplink_;
   PeerKeys& keys_;
   resolver::AddressPool& pool_;

@@ -27,6 +27,22 @@ void ProgramConnect::call_ordinary(Uplink& uplink) {
   if (!opened) fail_connect(opened.error());
 }
 
+void ProgramConnect::call_after_direct(loop::Loop& loop, resolver::DnsClient& dns, Uplink& uplink) {
+  then_ = &uplink;
+  direct_.emplace(loop, dns, name_, port_, static_cast<DirectAttempt::Listener&>(*this));
+}
+
+void ProgramConnect::on_direct(UniqueFd connected, const Error& why) {
+  direct_.reset();
+  if (connected) {
+    destination_ = std::move(connected);
+    return held_->complete();
+  }
+  log::info("connect",
+            {{"event", "not-direct"}, {"to", name_}, {"port", port_}, {"why", why.detail}});
+  call_ordinary(*then_);
+}
+
 void ProgramConnect::on_stream_opening(session::SessionLink& link, mux::StreamId stream) {
   waiting_at_ = nullptr;
   link_ = &link;
@@ -67,6 +83,8 @@ void ProgramConnect::fail_connect(const Error& why) {
 }
 
 void ProgramConnect::on_connect_completed(HeldConnect&, UniqueFd ours) {
+  if (destination_)
+    return listener_.on_program_connected_directly(*this, std::move(ours), std::move(destination_));
   if (reset_) {
     const linger at_once{1, 0};
     ::setsockopt(ours.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

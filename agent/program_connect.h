@@ -2,23 +2,30 @@
 // announcement until both ends are connected.
 //
 //   opening --stream--> waiting --accepted--> completing --program joined--> gone
+//
+// With call_after_direct() a direct attempt comes first; if it succeeds there is no stream.
 #pragma once
 #include <memory>
 #include <string>
 
+#include "agent/direct_attempt.h"
 #include "agent/held_connect.h"
 #include "agent/peer_sessions.h"
 #include "agent/stream_opening.h"
 
 namespace culvert::agent {
 
-class ProgramConnect final : private StreamOpening, private HeldConnect::Listener {
+class ProgramConnect final : private StreamOpening,
+                             private HeldConnect::Listener,
+                             private DirectAttempt::Listener {
  public:
   class Listener {
    public:
     // One of them, once: destroy it.
     virtual void on_program_connected(ProgramConnect& connect, session::SessionLink& link,
                                       mux::StreamId stream, UniqueFd program) = 0;
+    virtual void on_program_connected_directly(ProgramConnect& connect, UniqueFd program,
+                                               UniqueFd destination) = 0;
     virtual void on_program_connect_ended(ProgramConnect& connect) = 0;
 
    protected:
@@ -31,6 +38,7 @@ class ProgramConnect final : private StreamOpening, private HeldConnect::Listene
   // One of them, once, after construction; may end (and so destroy) this at once.
   void call_endpoint(PeerSessions& peers);
   void call_ordinary(Uplink& uplink);
+  void call_after_direct(loop::Loop& loop, resolver::DnsClient& dns, Uplink& uplink);
 
   const std::string& name() const { return name_; }
   std::uint16_t port() const { return port_; }
@@ -42,6 +50,7 @@ class ProgramConnect final : private StreamOpening, private HeldConnect::Listene
   void on_stream_readable() override {}  // waits in the stream until the flow reads it
   void on_stream_writable() override {}
   void on_stream_reset(const Error& why) override;
+  void on_direct(UniqueFd connected, const Error& why) override;
   void on_connect_completed(HeldConnect& held, UniqueFd ours) override;
   void on_connect_abandoned(HeldConnect& held) override;
   void fail_connect(const Error& why);
@@ -51,7 +60,10 @@ class ProgramConnect final : private StreamOpening, private HeldConnect::Listene
   std::string name_;
   std::uint16_t port_;
   Listener& listener_;
-  PeerSessions* waiting_at_ = nullptr;    // until the stream is there
+  PeerSessions* waiting_at_ = nullptr;  // until the stream is there
+  std::optional<DirectAttempt> direct_;
+  Uplink* then_ = nullptr;                // if that fails
+  UniqueFd destination_;                  // connected directly
   session::SessionLink* link_ = nullptr;  // while there is a stream
   mux::StreamId stream_{};
   bool completing_ = false;

@@ -11,9 +11,14 @@ Publisher::Publisher(Protocol protocol, PublishPolicy policy, std::vector<Listen
   std::erase_if(entries_, [&](const ListenEntry& entry) { return entry.protocol != protocol; });
 }
 
-bool Publisher::add(const ProgramListener& listener) {
+bool Publisher::admits(const ProgramListener& listener) const {
   // One that only IPv6 reaches cannot be called: there is no virtual IPv6 address to call from.
-  if (!policy_.allows(listener.local.port) || !inbound_target(listener.local)) return false;
+  return policy_.allows(listener.local.port) && !listener.v6_only &&
+         inbound_target(listener.local, IpAddress::v4(0));
+}
+
+bool Publisher::add(const ProgramListener& listener) {
+  if (!admits(listener)) return false;
   const auto before = ports();
   listeners_[listener.cookie] = listener;
   return ports() != before;

@@ -17,6 +17,8 @@ class Publisher {
 
   Publisher(Protocol protocol, PublishPolicy policy, std::vector<ListenEntry> entries);
 
+  // Whether the policy lets it be published at all (if it asks: once somebody has agreed).
+  bool admits(const ProgramListener& listener) const;
   // True if the set of ports has changed: tell the service.
   bool add(const ProgramListener& listener);
   bool remove(const ProgramListener& listener);

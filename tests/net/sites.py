@@ -52,6 +52,7 @@ def build_directory() -> pathlib.Path:
 class World:
     """A service and two agents on hosts that somebody else has made."""
     native = False
+    publish = "always"
     unprivileged = False
     run_options: tuple[str, ...] = ()  # of culvert run
     web_port, ssh_port = 80, 22  # where the demonstration's servers bind
@@ -93,7 +94,7 @@ class World:
             f'state_directory = "{directory}/state"\n'
             f'control_socket = "{self.sockets[host.name]}"\n{settings}\n'
             # Servers may drop root before they listen, and clients may run as anybody.
-            f'[access]\nusers = "all"\n\n[publish]\npolicy = "always"\n\n'
+            f'[access]\nusers = "all"\n\n[publish]\npolicy = "{self.publish}"\n\n'
             f'[direct]\nenabled = {str(direct).lower()}\n\n'
             f'[[forward]]\ndomains = ["*.test"]\n{more}')
         (directory / "run").mkdir()
@@ -172,13 +173,13 @@ class World:
                                "listen on IPv6 alone?\n" + self.logs())
             time.sleep(0.02)  # asks the product itself, which has no event to wait for
 
-    def wait_until_resolved(self, limit):
+    def wait_until_resolved(self, limit=20.0, name=NAME_B):
         """B has published; the service learns of it a round trip later."""
-        probe = self.command_at(self.a, ["getent", "ahostsv4", NAME_B])
+        probe = self.command_at(self.a, ["getent", "ahostsv4", name])
         deadline = time.monotonic() + limit
         while subprocess.run(probe, capture_output=True).returncode != 0:
             if time.monotonic() > deadline:
-                raise LabError(f"{NAME_B} does not resolve at site A, though B listens\n"
+                raise LabError(f"{name} does not resolve at site A, though it listens\n"
                                + self.logs())
             time.sleep(0.02)
 
@@ -199,9 +200,11 @@ class World:
 
 class Sites(World):
     def __init__(self, lab: Lab, native: bool, unprivileged=False, say=lambda text: None,
-                 more_at_a=""):
-        """`more_at_a`: more of the agent's configuration at site A, from its [[forward]] entry on."""
+                 more_at_a="", publish="always"):
+        """`more_at_a`: more of the agent's configuration at site A, from its [[forward]] entry on;
+        `publish`: the policy of both agents."""
         super().__init__(lab, say)
+        self.publish = publish
         self.native, self.unprivileged = native, unprivileged
         if not native:
             self.check_programs()

@@ -198,7 +198,7 @@ TEST(Lookups, forgets_an_asker_that_went_away) {
 
 TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
   PublishPolicy policy;
-  policy.always = true;
+  policy.policy = PublishPolicy::Policy::kAlways;
   policy.deny_ports = {25};
   Publisher publisher(Protocol::kTcp, policy, {{22, address("127.0.0.1:2222")}});
   EXPECT_EQ(publisher.ports(), (std::vector<std::uint16_t>{22}));
@@ -208,6 +208,9 @@ TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
   EXPECT_FALSE(publisher.add(web_again)) << "the set of ports is the same";
   EXPECT_FALSE(publisher.add({3, address("0.0.0.0:25"), {}}));
   EXPECT_FALSE(publisher.add({4, address("[::1]:81"), {}})) << "cannot be called by IPv4";
+  EXPECT_FALSE(publisher.add({5, address("[::]:82"), {}, Protocol::kTcp, /*v6_only=*/true}))
+      << "nor this one";
+  EXPECT_TRUE(publisher.admits({6, address("[::]:82"), {}}));
   EXPECT_EQ(publisher.ports(), (std::vector<std::uint16_t>{22, 80}));
   EXPECT_EQ(publisher.target(22), address("127.0.0.1:2222"));
   EXPECT_EQ(publisher.target(25), std::nullopt);

@@ -20,6 +20,7 @@ namespace culvert::agent::testing {
 namespace {
 
 const IpAddress kVirtual = IpAddress::v4(0x7f400305);
+const IpAddress kOwn = IpAddress::v4(0x7f400306);
 
 class Gate : public ::testing::Test {
  protected:
@@ -287,7 +288,7 @@ TEST_F(Gate, CallsALocalListenerFromTheCallersVirtualAddress) {
     loop::Loop loop;
     Dialled dialled(loop);
     {
-      InboundDial dial(loop, kVirtual, *SocketAddress::parse(at), dialled);
+      InboundDial dial(loop, kVirtual, kOwn, *SocketAddress::parse(at), dialled);
       loop.run();
     }
     EXPECT_EQ(dialled.error, 0) << at;
@@ -295,6 +296,12 @@ TEST_F(Gate, CallsALocalListenerFromTheCallersVirtualAddress) {
     socklen_t length = sizeof peer;
     const UniqueFd accepted(accept(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length));
     EXPECT_EQ(SocketAddress::from(reinterpret_cast<sockaddr*>(&peer)).ip.canonical(), kVirtual);
+    length = sizeof peer;
+    getsockname(accepted.get(), reinterpret_cast<sockaddr*>(&peer), &length);
+    const auto shown = SocketAddress::from(reinterpret_cast<sockaddr*>(&peer)).ip.canonical();
+    const auto bound = SocketAddress::parse(at)->ip;
+    const bool any = bound == IpAddress::v4(0) || !bound.is_v4();
+    EXPECT_EQ(shown, any ? kOwn : bound) << at;
   }
 }
 
@@ -302,7 +309,7 @@ TEST_F(Gate, ReportsAClosedPortAndNeverCallsFromTheLoopbackAddress) {
   for (const char* at : {"127.0.0.1:6009", "[::1]:6009"}) {
     loop::Loop loop;
     Dialled dialled(loop);
-    InboundDial dial(loop, kVirtual, *SocketAddress::parse(at), dialled);
+    InboundDial dial(loop, kVirtual, kOwn, *SocketAddress::parse(at), dialled);
     loop.run();
     EXPECT_EQ(dialled.error, ECONNREFUSED) << at;
   }

@@ -1,0 +1,51 @@
+"""listening_server.py PORT [HOW]: listens, and prints the ids of the processes that hold the socket.
+
+    fork, rights, exec   another process holds it too, by inheritance, SCM_RIGHTS, or behind exec
+    tell                 tells each client the names of both ends, as reverse look-ups give them
+    v6only, dual         an IPv6 socket, of IPv6 alone or of both families
+"""
+import os
+import socket
+import sys
+import time
+
+PORT = int(sys.argv[1])
+HOW = sys.argv[2] if len(sys.argv) > 2 else ""
+
+
+def name_of(address) -> str:
+    return socket.gethostbyaddr(address[0].removeprefix("::ffff:"))[0]
+
+
+if HOW in ("v6only", "dual"):
+    server = socket.create_server(("::", PORT), family=socket.AF_INET6, dualstack_ipv6=HOW == "dual")
+else:
+    server = socket.create_server(("", PORT))
+
+if HOW == "rights":
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    child = os.fork()
+    if child == 0:
+        server.close()
+        ours.close()
+        kept = socket.recv_fds(theirs, 1, 1)[1]
+        theirs.sendall(b"got it")
+        time.sleep(1e6)
+    socket.send_fds(ours, [b"x"], [server.fileno()])
+    ours.recv(6)
+elif HOW in ("fork", "exec"):
+    child = os.fork()
+    if child == 0 and HOW == "fork":
+        time.sleep(1e6)
+    elif child == 0:
+        os.set_inheritable(server.fileno(), True)
+        os.execvp("sleep", ["sleep", "infinity"])
+
+print(os.getpid(), flush=True)
+if HOW in ("fork", "rights", "exec"):
+    print(child, flush=True)
+while HOW == "tell":
+    connection, peer = server.accept()
+    connection.sendall(f"{name_of(peer)}\n{name_of(connection.getsockname())}\n".encode())
+    connection.close()
+time.sleep(1e6)
