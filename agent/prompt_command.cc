@@ -1,7 +1,9 @@
 #include "agent/prompt_command.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +68,16 @@ int ask_on(int terminal, const std::string& question) {
   return kPromptNobody;
 }
 
+// An agent that runs as root must not open a terminal, nor start a dialog with the environment, of
+// a user as root.
+bool become_user_of(const std::string& pid) {
+  struct stat process {};
+  if (::stat(("/proc/" + pid).c_str(), &process) != 0) return false;
+  if (::geteuid() != 0 || process.st_uid == 0) return true;
+  return ::setgroups(0, nullptr) == 0 && ::setgid(process.st_gid) == 0 &&
+         ::setuid(process.st_uid) == 0;
+}
+
 // The display of the program, which need not be the agent's.
 bool take_display_of(const std::string& pid) {
   std::ifstream file("/proc/" + pid + "/environ");
@@ -120,6 +132,7 @@ int prompt_command(std::span<char* const> arguments) {
   const auto question = "may " + program + " (process " + pid + ") publish port " + arguments[1] +
                         ", so that others reach it at this machine's virtual name?";
   const auto terminal = terminal_of(pid);
+  if (!become_user_of(pid)) return kPromptNobody;
   if (!terminal.empty()) {
     const UniqueFd fd(::open(terminal.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
     if (fd) return ask_on(fd.get(), question);
