@@ -7,6 +7,7 @@
 #include "tunnel/control/invitation.h"
 #include "tunnel/control/messages.h"
 #include "tunnel/control/target.h"
+#include "tunnel/exchange/message.h"
 #include "tunnel/mux/frame.h"
 #include "tunnel/session/handshake.h"
 #include "tunnel/session/record.h"
@@ -85,6 +86,8 @@ TEST(ProtocolDocument, TargetsHelloAnswerAndInvitationAreWhatTheCodeWrites) {
     EXPECT_EQ(control::encode(*control::decode_hello(example(name))), example(name)) << name;
   for (const auto* name : {"answer", "answer-seen"})
     EXPECT_EQ(control::encode(*control::decode_hello_answer(example(name))), example(name)) << name;
+  EXPECT_EQ(exchange::encode(*exchange::decode_piece(example("exchange-stand"))),
+            example("exchange-stand"));
   const auto invitation = control::decode_invitation(examples()["invitation"]);
   ASSERT_TRUE(invitation);
   EXPECT_EQ(control::encode(*invitation) + "\n", examples()["invitation"]);

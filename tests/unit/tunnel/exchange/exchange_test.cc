@@ -1,0 +1,179 @@
+#include "exchange_world.h"
+
+namespace culvert::exchange {
+namespace {
+
+ByteVector noise(std::uint64_t seed, std::size_t size) {
+  SeededRandom random(seed);
+  ByteVector out(size);
+  random.fill(out);
+  return out;
+}
+
+// Both directions at once, then both ends.
+void transfer(World& world, std::size_t size, Duration most = seconds{300}) {
+  world.at_service.clear();
+  world.at_client.clear();
+  const auto up = noise(1, size), down = noise(2, size + 77);
+  world.to_service = up;
+  world.to_client = down;
+  world.ends_client = world.ends_service = true;
+  EXPECT_TRUE(world.run(
+      [&] {
+        return world.client().peer_ended() && world.server() != nullptr &&
+               world.server()->peer_ended();
+      },
+      most))
+      << world.at_service.size() << " of " << up.size() << " up, " << world.at_client.size()
+      << " of " << down.size() << " down"
+      << (world.client().failure() ? ", " + world.client().failure()->detail : "");
+  EXPECT_TRUE(world.at_service == up);
+  EXPECT_TRUE(world.at_client == down);
+}
+
+Duration echo_time(World& world) {
+  const auto before_service = world.at_service.size(), before_client = world.at_client.size();
+  const auto start = world.now();
+  world.to_service = noise(3, 64);
+  EXPECT_TRUE(world.run([&] { return world.at_service.size() == before_service + 64; }));
+  world.to_client = noise(4, 64);
+  EXPECT_TRUE(world.run([&] { return world.at_client.size() == before_client + 64; }));
+  return world.now() - start;
+}
+
+struct Case {
+  const char* name;
+  Middlebox box;
+};
+const Case kCases[] = {
+    {"Transparent", {}},
+    {"HoldsRequests", {.holds_requests = true}},
+    {"HoldsAnswers", {.holds_answers = true}},
+    {"HoldsBoth", {.holds_requests = true, .holds_answers = true}},
+    {"ClosesAfterEachAnswer", {.closes = true}},
+    {"StoresForwardsAndCloses", {.holds_requests = true, .holds_answers = true, .closes = true}},
+    {"NoticesNoLeavers", {.holds_answers = true, .notices_leavers = false}},
+};
+
+class ThroughMiddlebox : public testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(Boxes, ThroughMiddlebox, testing::ValuesIn(kCases),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+TEST_P(ThroughMiddlebox, EveryOctetArrivesOnceAndInOrder) {
+  World world(1, GetParam().box);
+  transfer(world, 5'000'000);
+  EXPECT_LE(world.most_connections(), Client::kMaxLanes);
+}
+
+TEST_P(ThroughMiddlebox, StreamsAreFoundOutInHalfASecondWhereTheyPass) {
+  World world(2, GetParam().box);
+  (void)echo_time(world);
+  const auto start = world.now();
+  const auto& known = world.client().learned();
+  EXPECT_TRUE(
+      world.run([&] { return known.up != Streams::kUnknown && known.down != Streams::kUnknown; }));
+  const bool streams = !GetParam().box.holds_requests || !GetParam().box.holds_answers;
+  EXPECT_LE(world.now() - start, streams ? milliseconds{1500} : milliseconds{1500});
+  EXPECT_EQ(known.up == Streams::kYes, !GetParam().box.holds_requests);
+  EXPECT_EQ(known.down == Streams::kYes, !GetParam().box.holds_answers);
+}
+
+TEST_P(ThroughMiddlebox, AnEchoTakesOneRoundTripOnceEverythingIsFoundOut) {
+  World world(3, GetParam().box);
+  (void)echo_time(world);
+  world.idle_for(seconds{3});
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_LE(echo_time(world), milliseconds{41}) << world.client().describe();
+    world.idle_for(milliseconds{300});
+  }
+}
+
+TEST_P(ThroughMiddlebox, AnIdleExchangeStaysAndCostsFewRequests) {
+  World world(4, GetParam().box);
+  (void)echo_time(world);
+  world.idle_for(seconds{120});
+  const auto before = world.requests();
+  world.idle_for(seconds{200});
+  EXPECT_LE(world.requests() - before, 30u);
+  EXPECT_FALSE(world.client().failure());
+  EXPECT_LE(echo_time(world), milliseconds{60});
+}
+
+class UnderFaults : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Seeds, UnderFaults, testing::Range(0, 40));
+
+TEST_P(UnderFaults, NothingIsLostOrDoubledWhateverDiesOrIsRepeated) {
+  SeededRandom dice(static_cast<std::uint64_t>(GetParam()) + 1000);
+  Middlebox box;
+  box.holds_requests = dice.one_in(2);
+  box.holds_answers = dice.one_in(2);
+  box.closes = dice.one_in(3);
+  box.notices_leavers = dice.one_in(2);
+  box.repeats = 1 + dice.below(5);
+  box.cut = std::size_t{1} << (7 + dice.below(10));
+  box.dies = 10 + (60'000 + dice.below(300'000)) / (box.cut / 2);
+  World world(static_cast<std::uint64_t>(GetParam()), box);
+  transfer(world, 400'000 + dice.below(400'000), seconds{900});
+}
+
+TEST(Exchange, AProxyThatIsRestartedLosesNothing) {
+  World world(5, {});
+  const auto down = noise(6, 3'000'000);
+  world.to_client = down;
+  world.to_service = noise(7, 100);
+  ASSERT_TRUE(world.run([&] { return world.at_client.size() > 1'000'000; }));
+  world.refuse_dials(true);
+  world.kill_connections();
+  world.idle_for(seconds{2});
+  world.refuse_dials(false);
+  EXPECT_TRUE(world.run([&] { return world.at_client.size() == down.size(); }));
+  EXPECT_TRUE(world.at_client == down);
+  EXPECT_FALSE(world.client().failure());
+}
+
+TEST(Exchange, AStreamThatStallsIsReplacedWithoutLoss) {
+  World world(8, {});
+  (void)echo_time(world);
+  world.idle_for(seconds{3});
+  ASSERT_EQ(world.client().learned().down, Streams::kYes);
+  world.box.holds_requests = world.box.holds_answers = true;
+  transfer(world, 500'000);
+}
+
+TEST(Exchange, AServiceThatForgotItIsSaidSoByTheService) {
+  World world(9, {});
+  (void)echo_time(world);
+  world.forget_servers();
+  ASSERT_TRUE(world.run([&] { return world.client().failure().has_value(); }));
+  EXPECT_EQ(world.client().failure()->code, ErrorCode::kClosed);
+}
+
+TEST(Exchange, ABarrierThatRefusesDialsIsAnErrorSoon) {
+  World world(10, {});
+  world.refuse_dials(true);
+  world.to_service = noise(1, 10);
+  ASSERT_TRUE(world.run([&] { return world.client().failure().has_value(); }, seconds{5}));
+  EXPECT_EQ(world.client().failure()->code, ErrorCode::kRefused);
+}
+
+TEST(Exchange, AClientThatIsGoneIsNoticedByTheService) {
+  World world(11, {});
+  (void)echo_time(world);
+  world.refuse_dials(true);
+  world.kill_connections();
+  ASSERT_TRUE(world.run([&] { return world.server()->failure().has_value(); }, seconds{90}));
+}
+
+TEST(Exchange, LeaveIsTakenWithTheLastOctets) {
+  World world(12, {});
+  (void)echo_time(world);
+  world.idle_for(seconds{2});
+  world.client().write(noise(1, 100));
+  world.client().take_leave(world.now(), ErrorCode::kReset);
+  ASSERT_TRUE(world.run([&] { return world.server()->failure().has_value(); }, seconds{1}));
+  EXPECT_EQ(world.server()->failure()->code, ErrorCode::kReset);
+  EXPECT_EQ(world.at_service.size(), 164u);
+}
+
+}  // namespace
+}  // namespace culvert::exchange

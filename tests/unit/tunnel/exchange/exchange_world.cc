@@ -1,0 +1,235 @@
+#include "exchange_world.h"
+
+namespace culvert::exchange {
+
+struct World::Link final : ServerConnection::Listener {
+  Link(World& world, LaneId lane) : id(lane), service(world, world.random, *this) {}
+  void on_output() override {}
+
+  LaneId id;
+  ServerConnection service;
+  ByteQueue request, answer;  // held back
+  std::optional<ResponseHead> head;
+  BodyReader body;
+  TimePoint up_at{}, down_at{};
+  bool dead = false;
+};
+
+World::World(std::uint64_t seed, Middlebox a_box, Capabilities known)
+    : box(a_box), random(seed), identity_(crypto::KeyPair::generate(random)) {
+  Client::Options options;
+  options.authority = "service.example.net:80";
+  options.through_proxy = true;
+  options.service = identity_.public_key;
+  options.known = known;
+  client_ = std::move(*Client::make(std::move(options), random, now_));
+}
+
+World::~World() = default;
+
+Directory::Found World::find(const ExchangeTarget& target) {
+  Found found;
+  if (const auto known = servers_.find(target.exchange); known != servers_.end()) {
+    auto token = known->second->keys().open_token(target.token);
+    auto request = token ? decode_request(token->text) : std::nullopt;
+    if (!request) return found;
+    ++requests_;
+    found.server = known->second.get();
+    found.token = std::move(*token);
+    found.request = std::move(*request);
+    return found;
+  }
+  auto keys = ExchangeKeys::of_service(identity_, target.exchange);
+  if (!keys) return found;
+  auto token = keys->open_token(target.token);
+  auto request = token ? decode_request(token->text) : std::nullopt;
+  if (!request) return found;
+  ++requests_;
+  found.token = std::move(*token);
+  found.request = std::move(*request);
+  if (!found.request.opens) {
+    found.keys = std::move(*keys);
+    return found;
+  }
+  auto server = std::make_unique<Server>(std::move(*keys), now_);
+  server->admit();
+  found.server = server.get();
+  servers_.emplace(target.exchange, std::move(server));
+  return found;
+}
+
+void World::die(Link& link) {
+  if (link.dead) return;
+  link.dead = true;
+  const auto id = link.id;
+  at(now_ + box.delay, [this, id] { client_->lane_ended(id, "connection reset", now_); });
+  const auto found = links_.find(id);
+  if (found == links_.end()) return;
+  if (!box.notices_leavers) ghosts_.push_back(found->second);
+  links_.erase(found);
+}
+
+void World::kill_connections() {
+  while (!links_.empty()) die(*links_.begin()->second);
+}
+
+void World::feed(Link& link, Bytes octets) {
+  while (!octets.empty()) {
+    const auto count = std::min<std::size_t>(octets.size(), 1 + random.below(box.cut));
+    link.service.receive(octets.first(count), now_);
+    octets = octets.subspan(count);
+  }
+}
+
+void World::reached_service(Link& link, Bytes octets) {
+  if (!box.holds_requests) return feed(link, octets);
+  link.request.append(octets);
+  while (true) {
+    const auto head = read_request_head(link.request.peek());
+    if (!head || !*head) return;
+    const auto size = (*head)->size + static_cast<std::size_t>((*head)->body.length);
+    if (link.request.size() < size) return;
+    const ByteVector whole(link.request.peek().begin(),
+                           link.request.peek().begin() + static_cast<std::ptrdiff_t>(size));
+    link.request.pop(size);
+    feed(link, whole);
+    if (!random.one_in(box.repeats)) continue;
+    auto again = std::make_shared<Link>(*this, 0);
+    ghosts_.push_back(again);
+    feed(*again, whole);
+  }
+}
+
+void World::reached_client(Link& link, Bytes octets) {
+  const auto pass = [&](Bytes some) {
+    while (!some.empty()) {
+      const auto count = std::min<std::size_t>(some.size(), 1 + random.below(box.cut));
+      client_->receive(link.id, some.first(count), now_);
+      some = some.subspan(count);
+    }
+  };
+  if (!box.holds_answers && !box.closes) return pass(octets);
+  link.answer.append(octets);
+  if (!link.head) {
+    const auto head = read_response_head(link.answer.peek());
+    if (!head || !*head) return;
+    link.head = **head;
+    link.body = BodyReader(link.head->body);
+    auto rest = link.answer.peek().subspan(link.head->size);
+    while (!rest.empty() && !link.body.complete()) {
+      const auto step = link.body.step(rest);
+      rest = rest.subspan(step->taken);
+    }
+  } else {
+    auto rest = octets;
+    while (!rest.empty() && !link.body.complete()) {
+      const auto step = link.body.step(rest);
+      rest = rest.subspan(step->taken);
+    }
+  }
+  if (box.holds_answers && !link.body.complete()) return;
+  const ByteVector all(link.answer.peek().begin(), link.answer.peek().end());
+  link.answer.pop(all.size());
+  const bool complete = link.body.complete();
+  if (complete) link.head.reset();
+  pass(all);
+  if (complete && box.closes) die(link);
+}
+
+void World::move_ends() {
+  auto put = [&](ByteVector& from, auto& end, bool ends, bool& ended) {
+    const auto count = end.write(from);
+    from.erase(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count));
+    if (from.empty() && ends && !std::exchange(ended, true)) end.end_writing();
+  };
+  auto get = [&](auto& end, ByteVector& into) {
+    const auto some = end.readable();
+    append(into, some);
+    end.consumed(some.size());
+  };
+  if (!client_->failure()) put(to_service, *client_, ends_client, ended_client_);
+  get(*client_, at_client);
+  if (auto* const one = server(); one != nullptr) {
+    if (!one->failure()) put(to_client, *one, ends_service, ended_service_);
+    get(*one, at_service);
+    one->pump(now_);
+  }
+  client_->pump(now_);
+}
+
+void World::move_links() {
+  for (auto count = client_->lanes_to_dial(); count != 0; --count) {
+    client_->dialling();
+    at(now_ + box.delay / 4, [this] {
+      if (refuses_) return client_->dial_failed({ErrorCode::kRefused, "refused"}, now_);
+      const auto lane = next_lane_++;
+      links_.emplace(lane, std::make_shared<Link>(*this, lane));
+      most_connections_ = std::max(most_connections_, links_.size());
+      client_->dialled(lane, now_);
+    });
+  }
+  for (const auto lane : client_->take_closed()) {
+    const auto found = links_.find(lane);
+    if (found == links_.end()) continue;
+    if (!box.notices_leavers) ghosts_.push_back(found->second);
+    links_.erase(found);
+  }
+  std::vector<std::shared_ptr<Link>> all;
+  for (const auto& [id, link] : links_) all.push_back(link);
+  for (const auto& link : all) {
+    while (!link->dead && !client_->pending_output(link->id).empty()) {
+      const auto out = client_->pending_output(link->id);
+      const auto count = std::min<std::size_t>(out.size(), 1 + random.below(box.cut));
+      ByteVector some(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count));
+      client_->output_sent(link->id, count, now_);
+      if (random.one_in(box.dies)) die(*link);
+      link->up_at = std::max(link->up_at, now_ + box.delay);
+      at(link->up_at, [this, link, some = std::move(some)] {
+        if (!link->dead) reached_service(*link, some);
+      });
+    }
+    while (!link->dead && !link->service.pending_output().empty()) {
+      const auto out = link->service.pending_output();
+      const auto count = std::min<std::size_t>(out.size(), 1 + random.below(box.cut));
+      ByteVector some(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count));
+      link->service.output_sent(count, now_);
+      if (random.one_in(box.dies)) die(*link);
+      link->down_at = std::max(link->down_at, now_ + box.delay);
+      at(link->down_at, [this, link, some = std::move(some)] {
+        if (!link->dead) reached_client(*link, some);
+      });
+    }
+  }
+  for (const auto& ghost : ghosts_)
+    while (!ghost->service.pending_output().empty())
+      ghost->service.output_sent(ghost->service.pending_output().size(), now_);
+  std::erase_if(ghosts_, [](const auto& ghost) { return ghost->service.idle(); });
+}
+
+bool World::run(const std::function<bool()>& done, Duration most) {
+  const auto end = now_ + most;
+  for (int turn = 0; turn < 2'000'000; ++turn) {
+    move_ends();
+    move_links();
+    move_ends();
+    if (done()) return true;
+    auto next = end;
+    if (!events_.empty()) next = std::min(next, events_.begin()->first);
+    if (const auto due = client_->next_deadline()) next = std::min(next, *due);
+    for (const auto& [key, one] : servers_)
+      if (const auto due = one->next_deadline()) next = std::min(next, *due);
+    now_ = std::max(now_, next);
+    if (now_ >= end) return false;
+    while (!events_.empty() && events_.begin()->first <= now_) {
+      const auto what = std::move(events_.begin()->second);
+      events_.erase(events_.begin());
+      what();
+    }
+    client_->tick(now_);
+    for (const auto& [key, one] : servers_) one->tick(now_);
+  }
+  ADD_FAILURE() << "the world does not come to rest";
+  return false;
+}
+
+}  // namespace culvert::exchange

@@ -1,0 +1,66 @@
+// tunnel/exchange/message.h: what tokens and pieces say, as values and as octets (PROTOCOL.md
+// section 1.1). Sealing is seal.h's.
+#pragma once
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "tunnel/base/bytes.h"
+#include "tunnel/base/result.h"
+
+namespace culvert::exchange {
+
+// DO NOT CHANGE THE VALUES: they travel.
+enum class RequestKind : std::uint8_t {
+  kPoll = 1,       // GET, answered as a whole: when there is something, or after `patience`
+  kStream = 2,     // GET, answered bit by bit; a sign of life every `patience`
+  kPost = 3,       // POST, complete
+  kPostStream = 4  // POST whose body is written bit by bit
+};
+
+// Sealed in the target of each request.
+struct Request {
+  RequestKind kind = RequestKind::kPost;
+  bool opens = false;    // no answer has come yet: the service begins the exchange if it is new
+  bool trusted = false;  // kStream: streams are known to pass; put octets on it at once
+  std::uint64_t received = 0, credit = 0;  // as in Stand
+  std::uint32_t patience_ms = 0;
+  std::uint32_t most = 0;           // octets of payload the answer may have
+  std::uint64_t proven = 0;         // newest kStream whose octets came while it was open
+  std::vector<std::uint64_t> lost;  // requests whose answers did not come, at most kMaxLost
+  bool operator==(const Request&) const = default;
+};
+inline constexpr std::size_t kMaxLost = 16;
+
+ByteVector encode(const Request& request);
+std::optional<Request> decode_request(Bytes text);
+
+// Octets of the carrier. The end of the direction counts as one more octet.
+struct Data {
+  std::uint64_t offset = 0;
+  bool last = false;
+  Bytes octets;  // borrowed
+};
+// How far the sender of this is with the other direction.
+struct Stand {
+  std::uint64_t received = 0;  // everything before has arrived
+  std::uint64_t credit = 0;    // more than this may not be sent
+  // Newest request of which octets came before its end: at the service a kPostStream, at the client
+  // the answer to a kStream.
+  std::uint64_t seen = 0;
+  bool more = false;  // service: octets wait for requests to carry them
+};
+struct Padding {};  // fills what a middlebox holds back
+struct End {};      // of a body: without it, the body was cut
+struct Gone {       // there is no such exchange here, or it was aborted
+  ErrorCode code = ErrorCode::kReset;
+};
+using Piece = std::variant<Data, Stand, Padding, End, Gone>;
+
+inline constexpr std::size_t kMaxPieceData = 16 * 1024;
+inline constexpr std::size_t kDataHeader = 10;
+
+ByteVector encode(const Piece& piece);
+Result<Piece> decode_piece(Bytes text);  // borrows from `text`
+
+}  // namespace culvert::exchange
