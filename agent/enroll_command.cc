@@ -80,7 +80,7 @@ Result<Identity> enroll(const AgentConfig& config, const control::Invitation& in
   if (!service)
     return fail(ErrorCode::kBadInput, "the token names no usable address: " + invitation.service);
   SystemRandom random;
-  auto tls = carrier::TlsClientContext::make({{"h2", "http/1.1"}, ""}, random);
+  auto tls = carrier::TlsClientContext::make({{"http/1.1"}, ""}, random);
   if (!tls) return fail(tls.error());
   loop::Loop loop;
   Wait wait(loop);

@@ -39,7 +39,7 @@ void Enrolment::next_attempt() {
                            " was not reached: " + failures_ +
                            "; check the network and the address, then try again: the invitation "
                            "has not been used"));
-  dial_.emplace(loop_, ways_[tried_++], carrier::Means{tls_, random_}, kDialLimit,
+  dial_.emplace(loop_, ways_[tried_++], carrier::Means{tls_, random_, service_key_}, kDialLimit,
                 static_cast<carrier::CarrierDial::Listener&>(*this));
 }
 

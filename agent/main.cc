@@ -72,7 +72,7 @@ class Process final : private loop::Signals::Listener,
   }
 
   Result<void> be_host(Identity identity) {
-    auto tls = carrier::TlsClientContext::make({{"h2", "http/1.1"}, ""}, random_);
+    auto tls = carrier::TlsClientContext::make({{"http/1.1"}, ""}, random_);
     if (!tls) return fail(tls.error());
     raise_descriptor_limit();
     keep_freed_heap();

@@ -14,7 +14,7 @@ struct OwnEndpoint {
   Identity identity;
   Duration grace{};  // how long a session waits for another carrier
 
-  carrier::Means means() const { return {tls, random}; }
+  carrier::Means means() const { return {tls, random, identity.service_key}; }
 
   control::Hello hello(control::Purpose purpose) const {
     control::Hello out;

@@ -27,18 +27,23 @@ std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresse
   const auto wanted = [&](const carrier::Recipe& recipe) {
     return options.via == "auto" || options.via == recipe.name;
   };
-  for (std::size_t i = 0; i < options.proxies.size() && i < addresses.proxies.size(); ++i) {
-    const auto& proxy = options.proxies[i];
-    for (const auto& recipe : carrier::all_recipes())
-      if (wanted(recipe) && recipe.goes_through(proxy.kind))
-        add_ways({&recipe, proxy, service_for(recipe, options), {}, service_address},
-                 addresses.proxies[i], proxy.at.port, ways);
-  }
-  for (const auto& recipe : carrier::all_recipes()) {
-    if (!wanted(recipe) || recipe.needs_proxy()) continue;
-    const auto service = service_for(recipe, options);
-    add_ways({&recipe, std::nullopt, service, {}, service_address}, addresses.service, service.port,
-             ways);
+  // Carriers made of requests pass where nothing else does, and are slower where others do.
+  for (const bool of_requests : {false, true}) {
+    for (std::size_t i = 0; i < options.proxies.size() && i < addresses.proxies.size(); ++i) {
+      const auto& proxy = options.proxies[i];
+      for (const auto& recipe : carrier::all_recipes())
+        if (wanted(recipe) && (recipe.lanes != nullptr) == of_requests &&
+            recipe.goes_through(proxy.kind))
+          add_ways({&recipe, proxy, service_for(recipe, options), {}, service_address},
+                   addresses.proxies[i], proxy.at.port, ways);
+    }
+    for (const auto& recipe : carrier::all_recipes()) {
+      if (!wanted(recipe) || (recipe.lanes != nullptr) != of_requests || recipe.needs_proxy())
+        continue;
+      const auto service = service_for(recipe, options);
+      add_ways({&recipe, std::nullopt, service, {}, service_address}, addresses.service,
+               service.port, ways);
+    }
   }
   if (ways.size() > kMaxWays) ways.resize(kMaxWays);
   return ways;

@@ -8,7 +8,7 @@
 
 namespace culvert::agent {
 
-inline constexpr std::size_t kMaxWays = 16;
+inline constexpr std::size_t kMaxWays = 32;
 
 // What was configured; both the uplink and the enrolment start from it.
 struct WayOptions {
@@ -25,7 +25,8 @@ struct WayAddresses {
 };
 
 // Through the proxies first, in their order (whoever configures one needs it), then without; each
-// by the recipes in their order, each recipe with its addresses in theirs. At most kMaxWays.
+// by the recipes in their order, each recipe with its addresses in theirs; carriers made of
+// requests behind all others. At most kMaxWays.
 std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresses& addresses);
 
 // One line that names a way over restarts: recipe, first hop, proxy; never credentials.

@@ -6,20 +6,14 @@
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::service {
-namespace {
-
-IpAddress source_of(const IpAddress& address) {
-  const auto meant = address.canonical();
-  if (meant.is_v4()) return meant;
-  auto octets = meant.octets();
-  std::fill(octets.begin() + 8, octets.end(), std::uint8_t{0});
-  return IpAddress::v6(octets);
-}
-
-}  // namespace
 
 FrontDoor::FrontDoor(const Visitor::Context& context, const Limits& limits, Listener& listener)
-    : Deferred(context.loop), context_(context), limits_(limits), listener_(listener) {}
+    : Deferred(context.loop),
+      context_(context),
+      listener_(listener),
+      strangers_(limits),
+      exchanges_(context.loop, context.identity, context.random, context.limit,
+                 static_cast<ExchangeHost::Listener&>(*this)) {}
 
 FrontDoor::~FrontDoor() = default;
 
@@ -61,25 +55,43 @@ void FrontDoor::close() {
   std::vector<Visitor*> all;
   for (const auto& [visitor, guest] : visitors_) all.push_back(visitor);
   for (auto* visitor : all) visitor->leave("the service is stopping");
+  exchanges_.close();
 }
 
 void FrontDoor::on_accepted(UniqueFd fd, const SocketAddress& peer) {
-  const auto source = source_of(peer.ip);
-  if (stranger_count_ >= limits_.unauthenticated)
-    return log_refused(peer, "limits.unauthenticated");
-  auto& count = strangers_[source];
-  if (count >= limits_.unauthenticated_per_address)
-    return log_refused(peer, "limits.unauthenticated_per_address");
-  ++count;
-  ++stranger_count_;
+  auto place = place_for(peer);
+  if (!place) return;
   loop::tune_carrier(fd.get());
-  auto socket = std::make_unique<loop::TcpSocket>(context_.loop, std::move(fd));
-  Guest guest;
-  guest.visitor = std::make_unique<Visitor>(context_, std::move(socket), peer,
+  enter(std::make_unique<loop::TcpSocket>(context_.loop, std::move(fd)), peer,
+        {nullptr, std::move(place), std::nullopt, false});
+}
+
+void FrontDoor::enter(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from,
+                      Guest guest) {
+  const auto outside = guest.exchange ? Visitor::Outside::kExchange : Visitor::Outside::kNothing;
+  guest.visitor = std::make_unique<Visitor>(context_, std::move(pipe), from, outside,
                                             static_cast<Visitor::Listener&>(*this));
-  guest.source = source;
   auto* const key = guest.visitor.get();
   visitors_.emplace(key, std::move(guest));
+}
+
+std::unique_ptr<Strangers::Place> FrontDoor::place_for(const SocketAddress& peer) {
+  const char* full = "";
+  auto place = strangers_.take(peer.ip, full);
+  if (!place) log_refused(peer, full);
+  return place;
+}
+
+// A connection that brings requests of exchanges, of several perhaps.
+void FrontDoor::on_requests(Visitor& visitor) {
+  auto& guest = visitors_.at(&visitor);
+  auto [pipe, received] = visitor.take_connection();
+  exchanges_.adopt(std::move(pipe), std::move(received), visitor.from(), std::move(guest.place));
+}
+
+void FrontDoor::on_exchange(const crypto::PublicKey& name, std::unique_ptr<loop::BytePipe> pipe,
+                            const SocketAddress& from, std::unique_ptr<Strangers::Place> place) {
+  enter(std::move(pipe), from, {nullptr, std::move(place), name, false});
 }
 
 // One line in 10 s, however many knock.
@@ -95,14 +107,10 @@ void FrontDoor::log_refused(const SocketAddress& peer, const char* why) {
 }
 
 void FrontDoor::admit(Visitor& visitor) {
-  if (const auto found = visitors_.find(&visitor); found != visitors_.end()) uncount(found->second);
-}
-
-void FrontDoor::uncount(Guest& guest) {
-  if (!std::exchange(guest.counted, false)) return;
-  --stranger_count_;
-  const auto count = strangers_.find(guest.source);
-  if (--count->second == 0) strangers_.erase(count);
+  const auto found = visitors_.find(&visitor);
+  if (found == visitors_.end()) return;
+  found->second.place.reset();
+  if (found->second.exchange) exchanges_.admit(*found->second.exchange);
 }
 
 void FrontDoor::on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) {
@@ -116,7 +124,7 @@ void FrontDoor::on_visitor_gone(Visitor& visitor, const std::string& why) {
   const auto found = visitors_.find(&visitor);
   auto guest = std::move(found->second);
   visitors_.erase(found);
-  uncount(guest);
+  guest.place.reset();
   log::debug("front-door", {{"event", "gone"}, {"from", visitor.from().to_string()}, {"why", why}});
   const bool told = guest.said_hello;
   gone_.push_back(std::move(guest));

@@ -1,12 +1,10 @@
-// service/front_door.h: the listening ports, and the visitors that nobody knows yet. Counts them
-// for each source (an IPv4 address, or an IPv6 /64: what one person gets), so that one source
-// cannot take all places (S6).
+// service/front_door.h: the listening ports, and the visitors that nobody knows yet.
 #pragma once
-#include <map>
 #include <unordered_map>
 #include <vector>
 
 #include "service/config.h"
+#include "service/exchange_host.h"
 #include "service/visitor.h"
 #include "tunnel/loop/tcp_listener.h"
 #include "tunnel/restart/sockets.h"
@@ -15,6 +13,7 @@ namespace culvert::service {
 
 class FrontDoor final : private loop::TcpListener::Listener,
                         private Visitor::Listener,
+                        private ExchangeHost::Listener,
                         private loop::Deferred {
  public:
   class Listener {
@@ -46,26 +45,29 @@ class FrontDoor final : private loop::TcpListener::Listener,
  private:
   struct Guest {
     std::unique_ptr<Visitor> visitor;
-    IpAddress source;
-    bool counted = true;  // among the strangers
+    std::unique_ptr<Strangers::Place> place;    // until it is known
+    std::optional<crypto::PublicKey> exchange;  // whose requests bring it
     bool said_hello = false;
   };
   void on_accepted(UniqueFd fd, const SocketAddress& peer) override;
   void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) override;
   void on_answered(Visitor& visitor) override;
   void on_visitor_gone(Visitor& visitor, const std::string& why) override;
+  void on_requests(Visitor& visitor) override;
+  std::unique_ptr<Strangers::Place> place_for(const SocketAddress& peer) override;
+  void on_exchange(const crypto::PublicKey& name, std::unique_ptr<loop::BytePipe> pipe,
+                   const SocketAddress& from, std::unique_ptr<Strangers::Place> place) override;
   void run_deferred() override;
-  void uncount(Guest& guest);
+  void enter(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from, Guest guest);
   void log_refused(const SocketAddress& peer, const char* why);
 
   Visitor::Context context_;
-  const Limits& limits_;
   Listener& listener_;
+  Strangers strangers_;
+  ExchangeHost exchanges_;
   std::vector<std::unique_ptr<loop::TcpListener>> listeners_;
   std::unordered_map<Visitor*, Guest> visitors_;
   std::vector<Guest> gone_;  // destroyed from the loop, never from inside their own calls
-  std::map<IpAddress, std::size_t> strangers_;
-  std::size_t stranger_count_ = 0;
   TimePoint refusals_since_{};
   std::size_t refusals_ = 0;
 };

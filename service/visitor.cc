@@ -8,14 +8,16 @@
 #include "tunnel/carrier/stack.h"
 #include "tunnel/carrier/tls_layer.h"
 #include "tunnel/carrier/websocket.h"
+#include "tunnel/exchange/server_connection.h"
 
 namespace culvert::service {
 
 Visitor::Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe,
-                 const SocketAddress& from, Listener& listener)
+                 const SocketAddress& from, Outside outside, Listener& listener)
     : context_(context),
       listener_(listener),
       from_{from.ip.canonical(), from.port},
+      in_exchange_(outside == Outside::kExchange),
       pipe_(std::move(pipe)),
       timer_(context.loop, *this) {
   pipe_->set_listener(this);
@@ -35,6 +37,7 @@ void Visitor::leave(const std::string& why) {
 }
 
 std::string_view Visitor::carrier() const {
+  if (in_exchange_) return "http";
   if (in_websocket_) return in_tls_ ? "websocket-tls" : "websocket";
   return in_tls_ ? "tls" : "tcp";
 }
@@ -56,7 +59,10 @@ void Visitor::on_readable() {
 }
 
 void Visitor::sort() {
-  switch (recognise(received_)) {
+  const auto spoken = recognise(received_);
+  if (in_exchange_ && (spoken == Spoken::kTls || spoken == Spoken::kHttp))
+    return leave("it spoke TLS or HTTP within an exchange");
+  switch (spoken) {
     case Spoken::kUndecided: return;
     case Spoken::kCulvert: return greet();
     case Spoken::kTls:
@@ -120,6 +126,13 @@ void Visitor::on_answered(session::Greeter&) {
 void Visitor::on_greeting_failed(session::Greeter&, const Error& why) { leave(why.detail); }
 
 void Visitor::read_web() {
+  const auto exchange = exchange::looks_like_exchange(received_);
+  if (!exchange) return;
+  if (*exchange) {
+    pipe_->set_listener(nullptr);
+    listener_.on_requests(*this);
+    return leave("it brings requests of an exchange");
+  }
   const auto request = parse_http_request(received_);
   if (!request) return;
   if (!request->websocket_key.empty())

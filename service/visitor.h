@@ -4,6 +4,7 @@
 //   accepted -> kSorting -+-> (TLS, WebSocket: sort again, inside) -> kGreeting -> kJudged ->
 //   kAnswering -> gone
 //                         +-> kReadingWeb -> kAnsweringWeb -> kEndingWeb -> gone
+//                                         +-> (a request of an exchange) -> gone
 //
 // Bounds before login (S6): one time limit for everything up to the complete hello, 8 KiB of input
 // (64 KiB in a hello), one TLS layer and in it one WebSocket. A visitor that speaks nothing known
@@ -29,6 +30,7 @@ class Visitor final : private loop::BytePipe::Listener,
    public:
     virtual void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) = 0;
     virtual void on_answered(Visitor& visitor) = 0;  // take_*(), or leave it
+    virtual void on_requests(Visitor& visitor) = 0;  // of exchanges: take_connection()
     // Once, last: it is gone, in whatever state. Nobody is told before a hello but the front door.
     virtual void on_visitor_gone(Visitor& visitor, const std::string& why) = 0;
 
@@ -43,8 +45,9 @@ class Visitor final : private loop::BytePipe::Listener,
     Random& random;
     Duration limit;
   };
+  enum class Outside : std::uint8_t { kNothing, kExchange };  // what its octets come out of
   Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from,
-          Listener& listener);
+          Outside outside, Listener& listener);
 
   // For on_hello(), now or later.
   void answer(const control::HelloAnswer& answer);
@@ -52,6 +55,11 @@ class Visitor final : private loop::BytePipe::Listener,
   std::unique_ptr<loop::BytePipe> take_pipe() { return greeter_->take_pipe(); }
   ByteVector take_received() { return greeter_->take_received(); }
   session::DirectionKeys keys() { return greeter_->keys(); }
+
+  // For on_requests().
+  std::pair<std::unique_ptr<loop::BytePipe>, ByteVector> take_connection() {
+    return {std::move(pipe_), std::move(received_)};
+  }
 
   void leave(const std::string& why);                  // ends it; on_visitor_gone() is told at once
   const SocketAddress& from() const { return from_; }  // canonical
@@ -87,7 +95,7 @@ class Visitor final : private loop::BytePipe::Listener,
   Listener& listener_;
   SocketAddress from_;
   State state_ = State::kSorting;
-  bool in_tls_ = false, in_websocket_ = false;
+  bool in_tls_ = false, in_websocket_ = false, in_exchange_;
   std::unique_ptr<loop::BytePipe> pipe_;
   ByteVector received_;
   std::string page_;  // still to be written

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tunnel/carrier/exchange_lanes.h"
 #include "tunnel/carrier/http_connect.h"
 #include "tunnel/carrier/socks.h"
 #include "tunnel/carrier/stack.h"
 #include "tunnel/carrier/websocket.h"
+#include "tunnel/exchange/client_pipe.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::carrier {
@@ -96,7 +98,26 @@ void CarrierDial::climb() {
   }
   timer_.stop();
   opening_ = nullptr;
+  if (way_.recipe->lanes != nullptr)
+    if (const auto made = become_exchange(); !made) return failed(made.error());
   listener_.on_carrier(*this, std::move(pipe_), {});
+}
+
+Result<void> CarrierDial::become_exchange() {
+  exchange::Client::Options options;
+  options.authority = way_.service.to_string();
+  // Behind CONNECT or TLS the requests reach the service as they are.
+  options.through_proxy = way_.proxy.has_value() && way_.recipe->layers.empty();
+  options.service = means_.service_key;
+  auto client =
+      exchange::Client::make(std::move(options), means_.random, loop::Loop::precise_now());
+  if (!client) return fail(client.error());
+  auto lane = way_;
+  lane.recipe = way_.recipe->lanes;
+  pipe_ = std::make_unique<exchange::ClientPipe>(
+      loop_, std::move(*client), std::move(pipe_),
+      std::make_unique<ExchangeLanes>(loop_, std::move(lane), means_, limit_));
+  return {};
 }
 
 // The layer on top is established.

@@ -7,6 +7,7 @@
 
 #include "tunnel/carrier/tls_layer.h"
 #include "tunnel/carrier/way.h"
+#include "tunnel/crypto/keys.h"
 #include "tunnel/loop/byte_pipe.h"
 #include "tunnel/loop/tcp_dial.h"
 
@@ -19,6 +20,7 @@ class Stack;
 struct Means {
   TlsClientContext& tls;
   Random& random;
+  crypto::PublicKey service_key{};  // for recipes with lanes
 };
 
 class CarrierDial final : private loop::TcpDial::Listener,
@@ -51,7 +53,8 @@ class CarrierDial final : private loop::TcpDial::Listener,
   Result<std::unique_ptr<Layer>> make_layer(LayerKind kind);
   std::unique_ptr<Layer> make_websocket() const;
   void dial();
-  void climb();  // to the next layer that has a conversation, or to the top
+  void climb();                    // to the next layer that has a conversation, or to the top
+  Result<void> become_exchange();  // pipe_, which is its first lane
   void failed(const Error& why);
 
   loop::Loop& loop_;

@@ -1,5 +1,5 @@
-// tunnel/carrier/exchange_login.h: Basic authentication (RFC 7617) of an HTTP exchange's requests at
-// a proxy. Credentials go to a proxy that its owner trusts, once it has asked for them this way.
+// tunnel/carrier/exchange_login.h: Basic authentication (RFC 7617) of an HTTP exchange's requests
+// at a proxy. Credentials go to a proxy that its owner trusts, once it has asked for them this way.
 #pragma once
 #include <memory>
 

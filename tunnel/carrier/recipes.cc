@@ -19,6 +19,13 @@ constexpr LayerKind kConnectTlsWebSocket[] = {LayerKind::kHttpConnect, LayerKind
 constexpr ProxyKind kHttpProxies[] = {ProxyKind::kHttp};
 constexpr ProxyKind kSocksProxies[] = {ProxyKind::kSocks4, ProxyKind::kSocks4a, ProxyKind::kSocks5};
 
+// Connections of an HTTP exchange; not ways by themselves.
+constexpr Recipe kHttpLane{"http lane", "HTTP", {}, 80, {}};
+constexpr Recipe kHttpTlsLane{"http-tls lane", "HTTP over TLS", kTlsOnly, 443, {}};
+constexpr Recipe kHttpProxyLane{"http-proxy lane", "HTTP proxy", {}, 443, kHttpProxies};
+constexpr Recipe kConnectHttpTlsLane{"connect-http-tls lane", "HTTP over TLS by CONNECT",
+                                     kConnectTls, 443, kHttpProxies};
+
 // Cheapest first. One port for all: the service's front door tells them apart by their first bytes.
 constexpr Recipe kRecipes[] = {
     {"direct", "plain TCP", {}, 443, {}},
@@ -33,6 +40,11 @@ constexpr Recipe kRecipes[] = {
     {"connect-websocket", "WebSocket by CONNECT", kConnectWebSocket, 443, kHttpProxies},
     {"connect-websocket-tls", "WebSocket over TLS by CONNECT", kConnectTlsWebSocket, 443,
      kHttpProxies},
+    {"http-proxy", "HTTP requests through an HTTP proxy", {}, 443, kHttpProxies, &kHttpProxyLane},
+    {"connect-http-tls", "HTTP requests in TLS by CONNECT through an HTTP proxy", kConnectTls, 443,
+     kHttpProxies, &kConnectHttpTlsLane},
+    {"http", "HTTP requests", {}, 443, {}, &kHttpLane},
+    {"http-tls", "HTTP requests in TLS", kTlsOnly, 443, {}, &kHttpTlsLane},
 };
 
 }  // namespace

@@ -18,6 +18,9 @@ struct Recipe {
   std::uint16_t default_port;         // of the service, where its address names none
   // The kinds of proxy that its lowest layer speaks to; empty: the connection is to the service.
   std::span<const ProxyKind> proxies;
+  // A carrier made of HTTP requests (tunnel/exchange) over many connections: what each of those
+  // is; `layers` are those of the first. Null: the carrier is one connection.
+  const Recipe* lanes = nullptr;
 
   bool needs_proxy() const { return !proxies.empty(); }
   bool goes_through(ProxyKind kind) const;

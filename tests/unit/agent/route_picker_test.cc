@@ -87,7 +87,11 @@ TEST(WayPlan, goes_through_proxies_first_and_by_each_recipe_of_their_kind) {
           "direct to 192.0.2.1:443", "direct to [2001:db8::1]:443", "tls to 192.0.2.1:443",
           "tls to [2001:db8::1]:443", "websocket to 192.0.2.1:443",
           "websocket to [2001:db8::1]:443", "websocket-tls to 192.0.2.1:443",
-          "websocket-tls to [2001:db8::1]:443"}));
+          "websocket-tls to [2001:db8::1]:443",
+          "http-proxy through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+          "connect-http-tls through http://proxy:3128 (192.0.2.9) to service.example.net:443",
+          "http to 192.0.2.1:443", "http to [2001:db8::1]:443", "http-tls to 192.0.2.1:443",
+          "http-tls to [2001:db8::1]:443"}));
 }
 
 TEST(WayPlan, goes_through_a_proxy_though_the_service_does_not_resolve) {
