@@ -30,11 +30,10 @@ int connect_name_server(int fd, VirtualPeer& peer) {
 
 int connect_program(int fd, const sockaddr* address, socklen_t length) {
   VirtualPeer peer;
-  if (!settings.active || !read_virtual_peer(address, length, peer))
-    return real.connect(fd, address, length);
+  if (!settings.active) return real.connect(fd, address, length);
+  if (!read_virtual_peer(address, length, peer))
+    return peer.name_server ? connect_name_server(fd, peer) : real.connect(fd, address, length);
   KeepErrno keep;
-  if (settings.dns_port != 0 && peer.ip() == settings.dns_address)
-    return keep.result(connect_name_server(fd, peer));
   if (!peer.ordinary && is_udp(fd))
     return keep.result(connect_datagrams(fd, address, length, peer));
   if (!is_virtual_connect(fd, peer)) return keep.result(real.connect(fd, address, length));

@@ -45,6 +45,7 @@ void VirtualPeer::move_to(const uint8_t (&ip)[4], uint16_t port) {
 }
 
 bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer) {
+  peer.name_server = false;
   if (length < sizeof(sockaddr_in) || length > sizeof(sockaddr_storage)) return false;
   peer.length = length < sizeof peer.address ? length : socklen_t{sizeof peer.address};
   if (!is_readable(address, peer.length)) return false;
@@ -56,6 +57,8 @@ bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& p
     peer.ordinary = true;
     return is_forwarded_v6(peer.address.v6.sin6_addr.s6_addr);
   }
+  peer.name_server = settings.dns_port != 0 && peer.ip() == settings.dns_address;
+  if (peer.name_server) return false;
   peer.ordinary = !settings.in_pool(peer.ip());
   return !peer.ordinary || is_forwarded_v4(peer.ip());
 }
