@@ -156,7 +156,8 @@ EnclosedDatagrams::Flow* EnclosedDatagrams::flow_of(const Key& key) {
   auto far = udp_socket();
   const int on = 1;
   if (far) setsockopt(far.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
-  if (!near || !far || !connect_to(far, outward_target(agent_, key.second))) return nullptr;
+  const auto target = far ? outward_datagrams(agent_, far, key.second) : std::nullopt;
+  if (!near || !target || !connect_to(far, *target)) return nullptr;
   if (!silence_.running()) silence_.start(kLook);
   return flows_
       .emplace(key, std::make_unique<Flow>(*this, key.second, std::move(near), std::move(far)))

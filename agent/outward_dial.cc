@@ -28,6 +28,21 @@ SocketAddress outward_target(const AgentFacts& agent, const SocketAddress& to) {
   return to;
 }
 
+std::optional<SocketAddress> outward_datagrams(const AgentFacts& agent, const UniqueFd& socket,
+                                               const SocketAddress& to) {
+  const bool is_server = agent.name_server && to.ip == agent.name_server->ip;
+  if (is_server || !agent.pool.contains(to.ip)) return outward_target(agent, to);
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &length);
+  const auto link = open_agent(agent.socket);
+  if (!link) return std::nullopt;
+  const auto answer =
+      ask_agent_on(*link, make_question(CULVERT_ASK_DATAGRAMS, cookie, to), kAgentLimit);
+  if (!answer || answer->verdict != CULVERT_HOLD) return std::nullopt;
+  return SocketAddress{address_of(*answer), answer->port};
+}
+
 OutwardDial::OutwardDial(loop::Loop& loop, const AgentFacts& agent, const SocketAddress& to,
                          Listener& listener)
     : Deferred(loop), agent_(agent), listener_(listener) {

@@ -46,4 +46,8 @@ class OutwardDial final : private loop::FdWatch::Listener, private loop::Deferre
 // Where a program of an enclosure that names port 53 of the agent's name server is led.
 SocketAddress outward_target(const AgentFacts& agent, const SocketAddress& to);
 
+// The same for datagrams from `socket`, which the agent has to hear of first. Nothing: nowhere.
+std::optional<SocketAddress> outward_datagrams(const AgentFacts& agent, const UniqueFd& socket,
+                                               const SocketAddress& to);
+
 }  // namespace culvert::agent
