@@ -14,7 +14,7 @@ struct VirtualPeer {
     sockaddr_in6 v6;  // ::ffff:a.b.c.d, unless it is ordinary
   } address;
   socklen_t length;
-  bool ordinary;  // not in the pool: may turn out not to be ours
+  bool ordinary;     // not in the pool: may turn out not to be ours
   bool name_server;  // the agent's own: in the pool, and no virtual address
 
   int family() const { return address.any.sa_family; }
@@ -24,8 +24,8 @@ struct VirtualPeer {
   void move_to(const uint8_t (&ip)[4], uint16_t port);
 };
 
-// Copies what the kernel would read. False: neither in the pool nor forwarded, the name server, port
-// 0, too short, unreadable: the real call then says what is wrong with it, if anything.
+// Copies what the kernel would read. False: neither in the pool nor forwarded, the name server,
+// port 0, too short, unreadable: the real call then says what is wrong with it, if anything.
 bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer);
 
 }  // namespace culvert::shim
