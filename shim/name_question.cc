@@ -74,7 +74,7 @@ NameAnswer found(const char* name, int family, const uint8_t* octets) {
 
 }  // namespace
 
-NameAnswer ask_for_name(const char* name, int family, Mapped mapped) {
+NameAnswer ask_for_name(const char* name, int family) {
   if (!is_asked(name)) return not_ours();
   auto question = make_question(CULVERT_ASK_NAME);
   question.family = static_cast<uint16_t>(family);
@@ -86,8 +86,7 @@ NameAnswer ask_for_name(const char* name, int family, Mapped mapped) {
   if (answer.verdict != CULVERT_FOUND) return refusal(answer.verdict);
   if (answer.family != AF_INET && answer.family != AF_INET6) return try_again();
   if (family == AF_INET && answer.family == AF_INET6) return no_such_family();
-  if (family == AF_INET6 && answer.family == AF_INET) {  // RFC 4291 section 2.5.5.2
-    if (mapped == Mapped::kNo) return no_such_family();
+  if (family == AF_INET6 && answer.family == AF_INET) {  // it wants nothing else: RFC 4291, 2.5.5.2
     memcpy(answer.address + sizeof kMappedPrefix, answer.address, 4);
     memcpy(answer.address, kMappedPrefix, sizeof kMappedPrefix);
     answer.family = AF_INET6;

@@ -16,11 +16,7 @@ struct NameAnswer {
   HostAddress address;
 };
 
-// Whether who wants IPv6 addresses alone gets v4-mapped ones. `getent hosts` asks for IPv6 first by
-// gethostbyname2() and would show them where there is an IPv4 address.
-enum class Mapped { kNo, kYes };
-NameAnswer ask_for_name(const char* name, int family,  // AF_UNSPEC, AF_INET or AF_INET6
-                        Mapped mapped = Mapped::kYes);
+NameAnswer ask_for_name(const char* name, int family);  // AF_UNSPEC, AF_INET or AF_INET6
 NameAnswer ask_for_address(const HostAddress& address);
 
 }  // namespace culvert::shim

@@ -35,9 +35,9 @@ nss_status put_host(const NameAnswer& answer, hostent* host, char* buffer, size_
 }
 
 nss_status host_by_name(const char* name, int family, hostent* host, char* buffer, size_t size,
-                        int* error, int* host_error, Mapped mapped) {
+                        int* error, int* host_error) {
   const int before = errno;
-  const NameAnswer answer = ask_for_name(name, family, mapped);
+  const NameAnswer answer = ask_for_name(name, family);
   errno = before;
   return put_host(answer, host, buffer, size, error, host_error);
 }
@@ -58,7 +58,6 @@ nss_status host_by_address(const void* address, socklen_t length, int family, ho
 
 using culvert::shim::host_by_address;
 using culvert::shim::host_by_name;
-using culvert::shim::Mapped;
 
 CULVERT_INTERPOSE nss_status _nss_culvert_gethostbyname4_r(const char* name, gaih_addrtuple** tuple,
                                                            char* buffer, size_t size, int* error,
@@ -77,8 +76,7 @@ CULVERT_INTERPOSE nss_status _nss_culvert_gethostbyname3_r(const char* name, int
                                                            hostent* host, char* buffer, size_t size,
                                                            int* error, int* host_error,
                                                            int32_t* ttl, char** canonical) {
-  const nss_status status =
-      host_by_name(name, family, host, buffer, size, error, host_error, Mapped::kYes);
+  const nss_status status = host_by_name(name, family, host, buffer, size, error, host_error);
   if (status != NSS_STATUS_SUCCESS) return status;
   if (ttl != nullptr) *ttl = 0;
   if (canonical != nullptr) *canonical = host->h_name;
@@ -88,13 +86,13 @@ CULVERT_INTERPOSE nss_status _nss_culvert_gethostbyname3_r(const char* name, int
 CULVERT_INTERPOSE nss_status _nss_culvert_gethostbyname2_r(const char* name, int family,
                                                            hostent* host, char* buffer, size_t size,
                                                            int* error, int* host_error) {
-  return host_by_name(name, family, host, buffer, size, error, host_error, Mapped::kNo);
+  return host_by_name(name, family, host, buffer, size, error, host_error);
 }
 
 CULVERT_INTERPOSE nss_status _nss_culvert_gethostbyname_r(const char* name, hostent* host,
                                                           char* buffer, size_t size, int* error,
                                                           int* host_error) {
-  return host_by_name(name, AF_INET, host, buffer, size, error, host_error, Mapped::kNo);
+  return host_by_name(name, AF_INET, host, buffer, size, error, host_error);
 }
 
 CULVERT_INTERPOSE nss_status _nss_culvert_gethostbyaddr2_r(const void* address, socklen_t length,

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "tunnel/carrier/exchange_lanes.h"
-#include "tunnel/carrier/exchange_login.h"
 #include "tunnel/carrier/http_connect.h"
 #include "tunnel/carrier/socks.h"
 #include "tunnel/carrier/stack.h"
@@ -109,7 +108,6 @@ Result<void> CarrierDial::become_exchange() {
   options.authority = way_.service.to_string();
   // Behind CONNECT or TLS the requests reach the service as they are.
   options.through_proxy = way_.proxy.has_value() && way_.recipe->layers.empty();
-  if (options.through_proxy) options.authorizer = make_exchange_login(*way_.proxy);
   options.service = means_.service_key;
   auto client =
       exchange::Client::make(std::move(options), means_.random, loop::Loop::precise_now());

@@ -13,8 +13,6 @@ constexpr Duration kGrace = std::chrono::seconds{8};      // for its answer
 constexpr Duration kPostLimit = std::chrono::seconds{12};
 constexpr Duration kIdleLane = std::chrono::seconds{20};
 constexpr std::size_t kIdleLanes = 2;
-constexpr Duration kPause = std::chrono::seconds{3};
-constexpr std::size_t kBurst = 1000;
 constexpr std::uint64_t kFirstUpLength = 128 * 1024;
 
 }  // namespace
@@ -87,15 +85,6 @@ Stand Client::stand() {
   return out;
 }
 
-// A session that asks now and then whether its peer is alive needs no streams: each costs more than
-// all such questions of an hour.
-void Client::moved(std::size_t octets, TimePoint now) {
-  if (now - moved_at_ > kPause) burst_ = 0;
-  moved_at_ = now;
-  burst_ += octets;
-  if (burst_ > kBurst) active_at_ = now;
-}
-
 bool Client::must_tell() const {
   return tell_now_ || receiver_.received() - received_told_ >= kTellAfter ||
          receiver_.credit() - credit_told_ >= Receiver::kFullWindow / 4;
@@ -162,7 +151,7 @@ void Client::post(ClientLane& lane, TimePoint now) {
     sealer.seal(text, body);
     if (data->octets.empty()) break;
   }
-  if (count != 0) moved(count, now);
+  if (count != 0) active_at_ = now;
   auto text = encode(Piece{End{}});
   sealer.seal(text, body);
   begin(lane, RequestKind::kPost, now, body.size(), &body, /*trusted=*/false);

@@ -99,7 +99,6 @@ class Client {
   void post(ClientLane& lane, TimePoint now);
   void pump_posts(TimePoint now);
   void pump_polls(TimePoint now);
-  void moved(std::size_t octets, TimePoint now);
   bool active(TimePoint now) const { return now - active_at_ < kActive; }
 
   // client_streams.cc
@@ -149,8 +148,6 @@ class Client {
   std::optional<TimePoint> tell_at_;
   bool tell_now_ = false;
   bool established_ = false;  // the service has answered
-  TimePoint moved_at_{};      // octets of the carrier, either way
-  std::size_t burst_ = 0;     // of them without a long pause
   TimePoint active_at_, retry_at_{}, failing_since_{};
   TimePoint down_again_at_{}, up_again_at_{};   // when to find out anew
   bool down_works_ = false, up_works_ = false;  // seen in this exchange

@@ -147,7 +147,7 @@ void Client::take_piece(ClientLane& lane, Bytes text, TimePoint now) {
   auto& flight = *lane.flight();
   spoken(flight, now);
   if (const auto* data = std::get_if<Data>(&*piece)) {
-    moved(data->octets.size(), now);
+    active_at_ = now;
     flight.octets += data->octets.size();
     if (const auto taken = receiver_.take(*data); !taken) return fail_with(taken.error());
     if (receiver_.received() != received_told_ && !tell_at_ && !tell_now_)

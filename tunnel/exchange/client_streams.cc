@@ -104,7 +104,7 @@ void Client::fill_up_stream(ClientLane& lane, TimePoint now) {
     const auto data = sender_.take(most, flight.number, now);
     if (!data) return;
     put(flight, *data, lane.output(), now);
-    moved(data->octets.size(), now);
+    active_at_ = now;
   }
   if (flight.left > kReserve + kDataHeader + kPieceOverhead) return;
   up_length_ = std::min(up_length_ * 4, kMaxUpLength);

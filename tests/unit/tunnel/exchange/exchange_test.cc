@@ -164,20 +164,6 @@ TEST(Exchange, AClientThatIsGoneIsNoticedByTheService) {
   ASSERT_TRUE(world.run([&] { return world.server()->failure().has_value(); }, seconds{90}));
 }
 
-TEST(Exchange, AQuestionNowAndThenBringsNoStreamsBack) {
-  World world(13, {});
-  (void)echo_time(world);
-  world.idle_for(seconds{120});
-  const auto before = world.requests();
-  (void)echo_time(world);
-  world.idle_for(seconds{15});
-  EXPECT_LE(world.requests() - before, 5u);
-  const auto much = noise(1, 100'000);
-  world.to_service = much;
-  world.idle_for(seconds{2});
-  EXPECT_NE(world.client().describe().find("up by streams"), std::string::npos);
-}
-
 TEST(Exchange, LeaveIsTakenWithTheLastOctets) {
   World world(12, {});
   (void)echo_time(world);
