@@ -36,9 +36,11 @@ BARRIERS = {
     "full-cone": """
   map ports { type inet_service : ipv4_addr . inet_service; flags dynamic,timeout; timeout 300s; }
   chain out { type nat hook postrouting priority srcnat - 1;
-    oifname "outside" meta l4proto udp update @ports { udp sport timeout 300s : ip saddr . udp sport } }
+    oifname "outside" meta l4proto udp update @ports { udp sport timeout 300s : ip saddr . udp sport }
+  }
   chain in { type nat hook prerouting priority dstnat;
-    iifname "outside" meta l4proto udp dnat ip to udp dport map @ports }
+    iifname "outside" meta l4proto udp dnat ip to udp dport map @ports
+  }
 """ + STATEFUL.replace("iifname \"inside\" accept", "iifname \"inside\" accept\n    ct status dnat accept")
     + MASQUERADE,
     # another port for each destination
