@@ -85,12 +85,7 @@ NameAnswer ask_for_name(const char* name, int family) {
   if (!link.ask(question, answer)) return settings.is_virtual_name(name) ? try_again() : not_ours();
   if (answer.verdict != CULVERT_FOUND) return refusal(answer.verdict);
   if (answer.family != AF_INET && answer.family != AF_INET6) return try_again();
-  if (family == AF_INET && answer.family == AF_INET6) return no_such_family();
-  if (family == AF_INET6 && answer.family == AF_INET) {  // it wants nothing else: RFC 4291, 2.5.5.2
-    memcpy(answer.address + sizeof kMappedPrefix, answer.address, 4);
-    memcpy(answer.address, kMappedPrefix, sizeof kMappedPrefix);
-    answer.family = AF_INET6;
-  }
+  if (family != AF_UNSPEC && family != answer.family) return no_such_family();
   const char* canonical = answer.name[0] == '\0' ? name : answer.name;
   return found(canonical, answer.family, answer.address);
 }

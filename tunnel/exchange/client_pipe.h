@@ -59,7 +59,6 @@ class ClientPipe final : public loop::BytePipe,
   void take_leave(ErrorCode why);
   bool has_news() const;
 
-  loop::Loop& loop_;
   std::unique_ptr<Client> client_;
   std::unique_ptr<LaneSource> source_;
   std::map<LaneId, std::unique_ptr<Lane>> lanes_;

@@ -106,7 +106,7 @@ TEST(DnsMessage, NamesWhatIsWrongWithAQuestion) {
   auto message = question("a.example");
   message[2] = std::byte{0x28};  // UPDATE
   EXPECT_EQ(fault(message), Rcode::kNotImplemented);
-  for (const std::size_t count_at : {4, 6, 8, 10}) {
+  for (const std::size_t count_at : {4u, 6u, 8u, 10u}) {
     message = question("a.example");
     message[count_at + 1] = std::byte{2};
     EXPECT_EQ(fault(message), Rcode::kFormatError) << count_at;
