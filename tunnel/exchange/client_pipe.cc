@@ -30,10 +30,7 @@ struct ClientPipe::Lane final : loop::BytePipe::Listener {
 
 ClientPipe::ClientPipe(loop::Loop& loop, std::unique_ptr<Client> client,
                        std::unique_ptr<BytePipe> first_lane, std::unique_ptr<LaneSource> lanes)
-    : Deferred(loop),
-      client_(std::move(client)),
-      source_(std::move(lanes)),
-      timer_(loop, *this) {
+    : Deferred(loop), client_(std::move(client)), source_(std::move(lanes)), timer_(loop, *this) {
   if (first_lane) add_lane(std::move(first_lane));
   schedule();
 }
