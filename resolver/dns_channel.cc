@@ -9,7 +9,7 @@ constexpr int kLargestAnswer = 4096;  // by UDP; c-ares reads no more
 
 }  // namespace
 
-DnsChannel::DnsChannel(loop::Loop& loop, const DnsOptions& options, Use use)
+DnsChannel::DnsChannel(loop::Loop& loop, const DnsOptions& options, DnsUse use)
     : loop_(loop), timer_(loop, *this) {
   ares_options wanted{};
   wanted.sock_state_cb = &DnsChannel::on_socket_state;
@@ -18,7 +18,7 @@ DnsChannel::DnsChannel(loop::Loop& loop, const DnsOptions& options, Use use)
       std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count());
   wanted.tries = options.tries;
   int given = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
-  if (use == Use::kMessages) {  // without EDNS c-ares cuts what is longer than 512 octets
+  if (use == DnsUse::kMessages) {  // without EDNS c-ares cuts what is longer than 512 octets
     wanted.flags = ARES_FLAG_EDNS;
     wanted.ednspsz = kLargestAnswer;
     given |= ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ;

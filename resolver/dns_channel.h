@@ -5,7 +5,7 @@
 
 #include <unordered_map>
 
-#include "resolver/dns_client.h"
+#include "resolver/dns_current_channel.h"
 #include "tunnel/base/bytes.h"
 #include "tunnel/loop/fd_watch.h"
 #include "tunnel/loop/timer.h"
@@ -14,9 +14,7 @@ namespace culvert::resolver {
 
 class DnsChannel final : private loop::FdWatch::Listener, private loop::Timer::Listener {
  public:
-  // kMessages: answers may be as large as EDNS lets them be, and are given as they came.
-  enum class Use { kNames, kMessages };
-  DnsChannel(loop::Loop& loop, const DnsOptions& options, Use use);
+  DnsChannel(loop::Loop& loop, const DnsOptions& options, DnsUse use);
   ~DnsChannel();  // every query still waiting is called back with ARES_EDESTRUCTION
   DnsChannel(const DnsChannel&) = delete;
   DnsChannel& operator=(const DnsChannel&) = delete;

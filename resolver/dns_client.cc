@@ -1,7 +1,6 @@
 #include "resolver/dns_client.h"
 
 #include <ares.h>
-#include <sys/stat.h>
 
 #include <cassert>
 
@@ -27,20 +26,13 @@ Result<std::vector<IpAddress>> to_addresses(const std::string& name, int status,
 
 }  // namespace
 
-std::int64_t resolver_changed_at() {
-  struct stat facts {};
-  if (stat("/etc/resolv.conf", &facts) != 0) return 0;
-  return static_cast<std::int64_t>(facts.st_mtim.tv_sec) * 1'000'000'000 + facts.st_mtim.tv_nsec +
-         static_cast<std::int64_t>(facts.st_ino);
-}
-
 struct DnsClient::Query {
   DnsClient& client;
   DnsRequest* request;  // null: cancelled
 
   static void on_answer(void* self, int status, int /*timeouts*/, ares_addrinfo* info) {
     const std::unique_ptr<Query> query(static_cast<Query*>(self));
-    --query->client.waiting_;
+    query->client.channel_.ended();
     if (query->request != nullptr) {
       auto& [client, request] = *query;
       auto answer = to_addresses(request->name_, status, info);
@@ -53,33 +45,14 @@ struct DnsClient::Query {
 };
 
 DnsClient::DnsClient(loop::Loop& loop, Options options)
-    : loop_(loop), options_(std::move(options)) {
-  ares_library_init(ARES_LIB_INIT_ALL);
-}
-
-DnsClient::~DnsClient() {
-  channel_.reset();
-  ares_library_cleanup();
-}
-
-Result<void> DnsClient::open_channel() {
-  const auto changed_at = resolver_changed_at();
-  if (channel_ && (changed_at == configured_at_ || waiting_ > 0)) return {};
-  auto channel = std::make_unique<DnsChannel>(loop_, options_, DnsChannel::Use::kNames);
-  if (channel->status() != ARES_SUCCESS)
-    return fail(ErrorCode::kTryAgain, "cannot read the resolver's configuration: " +
-                                          std::string(ares_strerror(channel->status())));
-  channel_ = std::move(channel);
-  configured_at_ = changed_at;
-  return {};
-}
+    : loop_(loop), channel_(loop, std::move(options), DnsUse::kNames) {}
 
 Result<void> DnsClient::start(Query& query, const std::string& name) {
-  if (waiting_ >= kMostWaiting)
+  if (channel_.waiting() >= kMostWaiting)
     return fail(ErrorCode::kExhausted, "too many names are being looked up at once");
-  CULVERT_RETURN_IF_ERROR(open_channel());
-  ++waiting_;
-  channel_->query(name, &Query::on_answer, &query);
+  const auto channel = channel_.begin();
+  if (!channel) return fail(channel.error());
+  (*channel)->query(name, &Query::on_answer, &query);
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "resolver/dns_current_channel.h"
 #include "resolver/recent_answers.h"
 #include "tunnel/base/address.h"
 #include "tunnel/loop/loop.h"
@@ -18,16 +19,6 @@
 namespace culvert::resolver {
 
 class DnsRequest;
-class DnsChannel;
-
-struct DnsOptions {
-  std::string servers;  // "192.0.2.1:53,[2001:db8::1]:53"; empty: those of resolv.conf
-  Duration timeout = std::chrono::seconds{3};  // of the first try; c-ares doubles it
-  int tries = 3;
-};
-
-// Of /etc/resolv.conf; 0 if there is none. Another number: read it anew.
-std::int64_t resolver_changed_at();
 
 class DnsClient {
  public:
@@ -37,7 +28,7 @@ class DnsClient {
 
   explicit DnsClient(loop::Loop& loop) : DnsClient(loop, Options{}) {}
   DnsClient(loop::Loop& loop, Options options);
-  ~DnsClient();  // its requests must be gone
+  ~DnsClient() = default;  // its requests must be gone
   DnsClient(const DnsClient&) = delete;
   DnsClient& operator=(const DnsClient&) = delete;
 
@@ -46,14 +37,10 @@ class DnsClient {
   struct Query;  // what c-ares holds on to: outlives a request that was cancelled
 
   Result<void> start(Query& query, const std::string& name);
-  Result<void> open_channel();
 
   loop::Loop& loop_;
-  Options options_;
-  std::size_t waiting_ = 0;
-  std::int64_t configured_at_ = 0;  // change time of resolv.conf when the channel read it
   RecentAnswers recent_;
-  std::unique_ptr<DnsChannel> channel_;
+  CurrentDnsChannel channel_;  // last: calls its queries back when it is destroyed
 };
 
 // One question. Destroying it cancels it. The client must outlive it.

@@ -16,7 +16,7 @@ struct DnsForwarder::Query {
 
   static void on_answer(void* self, int status, int /*timeouts*/, unsigned char* octets, int size) {
     const std::unique_ptr<Query> query(static_cast<Query*>(self));
-    --query->forwarder.waiting_;
+    query->forwarder.channel_.ended();
     auto* forwarding = query->forwarding;
     if (forwarding == nullptr) return;
     forwarding->query_ = nullptr;
@@ -31,34 +31,15 @@ struct DnsForwarder::Query {
 };
 
 DnsForwarder::DnsForwarder(loop::Loop& loop, DnsOptions options)
-    : loop_(loop), options_(std::move(options)) {
-  ares_library_init(ARES_LIB_INIT_ALL);
-}
-
-DnsForwarder::~DnsForwarder() {
-  channel_.reset();
-  ares_library_cleanup();
-}
-
-Result<void> DnsForwarder::open_channel() {
-  const auto changed_at = resolver_changed_at();
-  if (channel_ && (changed_at == configured_at_ || waiting_ > 0)) return {};
-  auto channel = std::make_unique<DnsChannel>(loop_, options_, DnsChannel::Use::kMessages);
-  if (channel->status() != ARES_SUCCESS)
-    return fail(ErrorCode::kTryAgain, "cannot read the resolver's configuration: " +
-                                          std::string(ares_strerror(channel->status())));
-  channel_ = std::move(channel);
-  configured_at_ = changed_at;
-  return {};
-}
+    : loop_(loop), channel_(loop, std::move(options), DnsUse::kMessages) {}
 
 Result<void> DnsForwarder::start(Query& query, ByteVector message) {
-  if (waiting_ >= kMostWaiting)
+  if (channel_.waiting() >= kMostWaiting)
     return fail(ErrorCode::kExhausted, "too many questions wait for the system's name servers");
-  CULVERT_RETURN_IF_ERROR(open_channel());
+  const auto channel = channel_.begin();
+  if (!channel) return fail(channel.error());
   store_be(message.data(), static_cast<std::uint16_t>(random_()));
-  ++waiting_;
-  channel_->send(message, &Query::on_answer, &query);
+  (*channel)->send(message, &Query::on_answer, &query);
   return {};
 }
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <random>
 
-#include "resolver/dns_client.h"
+#include "resolver/dns_current_channel.h"
 #include "tunnel/base/bytes.h"
 
 namespace culvert::resolver {
@@ -18,7 +18,7 @@ class DnsForwarder {
   static constexpr std::size_t kMostWaiting = 1024;
 
   DnsForwarder(loop::Loop& loop, DnsOptions options);
-  ~DnsForwarder();  // its forwardings must be gone
+  ~DnsForwarder() = default;  // its forwardings must be gone
   DnsForwarder(const DnsForwarder&) = delete;
   DnsForwarder& operator=(const DnsForwarder&) = delete;
 
@@ -27,14 +27,10 @@ class DnsForwarder {
   struct Query;  // what c-ares holds on to: outlives a forwarding that was cancelled
 
   Result<void> start(Query& query, ByteVector message);
-  Result<void> open_channel();
 
   loop::Loop& loop_;
-  DnsOptions options_;
-  std::size_t waiting_ = 0;
-  std::int64_t configured_at_ = 0;
   std::random_device random_;  // ids that nobody guesses
-  std::unique_ptr<DnsChannel> channel_;
+  CurrentDnsChannel channel_;
 };
 
 // One message and its answer. Destroying it cancels it. The forwarder must outlive it.
