@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "resolver/virtual_name.h"
+#include "service/far_end.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::service {
@@ -74,7 +75,7 @@ void Forward::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
                      "cannot connect to " + to.to_string() + ": " + std::strerror(error)};
     return connect_next();
   }
-  if (const auto fine = check_end(fd); !fine) return refuse(fine.error());
+  if (const auto fine = check_far_end(context_.guard, fd); !fine) return refuse(fine.error());
   if (log::enabled(log::Level::kDebug))  // else the texts would be made for nobody
     log::debug("forward", {{"event", "connected"},
                            {"endpoint", endpoint_},
@@ -82,19 +83,6 @@ void Forward::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
                            {"to", to.to_string()}});
   stream_gone_ = true;
   listener_.on_forward_connected(*this, std::move(fd));
-}
-
-// Whatever the address looked like: a connection whose two ends have one address has not left this
-// machine (an address added a moment ago, a route to loopback).
-Result<void> Forward::check_end(const UniqueFd& fd) const {
-  sockaddr_storage local{}, remote{};
-  socklen_t local_size = sizeof local, remote_size = sizeof remote;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local), &local_size) != 0 ||
-      ::getpeername(fd.get(), reinterpret_cast<sockaddr*>(&remote), &remote_size) != 0)
-    return fail(ErrorCode::kReset, std::strerror(errno));
-  const auto end = SocketAddress::from(reinterpret_cast<sockaddr*>(&remote));
-  if (SocketAddress::from(reinterpret_cast<sockaddr*>(&local)).ip != end.ip) return {};
-  return context_.guard.check_local_end(end);
 }
 
 void Forward::refuse(const Error& why) {

@@ -49,7 +49,6 @@ class Forward final : private session::SessionLink::StreamHandler,
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
 
   void connect_next();
-  Result<void> check_end(const UniqueFd& fd) const;
   void refuse(const Error& why);
 
   Context context_;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "resolver/virtual_name.h"
+#include "service/far_end.h"
 #include "tunnel/base/log.h"
 #include "tunnel/loop/udp_socket.h"
 
@@ -68,16 +69,12 @@ void UdpForward::open(const std::vector<IpAddress>& addresses) {
 
 Result<UniqueFd> UdpForward::open(const SocketAddress& permitted) const {
   auto socket = loop::make_udp_socket(permitted.ip.is_v4() ? AF_INET : AF_INET6);
-  sockaddr_storage to{}, local{};
-  socklen_t length = permitted.fill(to);
+  sockaddr_storage to{};
+  const socklen_t length = permitted.fill(to);
   if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), length) != 0)
     return fail(from_errno(errno),
                 "no UDP socket to " + permitted.to_string() + ": " + std::strerror(errno));
-  // An address that turns out to be this machine's own.
-  length = sizeof local;
-  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&local), &length) == 0 &&
-      SocketAddress::from(reinterpret_cast<sockaddr*>(&local)).ip == permitted.ip)
-    CULVERT_RETURN_IF_ERROR(context_.guard.check_local_end(permitted));
+  CULVERT_RETURN_IF_ERROR(check_far_end(context_.guard, socket));
   return socket;
 }
 
