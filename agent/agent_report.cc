@@ -11,16 +11,6 @@ std::int64_t seconds(UnixTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-std::string_view name_of(Uplink::State state) {
-  switch (state) {
-    case Uplink::State::kResolving: return "resolving";
-    case Uplink::State::kRacing: return "connecting";
-    case Uplink::State::kUp: return "up";
-    case Uplink::State::kWaiting: return "down";
-  }
-  return "down";
-}
-
 template <class Counters>
 void count(const session::SessionLink& link, Counters& out) {
   const auto& session = link.session();
@@ -110,7 +100,7 @@ StatusReport Agent::status() const {
   out.name = self_.identity.name;
   out.domain = self_.identity.domain;
   out.service = config_.service.value_or(self_.identity.service).to_string();
-  out.session.state = name_of(uplink_.state());
+  out.session.state = to_string(uplink_.state());
   out.session.why = uplink_.why();
   out.session.since = seconds(uplink_.since());
   if (const auto* way = uplink_.way()) {

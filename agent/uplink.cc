@@ -10,7 +10,9 @@ namespace {
 constexpr std::chrono::seconds kStartPatience{10};  // a first connect may still come
 constexpr std::chrono::seconds kLossPatience{3};    // after that, programs are told at once
 
-std::string_view name_of(Uplink::State state) {
+}  // namespace
+
+std::string_view to_string(Uplink::State state) {
   switch (state) {
     case Uplink::State::kResolving: return "resolving";
     case Uplink::State::kRacing: return "connecting";
@@ -19,8 +21,6 @@ std::string_view name_of(Uplink::State state) {
   }
   return "down";
 }
-
-}  // namespace
 
 Uplink::Uplink(const OwnEndpoint& self, Options options, Listener& listener)
     : self_(self),
@@ -69,7 +69,7 @@ void Uplink::enter(State state, std::string why) {
   if (!noteworthy) return;
   const auto level = state == State::kUp ? log::Level::kInfo : log::Level::kWarning;
   log::write(level, "uplink",
-             {{"state", name_of(state)},
+             {{"state", to_string(state)},
               {"service", options_.ways.service.to_string()},
               {"via", up() ? way_->recipe->name : "none"},
               {"proxy", up() && way_->proxy ? way_->proxy->to_string() : "none"},

@@ -120,6 +120,7 @@ class Uplink final : private UplinkAttempt::Listener,
   bool is_poor(const carrier::Way& way) const;
   void seek_better();
   void move_to(UplinkAttempt& attempt, session::FreshCarrier carrier);
+  void go_by(const carrier::Way& way, session::FreshCarrier carrier, std::string why);
   void wait_and_retry(const std::string& why);
   void enter(State state, std::string why);
   void send_unsent();
@@ -156,5 +157,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::vector<std::uint16_t> published_, published_udp_;
   std::vector<std::string> expected_;
 };
+
+std::string_view to_string(Uplink::State state);  // "up", "connecting" ...
 
 }  // namespace culvert::agent

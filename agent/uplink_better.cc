@@ -42,15 +42,19 @@ void Uplink::seek_better() {
 
 void Uplink::move_to(UplinkAttempt& attempt, session::FreshCarrier carrier) {
   const auto before = way_ ? to_string(*way_) : std::string("none");
-  way_ = attempt.way();
-  better_attempts_.clear();  // this one too
-  attempts_.clear();
+  lookup_.reset();
+  log::info("uplink", {{"event", "moved"}, {"from", before}, {"to", to_string(attempt.way())}});
+  go_by(attempt.way(), std::move(carrier), "a better way than " + before + " became possible");
+}
+
+void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::string why) {
+  way_ = way;  // an attempt's own: before it is gone
   timer_.stop();
   find_timer_.stop();
-  lookup_.reset();
+  attempts_.clear();
+  better_attempts_.clear();
   attached_at_ = self_.loop.now();
-  log::info("uplink", {{"event", "moved"}, {"from", before}, {"to", to_string(*way_)}});
-  enter(State::kUp, "a better way than " + before + " became possible");
+  enter(State::kUp, std::move(why));
   remember(*way_);
   better_pause_ = kFirstBetter;
   if (is_poor(*way_)) better_timer_.start(better_pause_);

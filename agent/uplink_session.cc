@@ -49,23 +49,9 @@ void Uplink::make_link() {
 
 void Uplink::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) {
   if (attempt.number() >= kBetter) return move_to(attempt, std::move(carrier));
-  timer_.stop();
-  find_timer_.stop();
   picker_->won(attempt.number());
-  way_ = attempt.way();
-  attempts_.clear();  // this one too
-  better_attempts_.clear();
   was_up_ = true;
-  attached_at_ = self_.loop.now();
-  enter(State::kUp, picker_->why());
-  remember(*way_);
-  better_pause_ = kFirstBetter;
-  if (is_poor(*way_)) better_timer_.start(better_pause_);
-  seen_ = carrier.seen;
-  if (way_->proxy) seen_.reset();  // that is the proxy's
-  link_->attach(std::move(carrier));
-  send_unsent();
-  listener_.on_uplink_changed();
+  go_by(attempt.way(), std::move(carrier), picker_->why());
 }
 
 void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) {
