@@ -116,7 +116,7 @@ void DatagramPorts::ask(std::unique_ptr<DatagramQuestion> question) {
   const auto& [cookie, own_port] = question->sender();
   if (own_port != 0) {
     const SocketAddress program{IpAddress::v4(INADDR_LOOPBACK), own_port};
-    const auto socket = diag_.find_udp(program, question->to());
+    const auto socket = diag_.find_any(Protocol::kUdp, program, question->to());
     const auto uid = question->asker().uid;
     if (socket && socket->cookie == cookie && (socket->uid == uid || uid == 0) &&
         sockets_.size() < kMostFlows)
@@ -135,7 +135,7 @@ void DatagramPorts::cancel_opening(StreamOpening& opening) { handler_.cancel_dat
 std::optional<std::uint64_t> DatagramPorts::admit(const SocketAddress& program,
                                                   const SocketAddress& bound) {
   if (sockets_.size() >= kMostFlows) return std::nullopt;
-  const auto socket = diag_.find_udp(program, bound);
+  const auto socket = diag_.find_any(Protocol::kUdp, program, bound);
   // Gone already. Whose it was, nobody can say.
   if (!socket)
     return handler_.may_everybody_send() ? std::optional<std::uint64_t>{0} : std::nullopt;
@@ -182,7 +182,7 @@ void DatagramPorts::on_socket_destroyed(std::uint64_t cookie) {
 void DatagramPorts::on_events_lost() {
   std::vector<std::uint64_t> gone;
   for (const auto& [cookie, place] : sockets_) {
-    const auto socket = diag_.find_udp(place.program, place.port->bound());
+    const auto socket = diag_.find_any(Protocol::kUdp, place.program, place.port->bound());
     if (!socket || socket->cookie != cookie) gone.push_back(cookie);
   }
   for (const auto cookie : gone) on_socket_destroyed(cookie);

@@ -44,7 +44,7 @@ EnclosedConnect::EnclosedConnect(loop::Loop& loop, const AgentFacts& agent, Encl
 
 std::optional<std::uint64_t> EnclosedConnect::waiting_socket(EnclosedSide& inside,
                                                              const SeenSyn& syn) {
-  const auto socket = inside.diag->find_any(IPPROTO_TCP, syn.program, syn.to);
+  const auto socket = inside.diag->find_any(Protocol::kTcp, syn.program, syn.to);
   if (!socket || socket->state != TCP_SYN_SENT || socket->remote != syn.to) return std::nullopt;
   return socket->cookie;
 }

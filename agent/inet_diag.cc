@@ -119,18 +119,14 @@ std::optional<DiagSocket> InetDiag::find(const SocketAddress& local, const Socke
   });
 }
 
-std::optional<DiagSocket> InetDiag::find_any(int protocol, const SocketAddress& local,
+std::optional<DiagSocket> InetDiag::find_any(Protocol protocol, const SocketAddress& local,
                                              const SocketAddress& remote) {
   constexpr std::uint64_t kAnyCookie = ~std::uint64_t{0};
   // For UDP, source and destination are those of a packet that comes in (net/ipv4/udp_diag.c).
-  const bool turned = protocol == IPPROTO_UDP;
-  return look_up(protocol, turned ? remote : local, turned ? local : remote, kAnyCookie,
+  const bool turned = protocol == Protocol::kUdp;
+  return look_up(turned ? IPPROTO_UDP : IPPROTO_TCP, turned ? remote : local,
+                 turned ? local : remote, kAnyCookie,
                  [&](const DiagSocket& socket) { return socket.local.port == local.port; });
-}
-
-std::optional<DiagSocket> InetDiag::find_udp(const SocketAddress& local,
-                                             const SocketAddress& remote) {
-  return find_any(IPPROTO_UDP, local, remote);
 }
 
 Result<std::vector<DiagSocket>> InetDiag::listeners(Protocol protocol) {

@@ -28,12 +28,10 @@ class InetDiag {
   // The socket with these addresses and this cookie; nothing if there is no such socket.
   std::optional<DiagSocket> find(const SocketAddress& local, const SocketAddress& remote,
                                  std::uint64_t cookie);
-  // Whatever socket has these addresses, or is bound so that it answers for them (UDP). `protocol`:
-  // IPPROTO_TCP, IPPROTO_UDP.
-  std::optional<DiagSocket> find_any(int protocol, const SocketAddress& local,
+  // Whatever socket has these addresses; of UDP, which one a datagram from `remote` to `local`
+  // would reach.
+  std::optional<DiagSocket> find_any(Protocol protocol, const SocketAddress& local,
                                      const SocketAddress& remote);
-  // The UDP socket that a datagram from `remote` to `local` would reach.
-  std::optional<DiagSocket> find_udp(const SocketAddress& local, const SocketAddress& remote);
   // Those that listen; of UDP all. Of all users, both families.
   Result<std::vector<DiagSocket>> listeners(Protocol protocol = Protocol::kTcp);
 
