@@ -42,29 +42,35 @@ void read(Variable& variable) {
   strcpy(variable.text + prefix, value);
 }
 
-void read_pool(const char* text) {
+// "ADDRESS<separator>NUMBER", the number from 1 to `most`.
+bool read_pair(const char* text, char separator, unsigned long most, uint32_t& ip,
+               unsigned long& number) {
   char address[INET_ADDRSTRLEN] = "";
-  const char* slash = strchr(text, '/');
-  if (slash == nullptr || slash - text >= INET_ADDRSTRLEN) return;
-  memcpy(address, text, static_cast<size_t>(slash - text));
+  const char* between = strchr(text, separator);
+  if (between == nullptr || between - text >= INET_ADDRSTRLEN) return false;
+  memcpy(address, text, static_cast<size_t>(between - text));
   in_addr parsed;
   char* end = nullptr;
-  const unsigned long bits = strtoul(slash + 1, &end, 10);
-  if (inet_pton(AF_INET, address, &parsed) != 1 || *end != '\0' || bits < 1 || bits > 32) return;
+  number = strtoul(between + 1, &end, 10);
+  if (inet_pton(AF_INET, address, &parsed) != 1 || *end != '\0' || number < 1 || number > most)
+    return false;
+  ip = ntohl(parsed.s_addr);
+  return true;
+}
+
+void read_pool(const char* text) {
+  uint32_t ip;
+  unsigned long bits;
+  if (!read_pair(text, '/', 32, ip, bits)) return;
   settings.pool_mask = ~uint32_t{0} << (32 - bits);
-  settings.pool_address = ntohl(parsed.s_addr) & settings.pool_mask;
+  settings.pool_address = ip & settings.pool_mask;
 }
 
 void read_dns(const char* text) {
-  char address[INET_ADDRSTRLEN] = "";
-  const char* colon = strchr(text, ':');
-  if (colon == nullptr || colon - text >= INET_ADDRSTRLEN) return;
-  memcpy(address, text, static_cast<size_t>(colon - text));
-  in_addr parsed;
-  char* end = nullptr;
-  const unsigned long port = strtoul(colon + 1, &end, 10);
-  if (inet_pton(AF_INET, address, &parsed) != 1 || *end != '\0' || port < 1 || port > 65535) return;
-  settings.dns_address = ntohl(parsed.s_addr);
+  uint32_t ip;
+  unsigned long port;
+  if (!read_pair(text, ':', 65535, ip, port)) return;
+  settings.dns_address = ip;
   settings.dns_port = static_cast<uint16_t>(port);
 }
 
