@@ -119,7 +119,6 @@ std::uint64_t Client::begin(ClientLane& lane, RequestKind kind, TimePoint now, s
                      " HTTP/1.1\r\nHost: " + options_.authority +
                      "\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; Culvert)\r\nAccept: */*\r\n"
                      "Cache-Control: no-store, no-transform\r\nPragma: no-cache\r\n";
-  if (options_.authorizer) head += options_.authorizer->fields_for(method, target);
   if (sends)
     head += "Content-Type: application/octet-stream\r\nContent-Length: " + std::to_string(length) +
             "\r\n";

@@ -22,17 +22,6 @@
 
 namespace culvert::exchange {
 
-// Answers a proxy's wish for authentication; of the carrier's layers, so that credentials stay
-// there.
-class Authorizer {
- public:
-  // Header fields for the next request, each with its CR LF; may be empty.
-  virtual std::string fields_for(std::string_view method, std::string_view target) = 0;
-  // A 407 came. True: the next fields are worth another attempt.
-  virtual bool challenged(const ResponseHead& head) = 0;
-  virtual ~Authorizer() = default;
-};
-
 class Client {
  public:
   static constexpr std::size_t kMaxLanes = 16, kMaxPosts = 8, kMaxPolls = 8, kMaxUpStreams = 5;
@@ -43,8 +32,7 @@ class Client {
     std::string authority;       // "host:port" of the service, for Host
     bool through_proxy = false;  // absolute-form targets
     crypto::PublicKey service;
-    Capabilities known;                      // of this network; default: nothing
-    std::shared_ptr<Authorizer> authorizer;  // shared with the lanes' own layers; may be null
+    Capabilities known;  // of this network; default: nothing
   };
   // kAuthentication: the service's key is none.
   static Result<std::unique_ptr<Client>> make(Options options, Random& random, TimePoint now);

@@ -56,13 +56,6 @@ void Client::take_answer(ClientLane& lane, TimePoint now) {
 bool Client::take_head(ClientLane& lane, TimePoint now) {
   const auto& head = lane.head();
   if (head.status == 200) return true;
-  if (head.status == 407 && options_.authorizer && options_.authorizer->challenged(head)) {
-    // Another attempt, on a connection of its own if this one has more to say.
-    auto& flight = *lane.flight();
-    sender_.lost(flight.number);
-    lane.close();
-    return false;
-  }
   const bool settled =
       head.status / 100 == 4 && head.status != 408 && head.status != 413 && head.status != 429;
   if (head.status == 413) refused_size(*lane.flight());
