@@ -45,10 +45,11 @@ Result<void> read_netrc(AgentConfig& config, const Environment& environment) {
     if (proxy.credentials) continue;
     proxy.credentials = find_in_netrc(text.view(), proxy.at.host);
     struct stat facts {};
-    if (proxy.credentials && ::stat(path.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0)
-      return fail(ErrorCode::kBadInput, path + ": has the password of the proxy " +
-                                            proxy.to_string() +
-                                            " in it, and others can read it; chmod 600 " + path);
+    if (!proxy.credentials || ::stat(path.c_str(), &facts) != 0 || (facts.st_mode & 077) == 0)
+      continue;
+    auto why = path + ": has the password of the proxy " + proxy.to_string();
+    why += " in it, and others can read it; chmod 600 " + path;
+    return fail(ErrorCode::kBadInput, std::move(why));
   }
   return {};
 }

@@ -46,6 +46,8 @@ void DirectAttempt::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
   dial_next();
 }
 
-void DirectAttempt::fail(Error why) { listener_.on_direct(UniqueFd{}, why); }
+void DirectAttempt::fail(const Error& why) {
+  listener_.on_direct(UniqueFd{}, Error(why));  // a copy: it may be ours, and we be gone
+}
 
 }  // namespace culvert::agent

@@ -38,7 +38,7 @@ class DirectAttempt final : private resolver::DnsRequest::Listener,
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
   void on_timer(loop::Timer&) override { dial_next(); }
   void dial_next();
-  void fail(Error why);
+  void fail(const Error& why);
 
   loop::Loop& loop_;
   std::uint16_t port_;

@@ -32,7 +32,8 @@ NetworkMemory NetworkMemory::from_text(std::string_view text) {
 
 std::string NetworkMemory::to_text() const {
   std::string text;
-  for (const auto& [network, way] : known_) text += network + kBetween + way + "\n";
+  for (const auto& [network, way] : known_)
+    text.append(network).append(1, kBetween).append(way).append(1, '\n');
   return text;
 }
 

@@ -56,9 +56,9 @@ void ProxyFinder::step(std::string what, std::string outcome) {
   listener_.on_finding_step(steps_.back());
 }
 
-void ProxyFinder::add(std::vector<proxies::Hint> hints) {
+void ProxyFinder::add(const std::vector<proxies::Hint>& hints) {
   std::vector<carrier::Proxy> fresh;
-  for (auto& hint : hints) {
+  for (const auto& hint : hints) {
     auto proxy = carrier::parse_proxy(hint.url);
     if (!proxy) {
       step(hint.source, "cannot be used: " + proxy.error().detail);
@@ -98,7 +98,7 @@ void ProxyFinder::begin() {
 void ProxyFinder::take(const ProxySources::Settings& from) {
   auto hints = proxies::hints_of(from.settings, service_.host, from.whose);
   for (const auto& hint : hints) step(hint.source, "names a proxy");
-  add(std::move(hints));
+  add(hints);
   if (!from.settings.pac_url.empty())
     start_script({from.settings.pac_url, "the PAC script of " + from.whose, true});
 }
@@ -213,7 +213,7 @@ void ProxyFinder::on_pac_answer(proxies::PacRun&, Result<proxies::PacAnswer> ans
            : std::string("says direct"));
   std::vector<proxies::Hint> hints;
   for (auto& url : answer->urls) hints.push_back({std::move(url), script.source, script.trusted});
-  add(std::move(hints));
+  add(hints);
 }
 
 void ProxyFinder::probe_gateway() {

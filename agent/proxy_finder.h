@@ -87,7 +87,7 @@ class ProxyFinder final : private loop::Timer::Listener,
   void start_script(Script script);
   void probe_gateway();
   void wpad_answered(bool exists, const std::string& why);
-  void add(std::vector<proxies::Hint> hints);
+  void add(const std::vector<proxies::Hint>& hints);
   void step(std::string what, std::string outcome);
 
   loop::Loop& loop_;

@@ -98,15 +98,16 @@ void Uplink::look_up_found() {
 void Uplink::on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses) {
   if (found_lookup_ && &lookup == &*found_lookup_)
     return found_looked_up(addresses ? *std::move(addresses) : WayAddresses{});
-  if (addresses) addresses_ = *std::move(addresses);
   // If not of now, of before: the name service may be what is broken. Behind a proxy it often knows
   // no names of the outside.
-  if (!addresses_ && options_.sources.wanted()) addresses_.emplace();
   if (!addresses) why_ = addresses.error().detail;
-  if (addresses_)
-    race();
-  else
+  if (!addresses && !addresses_ && options_.sources.wanted()) addresses_.emplace();
+  if (!addresses && !addresses_) {
     wait_and_retry(addresses.error().detail);
+  } else {
+    if (addresses) addresses_ = *std::move(addresses);
+    race();
+  }
   lookup_.reset();  // last: it is the caller
 }
 

@@ -30,7 +30,8 @@ void WayLookup::on_resolved(resolver::DnsRequest& request,
   const auto asked =
       std::ranges::find_if(asked_, [&](const Asked& one) { return one.request.get() == &request; });
   --waiting_;
-  if (addresses) {
+  const bool known = addresses.has_value();
+  if (known) {
     *asked->addresses = *std::move(addresses);
     ++known_;
   } else {
@@ -38,7 +39,7 @@ void WayLookup::on_resolved(resolver::DnsRequest& request,
                  " does not resolve: " + addresses.error().detail;
   }
   if (waiting_ == 0) return timer_.start(Duration::zero());
-  if (known_ == 1 && addresses) timer_.start(kPatience);
+  if (known_ == 1 && known) timer_.start(kPatience);
 }
 
 void WayLookup::on_timer(loop::Timer&) {

@@ -94,7 +94,7 @@ Result<void> HttpConnect::log_in(const HttpAnswer& answer) {
 }
 
 Result<std::size_t> HttpConnect::pass_over_body(Bytes received) {
-  const auto taken = body_->skip(received);
+  auto taken = body_->skip(received);
   if (!taken) return fail(taken.error());
   body_size_ += *taken;
   if (body_size_ > kMostBody)

@@ -183,7 +183,7 @@ Result<std::size_t> Socks::take_reply5(Bytes received) {
   return size;
 }
 
-Result<std::size_t> Socks::refused(Error why) const {
+Result<std::size_t> Socks::refused(const Error& why) const {
   return fail(why.code, "the SOCKS proxy refused " + target_.to_string() + ": " + why.detail);
 }
 

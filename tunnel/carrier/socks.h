@@ -36,7 +36,7 @@ class Socks final : public OpeningLayer {
   Result<std::size_t> take_method(Bytes received);
   Result<std::size_t> take_login(Bytes received);
   Result<std::size_t> take_reply5(Bytes received);
-  Result<std::size_t> refused(Error why) const;
+  Result<std::size_t> refused(const Error& why) const;
 
   ProxyKind kind_;
   HostPort target_;

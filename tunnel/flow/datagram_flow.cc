@@ -102,6 +102,7 @@ void DatagramFlows::add(session::SessionLink& link, mux::StreamId stream, Unique
   if (!timer_) timer_.emplace(loop_, static_cast<loop::Timer::Listener&>(*this));
   if (!timer_->running()) timer_->start(kIdle);
   std::vector<mux::ArrivedDatagram> all;
+  all.reserve(first.size());
   for (const auto& one : first) all.push_back({stream, one});
   if (!all.empty()) flow.send(all);
 }

@@ -128,7 +128,7 @@ std::string find_portal(Bytes heard, std::string_view host) {
   const auto text = as_text(heard);
   if (!text.starts_with("HTTP/")) return {};
   const auto head = read_head(text, /*ended=*/true);
-  const auto to = value_of(head->fields, "location:");
+  auto to = value_of(head->fields, "location:");
   if (head->status == 511) return to.empty() ? "status 511" : to;
   if (head->status >= 300 && head->status < 400 && !host_of(to).empty() &&
       !same_host(host_of(to), host))
