@@ -36,7 +36,9 @@ TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& 
   timer_.start(limit);
 }
 
-void TcpDial::on_fd_ready(FdWatch&, bool, bool) {
+// A connect that failed is readable as well (EPOLLERR), one that succeeded is not asked about.
+void TcpDial::on_fd_ready(FdWatch&, bool readable, bool) {
+  if (!readable) return finish(0);
   int error = 0;
   socklen_t length = sizeof error;
   if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cassert>
 #include <cerrno>
+#include <string_view>
 
 namespace culvert::loop {
 namespace {
@@ -15,6 +16,19 @@ constexpr std::uint32_t kReading = EPOLLET | EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 
 void set_option(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof value);  // tuning only: failure changes no meaning
+}
+
+// Whether the system's default congestion control, which a fresh socket has, is good enough for a
+// local leg. Asked once.
+bool loss_based_by_default(int fresh) {
+  static const bool answer = [fresh] {
+    std::array<char, 16> name{};
+    socklen_t length = name.size() - 1;
+    if (getsockopt(fresh, IPPROTO_TCP, TCP_CONGESTION, name.data(), &length) != 0) return false;
+    const std::string_view is(name.data());
+    return is == "reno" || is == "cubic";
+  }();
+  return answer;
 }
 
 int pending_error(int fd) {
@@ -171,7 +185,7 @@ void TcpSocket::abort() {
 }
 
 void tune_local_leg(int fd) {
-  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+  if (!loss_based_by_default(fd)) ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
   set_option(fd, SOL_SOCKET, SO_SNDBUF, 512 * 1024);
   set_option(fd, SOL_SOCKET, SO_RCVBUF, 512 * 1024);
 }
