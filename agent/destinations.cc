@@ -79,6 +79,15 @@ bool Destinations::discovers() const {
   return config_.outside.forward != Forwarding::kNever && config_.outside.discover;
 }
 
+void Destinations::set_hosted(const std::string& name, bool hosted) {
+  if (!hosted) {
+    hosted_.erase(name);
+  } else {
+    if (hosted_.size() >= kMostHosted) hosted_.clear();
+    hosted_.insert(name);
+  }
+}
+
 bool Destinations::is_virtual(std::string_view canonical) const {
   return canonical != domain_ && resolver::is_below(canonical, domain_);
 }
@@ -162,6 +171,12 @@ Way Destinations::of_name(std::string_view name, Steps* why) const {
   if (is_virtual(name)) {
     say(why, quoted(name) + " is a virtual name: it is below " + quoted(domain_) +
                  ", the domain of the service.");
+    if (hosted_.contains(std::string(name))) {
+      say(why,
+          "The service hosts it (a conference, or a telephone gateway): what is sent there is "
+          "seen by the service.");
+      return Way::kService;
+    }
     say(why, "Connections go to the machine of that name, sealed from end to end.");
     return Way::kEndpoint;
   }

@@ -2,7 +2,7 @@
 //
 // In this order, the first that applies:
 //   1. this machine itself (loopback, link-local, localhost) and the service: directly
-//   2. a virtual name: to the machine of that name
+//   2. a virtual name: to the machine of that name, or to what the service hosts under it
 //   3. a [[forward]] entry that lists the name or the address: through the service
 //   4. [outside], where it says so, for what is not internal: through the service
 //   5. everything else: directly, as if there were no Culvert
@@ -11,6 +11,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/config.h"
@@ -34,6 +35,11 @@ class Destinations {
   void set_local(LocalNetwork local) { local_ = std::move(local); }
   bool discovers() const;
 
+  // Whether the service has said of a virtual name that there is no machine behind it, but
+  // something of its own: a conference, a telephone gateway.
+  static constexpr std::size_t kMostHosted = 4096;  // any more than these are asked for again
+  void set_hosted(const std::string& name, bool hosted);
+
   bool is_virtual(std::string_view canonical) const;
   // `canonical`: virtual_name.h; an address in text form is judged as the address it is.
   Way of_name(std::string_view canonical, Steps* why = nullptr) const;
@@ -52,6 +58,7 @@ class Destinations {
   std::string domain_;
   HostPort service_;
   LocalNetwork local_;
+  std::unordered_set<std::string> hosted_;
 };
 
 }  // namespace culvert::agent

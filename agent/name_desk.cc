@@ -32,7 +32,7 @@ class NameDesk::Wait final : private LookupRequest::Listener,
   NameDesk& desk_;
 };
 
-NameDesk::NameDesk(const AccessPolicy& access, const Destinations& destinations,
+NameDesk::NameDesk(const AccessPolicy& access, Destinations& destinations,
                    resolver::DnsClient& local_names, Uplink& uplink, PeerKeys& keys,
                    resolver::AddressPool& pool, PoolFile& pool_file)
     : access_(access),
@@ -64,17 +64,28 @@ void NameDesk::ask_service(Wait& wait) {
     finish(wait, fail(asked.error()));
 }
 
+// No certificate: the service hosts the name itself. It cannot take over a machine's name so, whose
+// streams would then end at the service.
+Result<void> NameDesk::accept(const std::string& name, Bytes certificate, UnixTime now) {
+  const bool hosted = certificate.empty();
+  if (hosted && keys_.is_pinned(name))
+    return fail(ErrorCode::kAuthentication,
+                name + " was a machine's; the service now says that it hosts that name itself");
+  if (!hosted) {
+    const auto accepted = keys_.accept(certificate, now);
+    if (!accepted) return fail(accepted.error());
+    if (accepted->name != name)
+      return fail(ErrorCode::kAuthentication, "the service answered for another name");
+  }
+  destinations_.set_hosted(name, hosted);
+  return {};
+}
+
 void NameDesk::finish(Wait& wait, const Result<ByteVector>& answer) {
   const auto now = loop::Loop::wall_clock();
   auto error = answer ? Error{} : answer.error();
-  if (answer && destinations_.is_virtual(wait.name)) {
-    const auto certificate = keys_.accept(*answer, now);
-    if (!certificate) {
-      error = certificate.error();
-    } else if (certificate->name != wait.name) {
-      error = {ErrorCode::kAuthentication, "the service answered for another name"};
-    }
-  }
+  if (answer && destinations_.is_virtual(wait.name))
+    if (const auto accepted = accept(wait.name, *answer, now); !accepted) error = accepted.error();
   if (error.code == ErrorCode::kNone) {
     if (const auto address = pool_.address_of(wait.name, now)) {
       wait.inquiry->on_found(*address);

@@ -17,9 +17,8 @@ class NameDesk {
  public:
   static constexpr std::size_t kMostWaiting = 4096;
 
-  NameDesk(const AccessPolicy& access, const Destinations& destinations,
-           resolver::DnsClient& local_names, Uplink& uplink, PeerKeys& keys,
-           resolver::AddressPool& pool, PoolFile& pool_file);
+  NameDesk(const AccessPolicy& access, Destinations& destinations, resolver::DnsClient& local_names,
+           Uplink& uplink, PeerKeys& keys, resolver::AddressPool& pool, PoolFile& pool_file);
   ~NameDesk();
 
   void ask(std::unique_ptr<NameInquiry> inquiry);
@@ -29,9 +28,10 @@ class NameDesk {
   class Wait;  // one question that the service, or this machine's resolver, has to answer
   void ask_service(Wait& wait);
   void finish(Wait& wait, const Result<ByteVector>& answer);
+  Result<void> accept(const std::string& name, Bytes certificate, UnixTime now);
 
   const AccessPolicy& access_;
-  const Destinations& destinations_;
+  Destinations& destinations_;
   resolver::DnsClient& local_names_;
   Uplink& uplink_;
   PeerKeys& keys_;

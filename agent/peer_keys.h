@@ -23,6 +23,7 @@ class PeerKeys {
 
   // A key accepted since the start, whose certificate is still valid and which is not in doubt.
   std::optional<crypto::PublicKey> known(const std::string& name, UnixTime now) const;
+  bool is_pinned(const std::string& name) const { return pins_.contains(name); }
   void doubt(const std::string& name);  // its holder did not answer: ask the service again
 
   std::string snapshot() const;              // lines "name key serial"

@@ -104,6 +104,8 @@ void PeerSession::on_looked_up(LookupRequest&, Result<ByteVector> answer) {
       return end({ErrorCode::kHostUnreachable, name_ + " is not there any more"});
     return end(answer.error());
   }
+  if (answer->empty())  // the program kept an address for longer than this process knows the name
+    return end({ErrorCode::kHostUnreachable, name_ + " has no machine; look the name up again"});
   const auto certificate = keys_.accept(*answer, loop::Loop::wall_clock());
   if (!certificate) return end(certificate.error());
   if (certificate->name != name_)

@@ -29,13 +29,15 @@ void ClientLink::go_on(const ClientSnapshot& from, restart::Inherited& sockets) 
 
 // What the configuration forbids by now is not carried on.
 bool ClientLink::may_go_on(int socket) const {
-  if (!context_.config.forwarding.enabled) return false;
   sockaddr_storage remote{};
   socklen_t size = sizeof remote;
   // A socket that was reset has no peer any more: the flow finds that out by itself.
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&remote), &size) != 0) return true;
-  return context_.guard.check(SocketAddress::from(reinterpret_cast<sockaddr*>(&remote)))
-      .has_value();
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&remote), &size) != 0)
+    return context_.config.forwarding.enabled;
+  const auto destination = SocketAddress::from(reinterpret_cast<sockaddr*>(&remote));
+  if (is_gateway(destination))
+    return context_.guard.check(destination, NamedBy::kAdministrator).has_value();
+  return context_.config.forwarding.enabled && context_.guard.check(destination).has_value();
 }
 
 ClientSnapshot ClientLink::take_snapshot(restart::Outgoing& out) {

@@ -60,29 +60,34 @@ void ClientLink::on_session_down(session::SessionLink&, const Error& why) {
 
 void ClientLink::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                                   const control::Target& target) {
-  if (const auto why = refusal(target)) return link.refuse(stream, why->code, why->detail);
-  if (target.is_udp()) return forward_udp(stream, target);
-  auto forward = std::make_unique<Forward>(
-      Forward::Context{context_.loop, context_.dns, context_.guard, context_.config.limits.connect},
-      link, stream, target, principal_.name, static_cast<Forward::Listener&>(*this));
-  auto& started = *forward;
-  forwards_.emplace(&started, std::move(forward));
-  started.start();
+  std::optional<Error> why;
+  if (const auto* conference = find_conference(context_.config.conferences, target.host))
+    why = join(stream, target, *conference);
+  else if (const auto* gateway =
+               find_gateway(context_.config.gateways, target.host, context_.config.domain))
+    why = call(stream, target, *gateway);
+  else if (!(why = refusal(target, NamedBy::kEndpoint)))
+    forward(stream, target, NamedBy::kEndpoint);
+  if (why) link.refuse(stream, why->code, why->detail);
 }
 
-std::optional<Error> ClientLink::refusal(const control::Target& target) {
-  const auto& limits = context_.config.limits;
+std::optional<Error> ClientLink::refusal(const control::Target& target, NamedBy named_by) const {
   if (closing_) return Error{ErrorCode::kReset, "the session is ending"};
   if (target.host.empty())
     return Error{ErrorCode::kProtocol,
                  "the service has no ports of its own; it forwards to ordinary hosts only"};
-  if (!context_.config.forwarding.enabled)
+  if (named_by == NamedBy::kEndpoint && !context_.config.forwarding.enabled)
     return Error{ErrorCode::kNotPermitted,
                  "forwarding is switched off at this service (forwarding.enabled)"};
+  return room_for(target);
+}
+
+std::optional<Error> ClientLink::room_for(const control::Target& target) const {
+  const auto& limits = context_.config.limits;
   constexpr std::size_t kNotCounted = 2;  // the control stream and this one
-  const auto udp_flows = udp_forwards_.size() + datagrams_.size();
-  if (!target.is_udp() &&
-      link_.streams().stream_count() - kNotCounted >= limits.streams_per_session + udp_flows)
+  const auto udp_flows = udp_forwards_.size() + datagrams_.size() + memberships_.size();
+  if (!target.is_udp() && link_.session().streams().stream_count() - kNotCounted >=
+                              limits.streams_per_session + udp_flows)
     return Error{ErrorCode::kExhausted,
                  "this endpoint has too many forwarded connections open "
                  "(limits.streams_per_session)"};
@@ -93,18 +98,27 @@ std::optional<Error> ClientLink::refusal(const control::Target& target) {
   return std::nullopt;
 }
 
+void ClientLink::forward(mux::StreamId stream, const control::Target& target, NamedBy named_by) {
+  if (target.is_udp()) {
+    auto udp = std::make_unique<UdpForward>(
+        UdpForward::Context{context_.dns, context_.guard, named_by}, link_, stream, target,
+        principal_.name, static_cast<UdpForward::Listener&>(*this));
+    auto& started = *udp;
+    udp_forwards_.emplace(&started, std::move(udp));
+    return started.start();
+  }
+  auto tcp = std::make_unique<Forward>(Forward::Context{context_.loop, context_.dns, context_.guard,
+                                                        named_by, context_.config.limits.connect},
+                                       link_, stream, target, principal_.name,
+                                       static_cast<Forward::Listener&>(*this));
+  auto& started = *tcp;
+  forwards_.emplace(&started, std::move(tcp));
+  started.start();
+}
+
 flow::DatagramBudget ClientLink::budget(const Config& config) {
   return {static_cast<double>(config.limits.datagrams_per_second),
           1000 * static_cast<double>(config.limits.datagram_kilobytes_per_second)};
-}
-
-void ClientLink::forward_udp(mux::StreamId stream, const control::Target& target) {
-  auto forward = std::make_unique<UdpForward>(UdpForward::Context{context_.dns, context_.guard},
-                                              link_, stream, target, principal_.name,
-                                              static_cast<UdpForward::Listener&>(*this));
-  auto& started = *forward;
-  udp_forwards_.emplace(&started, std::move(forward));
-  started.start();
 }
 
 void ClientLink::on_udp_forward_ready(UdpForward& forward, UniqueFd destination) {
@@ -194,6 +208,7 @@ void ClientLink::handle(const control::Lookup& lookup) {
 // The same answer whether a name is not enrolled, not online or silent: who is enrolled is not for
 // everybody to find out.
 void ClientLink::look_up_endpoint(const control::Lookup& lookup, const std::string& name) {
+  if (may_use_hosted(name)) return answer(lookup, ErrorCode::kNone, "");
   const auto* const client = context_.directory.reachable(name, {});
   if (client == nullptr)
     return answer(lookup, ErrorCode::kNameUnknown,

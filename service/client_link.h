@@ -4,6 +4,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "service/conference.h"
 #include "service/config.h"
 #include "service/forward.h"
 #include "service/inbound_trial.h"
@@ -31,6 +32,7 @@ class Directory {
 class ClientLink final : private session::SessionLink::Listener,
                          private Forward::Listener,
                          private UdpForward::Listener,
+                         private ConferenceMember::Listener,
                          private InboundTrial::Listener,
                          private OrdinaryLookup::Listener {
  public:
@@ -47,6 +49,7 @@ class ClientLink final : private session::SessionLink::Listener,
     const Guard& guard;
     const Config& config;
     Directory& directory;
+    Conferences& conferences;
   };
 
   static constexpr std::chrono::seconds kAwayUnnoticed{10};  // others may still call it so long
@@ -78,13 +81,21 @@ class ClientLink final : private session::SessionLink::Listener,
   void on_forward_ended(Forward& forward) override { forwards_.erase(&forward); }
   void on_udp_forward_ready(UdpForward& forward, UniqueFd destination) override;
   void on_udp_forward_ended(UdpForward& forward) override { udp_forwards_.erase(&forward); }
+  void on_conference_left(ConferenceMember& member) override;
   void on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) override;
 
   void go_on(const ClientSnapshot& from, restart::Inherited& sockets);
   bool may_go_on(int socket) const;
   static flow::DatagramBudget budget(const Config& config);
-  std::optional<Error> refusal(const control::Target& target);
-  void forward_udp(mux::StreamId stream, const control::Target& target);
+  std::optional<Error> refusal(const control::Target& target, NamedBy named_by) const;
+  void forward(mux::StreamId stream, const control::Target& target, NamedBy named_by);
+  std::optional<Error> join(mux::StreamId stream, const control::Target& target,
+                            const ConferenceConfig& conference);
+  std::optional<Error> call(mux::StreamId stream, const control::Target& target,
+                            const GatewayConfig& gateway);
+  std::optional<Error> room_for(const control::Target& target) const;
+  bool is_gateway(const SocketAddress& destination) const;
+  bool may_use_hosted(std::string_view name) const;
   void on_inbound_tried(const control::InboundTried& outcome) override;
   void handle(const control::TryInbound& wish);
   void tell_discovery_servers();
@@ -115,6 +126,7 @@ class ClientLink final : private session::SessionLink::Listener,
   flow::DatagramBudget datagram_budget_;
   flow::DatagramFlows datagrams_;
   std::unordered_map<UdpForward*, std::unique_ptr<UdpForward>> udp_forwards_;
+  std::unordered_map<ConferenceMember*, std::unique_ptr<ConferenceMember>> memberships_;
   std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;
   std::optional<InboundTrial> trial_;
 };

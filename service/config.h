@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "service/hosted_names.h"
 #include "tunnel/base/address.h"
 #include "tunnel/base/log.h"
 #include "tunnel/base/time.h"
@@ -58,6 +59,8 @@ struct Config {
   TlsFiles tls;
   Forwarding forwarding;
   DiscoveryConfig discovery;
+  std::vector<ConferenceConfig> conferences;
+  std::vector<GatewayConfig> gateways;
   Limits limits;
 
   // What goes into invitations: public_address, or the first listening address that others can

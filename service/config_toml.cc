@@ -95,6 +95,60 @@ void read_forwarding(Section& section, Forwarding& forwarding) {
                 [&](const std::string& text) { return take_prefix(text, forwarding.deny); });
 }
 
+void read_callers(Section& section, std::string_view key, Callers& out) {
+  section.texts(key, "names of endpoints, such as [\"*.office.example.net\"]",
+                [&](const std::string& text) -> Result<void> {
+                  auto pattern = resolver::NamePattern::parse(text);
+                  if (!pattern) return fail(pattern.error());
+                  out.push_back(std::move(*pattern));
+                  return {};
+                });
+}
+
+void read_conference(Section& section, std::vector<ConferenceConfig>& conferences) {
+  ConferenceConfig conference;
+  section.text("name", [&](const std::string& text) -> Result<void> {
+    auto name = resolver::canonical_name(text);
+    if (!name) return fail(name.error());
+    conference.name = std::move(*name);
+    return {};
+  });
+  read_callers(section, "members", conference.members);
+  section.number("most_members", 2, 1000, [&](std::int64_t value) {
+    conference.most_members = static_cast<std::size_t>(value);
+  });
+  if (conference.name.empty())
+    section.fail(section.here(),
+                 "[[conference]] needs a name below the domain, such as name = "
+                 "\"conference.example.net\"");
+  conferences.push_back(std::move(conference));
+}
+
+void read_gateway(Section& section, std::vector<GatewayConfig>& gateways) {
+  std::optional<NumberPattern> numbers;
+  GatewayConfig gateway;
+  section.text("numbers", [&](const std::string& text) -> Result<void> {
+    auto pattern = NumberPattern::parse(text);
+    if (!pattern) return fail(pattern.error());
+    numbers = std::move(*pattern);
+    return {};
+  });
+  section.text("to", [&](const std::string& text) -> Result<void> {
+    auto to = HostPort::parse(text, 1);
+    if (!to) return fail(to.error());
+    gateway.to = std::move(*to);
+    if (!HostPort::parse(text)) gateway.to.port = 0;  // it names none
+    return {};
+  });
+  read_callers(section, "callers", gateway.callers);
+  if (!numbers || gateway.to.host.empty())
+    return section.fail(section.here(),
+                        "[[gateway]] needs numbers = \"+4930*\" and to = \"10.20.0.5\" (an address "
+                        "or a name, with a port if all calls go to one)");
+  gateway.numbers = std::move(*numbers);
+  gateways.push_back(std::move(gateway));
+}
+
 void read_limits(Section& section, Limits& limits) {
   read_count(section, "unauthenticated", limits.unauthenticated);
   read_count(section, "unauthenticated_per_address", limits.unauthenticated_per_address);
@@ -127,6 +181,9 @@ void read_all(Section& root, Config& config) {
   root.table("tls", [&](Section& section) { read_tls(section, config.tls); });
   root.table("forwarding", [&](Section& section) { read_forwarding(section, config.forwarding); });
   root.table("discovery", [&](Section& section) { read_discovery(section, config.discovery); });
+  root.tables("conference",
+              [&](Section& section) { read_conference(section, config.conferences); });
+  root.tables("gateway", [&](Section& section) { read_gateway(section, config.gateways); });
   root.table("limits", [&](Section& section) { read_limits(section, config.limits); });
 }
 
@@ -141,6 +198,8 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
                                           ": \"domain\" is missing; add the domain below which "
                                           "endpoints get their names, such as domain = "
                                           "\"example.net\"");
+  if (const auto hosted = check_hosted(config.conferences, config.gateways, config.domain); !hosted)
+    return fail(ErrorCode::kBadInput, file + ": " + hosted.error().detail);
   if (config.tls.certificate.empty() != config.tls.key.empty())
     return fail(ErrorCode::kBadInput, file +
                                           ": [tls] needs both \"certificate\" and \"key\", or "

@@ -49,7 +49,8 @@ void Forward::on_resolved(resolver::DnsRequest&, Result<std::vector<IpAddress>> 
 void Forward::connect_next() {
   while (next_ < addresses_.size()) {
     const auto left = static_cast<std::int64_t>(addresses_.size() - next_);
-    const auto permitted = context_.guard.check({addresses_[next_++], target_.port});
+    const auto permitted =
+        context_.guard.check({addresses_[next_++], target_.port}, context_.named_by);
     if (!permitted) {
       if (!denial_) denial_ = permitted.error();
       continue;
@@ -75,7 +76,8 @@ void Forward::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
                      "cannot connect to " + to.to_string() + ": " + std::strerror(error)};
     return connect_next();
   }
-  if (const auto fine = check_far_end(context_.guard, fd); !fine) return refuse(fine.error());
+  if (context_.named_by == NamedBy::kEndpoint)
+    if (const auto fine = check_far_end(context_.guard, fd); !fine) return refuse(fine.error());
   if (log::enabled(log::Level::kDebug))  // else the texts would be made for nobody
     log::debug("forward", {{"event", "connected"},
                            {"endpoint", endpoint_},

@@ -30,6 +30,7 @@ class Forward final : private session::SessionLink::StreamHandler,
     loop::Loop& loop;
     resolver::DnsClient& dns;
     const Guard& guard;
+    NamedBy named_by;
     Duration connect_limit;  // for all addresses together
   };
 

@@ -102,24 +102,24 @@ bool Guard::is_own(const IpAddress& address) const {
          loopback6.contains(address) || own_.count(address) != 0;
 }
 
-Result<SocketAddress> Guard::check(const SocketAddress& wanted) const {
+Result<SocketAddress> Guard::check(const SocketAddress& wanted, NamedBy named_by) const {
   static const auto nat64 = known_prefix("64:ff9b::/96");
   const SocketAddress meant{wanted.ip.canonical(), wanted.port};
-  CULVERT_RETURN_IF_ERROR(check_meaning(meant));
+  CULVERT_RETURN_IF_ERROR(check_meaning(meant, named_by));
   if (meant.ip == wanted.ip) return meant;
   if (contains(deny_, wanted.ip)) return refuse(wanted.ip, "forwarding.deny forbids it");
   // On a network without IPv4 the translator is the only way there.
   return nat64.contains(wanted.ip) ? wanted : meant;
 }
 
-Result<void> Guard::check_meaning(const SocketAddress& meant) const {
+Result<void> Guard::check_meaning(const SocketAddress& meant, NamedBy named_by) const {
   static const auto global_unicast = known_prefix("2000::/3");
   const auto& ip = meant.ip;
   if (meant.port == 0) return refuse(ip, "0 is not a port");
   if (contains(deny_, ip)) return refuse(ip, "forwarding.deny forbids it");
   if (is_own(ip) && front_door_ports_.count(meant.port) != 0)
     return refuse(ip, "port " + std::to_string(meant.port) + " there is the service itself");
-  if (contains(allow_, ip)) return {};
+  if (contains(allow_, ip) || named_by == NamedBy::kAdministrator) return {};
   static const std::string remedy =
       " (the service's administrator can open it with forwarding.allow)";
   for (const auto& [prefix, what] : reserved())

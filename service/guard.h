@@ -14,6 +14,10 @@
 
 namespace culvert::service {
 
+// Whose wish a destination is: an endpoint's, or the administrator's, who has written that very
+// host into the configuration, so that nothing need be opened for everybody.
+enum class NamedBy : std::uint8_t { kEndpoint, kAdministrator };
+
 class Guard {
  public:
   Guard(std::vector<IpPrefix> allow, std::vector<IpPrefix> deny);
@@ -23,7 +27,8 @@ class Guard {
 
   // The address to hand to connect(): mapped and tunnelled forms come back as the IPv4 address
   // they reach, so that nothing else can be reached than what was judged. kNotPermitted: why not.
-  Result<SocketAddress> check(const SocketAddress& wanted) const;
+  Result<SocketAddress> check(const SocketAddress& wanted,
+                              NamedBy named_by = NamedBy::kEndpoint) const;
 
   // For a connection that turned out to end on this machine although no own address was asked for.
   Result<void> check_local_end(const SocketAddress& connected) const;
@@ -32,7 +37,7 @@ class Guard {
   bool is_own(const IpAddress& address) const;
 
  private:
-  Result<void> check_meaning(const SocketAddress& meant) const;
+  Result<void> check_meaning(const SocketAddress& meant, NamedBy named_by) const;
 
   std::vector<IpPrefix> allow_, deny_;
   std::set<IpAddress> own_;

@@ -42,8 +42,8 @@ void Sessions::adopt(Principal principal, const control::SessionName& session,
       "a newer session of this endpoint has taken over; if that was not you, another "
       "machine holds a copy of its key");
   log::info("endpoint", {{"event", "online"}, {"name", name}, {"from", from}});
-  const ClientLink::Context context{context_.loop, context_.dns, context_.guard, context_.config,
-                                    *this};
+  const ClientLink::Context context{context_.loop,   context_.dns, context_.guard,
+                                    context_.config, *this,        conferences_};
   current_.emplace(
       name, std::make_unique<ClientLink>(context, std::move(principal), session, std::move(carrier),
                                          static_cast<ClientLink::Listener&>(*this)));
@@ -53,8 +53,8 @@ void Sessions::go_on(ClientSnapshot from, restart::Inherited& sockets) {
   const auto name = from.principal.name;
   if (current_.contains(name)) return;
   log::info("endpoint", {{"event", "kept"}, {"name", name}, {"streams", from.flows.size()}});
-  const ClientLink::Context context{context_.loop, context_.dns, context_.guard, context_.config,
-                                    *this};
+  const ClientLink::Context context{context_.loop,   context_.dns, context_.guard,
+                                    context_.config, *this,        conferences_};
   current_.emplace(name, std::make_unique<ClientLink>(context, std::move(from), sockets,
                                                       static_cast<ClientLink::Listener&>(*this)));
 }

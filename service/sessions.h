@@ -62,6 +62,7 @@ class Sessions final : public Directory,
 
   Context context_;
   Listener& listener_;
+  Conferences conferences_;
   std::map<std::string, std::unique_ptr<ClientLink>, std::less<>> current_;
   struct Leaving {
     std::unique_ptr<ClientLink> client;

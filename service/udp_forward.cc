@@ -45,7 +45,7 @@ void UdpForward::on_resolved(resolver::DnsRequest&, Result<std::vector<IpAddress
 void UdpForward::open(const std::vector<IpAddress>& addresses) {
   std::optional<Error> failure, denial;
   for (const auto& address : addresses) {
-    const auto permitted = context_.guard.check({address, target_.port});
+    const auto permitted = context_.guard.check({address, target_.port}, context_.named_by);
     if (!permitted) {
       if (!denial) denial = permitted.error();
       continue;
@@ -74,7 +74,8 @@ Result<UniqueFd> UdpForward::open(const SocketAddress& permitted) const {
   if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), length) != 0)
     return fail(from_errno(errno),
                 "no UDP socket to " + permitted.to_string() + ": " + std::strerror(errno));
-  CULVERT_RETURN_IF_ERROR(check_far_end(context_.guard, socket));
+  if (context_.named_by == NamedBy::kEndpoint)
+    CULVERT_RETURN_IF_ERROR(check_far_end(context_.guard, socket));
   return socket;
 }
 

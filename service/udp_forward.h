@@ -27,6 +27,7 @@ class UdpForward final : private session::SessionLink::StreamHandler,
   struct Context {
     resolver::DnsClient& dns;
     const Guard& guard;
+    NamedBy named_by;
   };
 
   UdpForward(const Context& context, session::SessionLink& link, mux::StreamId stream,

@@ -143,6 +143,27 @@ TEST_P(AskedPrefixes, leave_out_only_what_is_direct) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, AskedPrefixes, ::testing::Range(1u, 33u));
 
+TEST(HostedNames, lead_to_the_service_as_long_as_it_says_so) {
+  AgentConfig config;
+  Destinations destinations(config, "example.net", {});
+  EXPECT_EQ(destinations.of_name("room.example.net"), Way::kEndpoint);
+  destinations.set_hosted("room.example.net", true);
+  EXPECT_EQ(destinations.of_name("room.example.net"), Way::kService);
+  EXPECT_EQ(destinations.of_name("b.example.net"), Way::kEndpoint);
+  destinations.set_hosted("room.example.net", false);
+  EXPECT_EQ(destinations.of_name("room.example.net"), Way::kEndpoint);
+}
+
+TEST(HostedNames, are_bounded) {
+  AgentConfig config;
+  Destinations destinations(config, "example.net", {});
+  for (std::size_t i = 0; i <= Destinations::kMostHosted; ++i)
+    destinations.set_hosted(std::to_string(1000 + i) + ".example.net", true);
+  EXPECT_EQ(destinations.of_name("1000.example.net"), Way::kEndpoint);
+  EXPECT_EQ(destinations.of_name(std::to_string(1000 + Destinations::kMostHosted) + ".example.net"),
+            Way::kService);
+}
+
 TEST(LocalNetwork, reads_search_domains) {
   EXPECT_EQ(search_domains("nameserver 192.0.2.1\nsearch Corp.Example lab.example.\n"
                            "domain other.example\n# search no.example\nsearch ..\n"),

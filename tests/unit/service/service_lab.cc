@@ -5,13 +5,15 @@
 
 namespace culvert::service {
 
-ServiceLab::ServiceLab(const std::vector<std::string>& allow, Limits limits)
+ServiceLab::ServiceLab(const std::vector<std::string>& allow, Limits limits,
+                       const std::function<void(Config&)>& more)
     : timer_(loop_, *this) {
   config_.domain = "example.net";
   config_.listen = {{IpAddress::v4(0x7f000001), 0}};
   config_.state_directory = directory_.path() / "state";
   config_.limits = limits;
   for (const auto& text : allow) config_.forwarding.allow.push_back(*IpPrefix::parse(text));
+  if (more) more(config_);
   log::set_level(log::Level::kError);
   start();
 }

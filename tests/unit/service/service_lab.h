@@ -13,7 +13,8 @@ namespace culvert::service {
 
 class ServiceLab final : private Service::Listener, private loop::Timer::Listener {
  public:
-  explicit ServiceLab(const std::vector<std::string>& allow = {}, Limits limits = {});
+  explicit ServiceLab(const std::vector<std::string>& allow = {}, Limits limits = {},
+                      const std::function<void(Config&)>& more = {});
   ~ServiceLab();
 
   template <class Condition>

@@ -1,0 +1,75 @@
+// What an endpoint does with names behind which there is no machine: conferences and gateways.
+#include <algorithm>
+
+#include "service/client_link.h"
+#include "tunnel/base/log.h"
+
+namespace culvert::service {
+
+bool ClientLink::may_use_hosted(std::string_view name) const {
+  const auto& config = context_.config;
+  if (const auto* conference = find_conference(config.conferences, name))
+    return service::admits(conference->members, principal_.name);
+  const auto* gateway = find_gateway(config.gateways, name, config.domain);
+  return gateway != nullptr && service::admits(gateway->callers, principal_.name);
+}
+
+std::optional<Error> ClientLink::join(mux::StreamId stream, const control::Target& target,
+                                      const ConferenceConfig& conference) {
+  if (!may_use_hosted(conference.name))
+    return Error{ErrorCode::kNotPermitted,
+                 principal_.name + " is no member of the conference " + conference.name};
+  if (!target.is_udp())
+    return Error{ErrorCode::kRefused, conference.name + " is a conference: it has UDP ports alone"};
+  if (auto why = refusal(target, NamedBy::kAdministrator)) return why;
+  Conferences::Place place{conference.name, target.port};
+  if (context_.conferences.members(place) >= conference.most_members)
+    return Error{ErrorCode::kExhausted,
+                 "the conference " + conference.name + " is full (conference.most_members)"};
+  log::info("conference", {{"event", "joined"},
+                           {"name", conference.name},
+                           {"port", target.port},
+                           {"endpoint", principal_.name}});
+  auto member = std::make_unique<ConferenceMember>(
+      ConferenceMember::Context{context_.loop, context_.conferences, datagram_budget_},
+      std::move(place), link_, stream, static_cast<ConferenceMember::Listener&>(*this));
+  auto* const key = member.get();
+  memberships_.emplace(key, std::move(member));
+  return std::nullopt;
+}
+
+void ClientLink::on_conference_left(ConferenceMember& member) {
+  log::info("conference", {{"event", "left"},
+                           {"name", member.place().first},
+                           {"port", member.place().second},
+                           {"endpoint", principal_.name}});
+  memberships_.erase(&member);
+}
+
+std::optional<Error> ClientLink::call(mux::StreamId stream, const control::Target& target,
+                                      const GatewayConfig& gateway) {
+  if (!may_use_hosted(target.host))
+    return Error{ErrorCode::kNotPermitted, principal_.name + " may not call " +
+                                               gateway.numbers.to_string() + " (gateway.callers)"};
+  if (auto why = refusal(target, NamedBy::kAdministrator)) return why;
+  log::info("gateway", {{"event", "called"},
+                        {"number", target.host},
+                        {"to", gateway.to.host},
+                        {"endpoint", principal_.name}});
+  auto there = target;
+  there.host = gateway.to.host;
+  if (gateway.to.port != 0) there.port = gateway.to.port;
+  forward(stream, there, NamedBy::kAdministrator);
+  return std::nullopt;
+}
+
+// After a restart: to an address that the configuration (still) names.
+bool ClientLink::is_gateway(const SocketAddress& destination) const {
+  return std::ranges::any_of(context_.config.gateways, [&](const GatewayConfig& gateway) {
+    return gateway.to.host == destination.ip.canonical().to_string() &&
+           (gateway.to.port == 0 || gateway.to.port == destination.port) &&
+           service::admits(gateway.callers, principal_.name);
+  });
+}
+
+}  // namespace culvert::service

@@ -1,0 +1,43 @@
+// service/hosted_names.h: names below the service's domain behind which there is no machine but
+// something that the administrator has set up at the service: conferences, and telephone numbers
+// that lead to a gateway. Does no I/O.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "resolver/virtual_name.h"
+#include "service/number_plan.h"
+#include "tunnel/base/address.h"
+
+namespace culvert::service {
+
+// Which endpoints may use it; an empty list: all that are enrolled.
+using Callers = std::vector<resolver::NamePattern>;
+
+struct ConferenceConfig {
+  std::string name;  // canonical
+  Callers members;
+  std::size_t most_members = 32;  // flows at once, of one port
+};
+
+struct GatewayConfig {
+  NumberPattern numbers;
+  HostPort to;  // port 0: the one that the caller names
+  Callers callers;
+};
+
+// `domain` is canonical. kBadInput: a conference's name is not below it, is a number of a gateway,
+// or is there twice.
+Result<void> check_hosted(const std::vector<ConferenceConfig>& conferences,
+                          const std::vector<GatewayConfig>& gateways, std::string_view domain);
+
+// nullptr: there is none of this (canonical) name. Whether this caller may use it is not asked.
+const ConferenceConfig* find_conference(const std::vector<ConferenceConfig>& conferences,
+                                        std::string_view name);
+const GatewayConfig* find_gateway(const std::vector<GatewayConfig>& gateways, std::string_view name,
+                                  std::string_view domain);
+
+bool admits(const Callers& callers, std::string_view endpoint);
+
+}  // namespace culvert::service
