@@ -8,9 +8,7 @@
 
 namespace culvert::crypto {
 
-bool hardware_aes() {
-  return ipsec_mb_has_hardware_aes() || has_vaes() || sodium_has_hardware_aes();
-}
+bool hardware_aes() { return ipsec_mb_has_hardware_aes() || sodium_has_hardware_aes(); }
 
 bool is_supported(AeadAlgorithm algorithm) {
   switch (algorithm) {
@@ -20,7 +18,7 @@ bool is_supported(AeadAlgorithm algorithm) {
   return false;  // a number off the wire
 }
 
-bool supports_aes128_gcm() { return ipsec_mb_has_hardware_aes() || has_vaes(); }
+bool supports_aes128_gcm() { return ipsec_mb_has_hardware_aes(); }
 
 std::vector<AeadAlgorithm> preferred_algorithms() {
   if (hardware_aes()) return {AeadAlgorithm::kAes256Gcm, AeadAlgorithm::kChaCha20Poly1305};
@@ -34,18 +32,14 @@ AeadKey& AeadKey::operator=(AeadKey&&) noexcept = default;
 AeadKey::~AeadKey() = default;
 
 AeadKey AeadKey::make(AeadAlgorithm algorithm, std::span<const std::byte, 32> key) {
-  std::unique_ptr<const AeadEngine> engine;
-  if (!ipsec_mb_has_wide_aes()) engine = make_vaes_engine(algorithm, key);
-  if (!engine) engine = make_ipsec_mb_engine(algorithm, key);
+  auto engine = make_ipsec_mb_engine(algorithm, key);
   if (!engine) engine = make_sodium_engine(algorithm, key);
   assert(engine);  // is_supported() was not asked
   return {algorithm, std::move(engine)};
 }
 
 std::optional<AeadKey> AeadKey::make_aes128_gcm(std::span<const std::byte, 16> key) {
-  std::unique_ptr<const AeadEngine> engine;
-  if (!ipsec_mb_has_wide_aes()) engine = make_vaes_aes128_gcm(key);
-  if (!engine) engine = make_ipsec_mb_aes128_gcm(key);
+  auto engine = make_ipsec_mb_aes128_gcm(key);
   if (!engine) return std::nullopt;
   return AeadKey(AeadAlgorithm::kAes256Gcm, std::move(engine));  // counters are the same for both
 }

@@ -22,18 +22,13 @@ class AeadEngine {
   virtual ~AeadEngine() = default;  // implementations wipe their key
 };
 
-// All give nullptr when this machine, or this build, has no such engine.
+// Both give nullptr when this machine, or this build, has no such engine.
 std::unique_ptr<const AeadEngine> make_sodium_engine(AeadAlgorithm algorithm,
                                                      std::span<const std::byte, 32> key);
 std::unique_ptr<const AeadEngine> make_ipsec_mb_engine(AeadAlgorithm algorithm,
                                                        std::span<const std::byte, 32> key);
 std::unique_ptr<const AeadEngine> make_ipsec_mb_aes128_gcm(std::span<const std::byte, 16> key);
-std::unique_ptr<const AeadEngine> make_vaes_engine(AeadAlgorithm algorithm,
-                                                   std::span<const std::byte, 32> key);
-std::unique_ptr<const AeadEngine> make_vaes_aes128_gcm(std::span<const std::byte, 16> key);
 bool ipsec_mb_has_hardware_aes();
-bool ipsec_mb_has_wide_aes();  // 512 bits at a time: nothing here is faster
-bool has_vaes();
 bool sodium_has_hardware_aes();
 
 // Both libraries forbid null pointers even where the length is zero.

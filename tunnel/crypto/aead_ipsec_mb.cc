@@ -21,7 +21,7 @@ struct GcmFunctions {
 };
 
 struct DirectFunctions {
-  bool usable = false, wide = false;
+  bool usable = false;
   GcmFunctions gcm128, gcm256;
   chacha_poly_init_t chacha_start = nullptr;
   chacha_poly_enc_dec_update_t chacha_seal = nullptr;
@@ -38,8 +38,6 @@ DirectFunctions choose_for_this_processor() {
   // The NOAESNI flavour emulates AES through tables: slow, and cache timing tells the key.
   constexpr std::uint64_t kNeeded = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
   chosen.usable = arch >= IMB_ARCH_SSE && (manager->features & kNeeded) == kNeeded;
-  chosen.wide = chosen.usable && arch >= IMB_ARCH_AVX512 &&
-                (manager->features & IMB_FEATURE_VAES) == IMB_FEATURE_VAES;
   chosen.gcm128 = {manager->gcm128_pre, manager->gcm128_enc, manager->gcm128_dec};
   chosen.gcm256 = {manager->gcm256_pre, manager->gcm256_enc, manager->gcm256_dec};
   chosen.chacha_start = manager->chacha20_poly1305_init;
@@ -128,7 +126,6 @@ class IpsecMbChaCha final : public AeadEngine {
 }  // namespace
 
 bool ipsec_mb_has_hardware_aes() { return direct().usable; }
-bool ipsec_mb_has_wide_aes() { return direct().wide; }
 
 std::unique_ptr<const AeadEngine> make_ipsec_mb_engine(AeadAlgorithm algorithm,
                                                        std::span<const std::byte, 32> key) {

@@ -4,7 +4,6 @@
 namespace culvert::crypto {
 
 bool ipsec_mb_has_hardware_aes() { return false; }
-bool ipsec_mb_has_wide_aes() { return false; }
 
 std::unique_ptr<const AeadEngine> make_ipsec_mb_engine(AeadAlgorithm /*algorithm*/,
                                                        std::span<const std::byte, 32> /*key*/) {

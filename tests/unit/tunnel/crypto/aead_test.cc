@@ -58,23 +58,8 @@ TEST_P(EveryEngine, AgreesWithAnIndependentImplementation) {
   }
 }
 
-// McGrew and Viega, "The Galois/Counter Mode of Operation (GCM)", test cases 13 and 14.
-TEST_P(EveryEngine, GivesThePublishedResults) {
-  const std::array<std::byte, 32> zeros{};
-  const auto engine = GetParam()(AeadAlgorithm::kAes256Gcm, zeros);
-  if (!engine) GTEST_SKIP() << "not on this machine";
-  Tag tag;
-  engine->seal({}, {}, {}, {}, tag);
-  EXPECT_EQ(to_hex(tag), "530f8afbc74536b9a963b4f1c4cb738b");
-  ByteVector text(16);
-  engine->seal({}, {}, text, text, tag);
-  EXPECT_EQ(to_hex(text), "cea7403d4d606b6e074ec5d3baf39d18");
-  EXPECT_EQ(to_hex(tag), "d0d1c8a799996bf0265b98b5d48ab919");
-}
-
 INSTANTIATE_TEST_SUITE_P(Engines, EveryEngine,
-                         testing::Values(&make_sodium_engine, &make_ipsec_mb_engine,
-                                         &make_vaes_engine));
+                         testing::Values(&make_sodium_engine, &make_ipsec_mb_engine));
 
 class EveryAlgorithm : public testing::TestWithParam<AeadAlgorithm> {
  protected:
@@ -83,75 +68,32 @@ class EveryAlgorithm : public testing::TestWithParam<AeadAlgorithm> {
   }
 };
 
-// What one seals the other opens, for every length around the block sizes.
-void expect_the_same(AeadAlgorithm algorithm, const AeadEngine& one, const AeadEngine& other) {
+// What one library seals the other opens, for every length around the block sizes.
+TEST_P(EveryAlgorithm, IsTheSameInBothLibraries) {
+  const auto one = make_ipsec_mb_engine(GetParam(), counting_key());
+  const auto other = make_sodium_engine(GetParam(), counting_key());
+  if (!one || !other) GTEST_SKIP() << "only one library here";
   std::mt19937 random(7);
   std::vector<std::size_t> sizes{1024, 1200, 4095, 16384, 16385};
-  for (std::size_t size = 0; size < 600; ++size) sizes.push_back(size);
+  for (std::size_t size = 0; size < 300; ++size) sizes.push_back(size);
   for (const auto size : sizes) {
     SCOPED_TRACE(size);
     const auto text = random_bytes(random, size);
     const auto aad = random_bytes(random, size % 33);
     auto sealed = text;
     Tag tag;
-    const auto nonce = nonce_of(algorithm, size);
-    one.seal(nonce, aad, sealed, sealed, tag);
+    const auto nonce = nonce_of(GetParam(), size);
+    one->seal(nonce, aad, sealed, sealed, tag);
     ByteVector sealed_by_other(size);  // and not in place
     Tag tag_by_other;
-    other.seal(nonce, aad, text, sealed_by_other, tag_by_other);
+    other->seal(nonce, aad, text, sealed_by_other, tag_by_other);
     ASSERT_EQ(sealed, sealed_by_other);
     ASSERT_EQ(tag, tag_by_other);
     ByteVector opened(size);
-    ASSERT_TRUE(one.open(nonce, aad, sealed, opened, tag));
+    ASSERT_TRUE(one->open(nonce, aad, sealed, opened, tag));
     ASSERT_EQ(opened, text);
-    ASSERT_TRUE(other.open(nonce, aad, sealed_by_other, sealed_by_other, tag));
+    ASSERT_TRUE(other->open(nonce, aad, sealed_by_other, sealed_by_other, tag));
     ASSERT_EQ(sealed_by_other, text);
-    tag[size % tag.size()] ^= std::byte{0x80};
-    ASSERT_FALSE(one.open(nonce, aad, sealed, opened, tag));
-  }
-}
-
-TEST_P(EveryAlgorithm, IsTheSameInBothLibraries) {
-  const auto one = make_ipsec_mb_engine(GetParam(), counting_key());
-  const auto other = make_sodium_engine(GetParam(), counting_key());
-  if (!one || !other) GTEST_SKIP() << "only one library here";
-  expect_the_same(GetParam(), *one, *other);
-}
-
-TEST(OurOwnAesGcm, IsTheSameAsThatOfTheLibraries) {
-  const auto ours = make_vaes_engine(AeadAlgorithm::kAes256Gcm, counting_key());
-  if (!ours) GTEST_SKIP() << "this processor has no VAES";
-  for (const auto make : {&make_ipsec_mb_engine, &make_sodium_engine}) {
-    const auto theirs = make(AeadAlgorithm::kAes256Gcm, counting_key());
-    if (theirs) expect_the_same(AeadAlgorithm::kAes256Gcm, *ours, *theirs);
-  }
-  const auto key = counting_key();
-  const auto small = make_vaes_aes128_gcm(std::span{key}.first<16>());
-  const auto theirs = make_ipsec_mb_aes128_gcm(std::span{key}.first<16>());
-  if (theirs) expect_the_same(AeadAlgorithm::kAes256Gcm, *small, *theirs);
-}
-
-// One after the other, so that no key leaves anything behind for the next.
-TEST(OurOwnAesGcm, IsTheSameUnderRandomKeys) {
-  std::mt19937 random(std::random_device{}());
-  const auto seed = random();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  random.seed(seed);
-  for (int round = 0; round < 300; ++round) {
-    std::array<std::byte, 32> key;
-    for (auto& byte : key) byte = static_cast<std::byte>(random());
-    const auto ours = make_vaes_engine(AeadAlgorithm::kAes256Gcm, key);
-    const auto theirs = make_sodium_engine(AeadAlgorithm::kAes256Gcm, key);
-    if (!ours || !theirs) GTEST_SKIP() << "this processor has no VAES";
-    const auto text = random_bytes(random, random() % 3000);
-    const auto aad = random_bytes(random, random() % 100);
-    ByteVector one(text.size()), other(text.size());
-    Tag tag, tag_of_other;
-    const auto nonce = nonce_of(AeadAlgorithm::kAes256Gcm, random());
-    ours->seal(nonce, aad, text, one, tag);
-    theirs->seal(nonce, aad, text, other, tag_of_other);
-    ASSERT_EQ(one, other);
-    ASSERT_EQ(tag, tag_of_other);
   }
 }
 
