@@ -16,7 +16,7 @@ bool ClientLink::may_use_hosted(std::string_view name) const {
 
 std::optional<Error> ClientLink::join(mux::StreamId stream, const control::Target& target,
                                       const ConferenceConfig& conference) {
-  if (!may_use_hosted(conference.name))
+  if (!service::admits(conference.members, principal_.name))
     return Error{ErrorCode::kNotPermitted,
                  principal_.name + " is no member of the conference " + conference.name};
   if (!target.is_udp())
@@ -48,7 +48,7 @@ void ClientLink::on_conference_left(ConferenceMember& member) {
 
 std::optional<Error> ClientLink::call(mux::StreamId stream, const control::Target& target,
                                       const GatewayConfig& gateway) {
-  if (!may_use_hosted(target.host))
+  if (!service::admits(gateway.callers, principal_.name))
     return Error{ErrorCode::kNotPermitted, principal_.name + " may not call " +
                                                gateway.numbers.to_string() + " (gateway.callers)"};
   if (auto why = refusal(target, NamedBy::kAdministrator)) return why;

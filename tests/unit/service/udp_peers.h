@@ -7,7 +7,7 @@
 
 namespace culvert::service {
 
-// An ordinary host at 127.0.0.5, the one address that the lab's service may go to.
+// An ordinary host at 127.0.0.5.
 struct OrdinaryHost {
   OrdinaryHost() : fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {
     sockaddr_in at{};
