@@ -34,6 +34,7 @@ void ClientLink::resume(session::FreshCarrier carrier) {
     inbound_ = control::Inbound::kUnknown;
   seen_ = carrier.seen;
   link_.attach(std::move(carrier));
+  tell_discovery_servers();  // perhaps to another process of the endpoint
 }
 
 void ClientLink::close(const std::string& reason) {
@@ -144,7 +145,8 @@ void ClientLink::on_control(session::SessionLink&, const control::Message& messa
                  [](const control::Incoming&) {},
                  [this](const control::TryInbound& wish) { handle(wish); },
                  [](const control::InboundTried&) {}, [](const control::DiscoveryServers&) {},
-                 [](const control::Offer&) {},    // between endpoints
+                 [](const control::Offer&) {},  // between endpoints, as these two
+                 [](const control::PathOffer&) {}, [](const control::PathSeen&) {},
                  [](const control::Goodbye&) {},  // the link has dealt with it
              },
              message);

@@ -23,6 +23,8 @@ enum class Type : std::uint16_t {
   kInboundTried = 17,
   kOffer = 18,
   kDiscoveryServers = 19,
+  kPathOffer = 32,
+  kPathSeen = 33,
 };
 constexpr std::size_t kHead = 4;  // u16 type, u16 length of the body
 constexpr std::size_t kMaxText = 255;
@@ -88,6 +90,8 @@ Type type_of(const Message& message) {
                         [](const InboundTried&) { return Type::kInboundTried; },
                         [](const Offer&) { return Type::kOffer; },
                         [](const DiscoveryServers&) { return Type::kDiscoveryServers; },
+                        [](const PathOffer&) { return Type::kPathOffer; },
+                        [](const PathSeen&) { return Type::kPathSeen; },
                     },
                     message);
 }
@@ -124,6 +128,11 @@ void write_body(Writer& out, const Message& message) {
                  },
                  [&](const Offer& m) { write_offer(out, m); },
                  [&](const DiscoveryServers& m) { write_servers(out, m); },
+                 [&](const PathOffer& m) { write_path_offer(out, m); },
+                 [&](const PathSeen& m) {
+                   out.u32(m.path);
+                   out.u64(m.counter);
+                 },
              },
              message);
 }
@@ -184,6 +193,13 @@ std::optional<Message> read_body(Type type, Reader& in) {
     }
     case Type::kOffer: return read_offer(in);
     case Type::kDiscoveryServers: return read_servers(in);
+    case Type::kPathOffer: return read_path_offer(in);
+    case Type::kPathSeen: {
+      PathSeen m;
+      m.path = in.u32();
+      m.counter = in.u64();
+      return m;
+    }
   }
   return std::nullopt;
 }
@@ -193,7 +209,8 @@ bool is_known(std::uint16_t type) {
     return type >= static_cast<std::uint16_t>(first) && type <= static_cast<std::uint16_t>(last);
   };
   return between(Type::kPublish, Type::kPublishUdp) ||
-         between(Type::kTryInbound, Type::kDiscoveryServers);
+         between(Type::kTryInbound, Type::kDiscoveryServers) ||
+         between(Type::kPathOffer, Type::kPathSeen);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "tunnel/base/byte_queue.h"
 #include "tunnel/control/hello.h"
 #include "tunnel/control/offer.h"
+#include "tunnel/control/path_offer.h"
 
 namespace culvert::control {
 
@@ -92,8 +93,9 @@ struct DiscoveryServers {
 };
 inline constexpr std::size_t kMostDiscoveryServers = 8;
 
-using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp,
-                             TryInbound, InboundTried, Offer, DiscoveryServers>;
+using Message =
+    std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp, TryInbound,
+                 InboundTried, Offer, DiscoveryServers, PathOffer, PathSeen>;
 
 inline constexpr std::size_t kMostExpected = 1024;     // names of an Expect; any more are cut off
 inline constexpr std::size_t kMaxMessage = 32 * 1024;  // a larger one is a protocol error

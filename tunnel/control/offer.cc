@@ -15,26 +15,37 @@ void write_candidate(Writer& out, const Candidate& candidate) {
   out.bytes(bytes);
 }
 
-// Of a later version's kinds nothing is known: such a candidate is left out.
-void read_candidate(Bytes bytes, Offer& offer) {
+void read_candidate(Bytes bytes, std::vector<Candidate>& candidates) {
   if (bytes.size() < kHead) return;
   const auto kind = std::to_integer<std::uint8_t>(bytes[0]);
   const auto transport = std::to_integer<std::uint8_t>(bytes[1]);
   const auto at = read_address(bytes.subspan(kHead));
   if (!at || kind < 1 || kind > 2 || transport < 1 || transport > 2) return;
-  offer.candidates.push_back(
+  candidates.push_back(
       {static_cast<Candidate::Kind>(kind), static_cast<Candidate::Transport>(transport), *at});
 }
 
 }  // namespace
 
+void write_candidates(Writer& out, const std::vector<Candidate>& candidates) {
+  const auto count = std::min(candidates.size(), kMostCandidates);
+  out.u8(static_cast<std::uint8_t>(count));
+  for (std::size_t i = 0; i < count; ++i) write_candidate(out, candidates[i]);
+}
+
+std::vector<Candidate> read_candidates(Reader& in) {
+  std::vector<Candidate> candidates;
+  const std::size_t count = in.u8();
+  if (count > kMostCandidates) in.set_failed();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) read_candidate(in.take(in.u8()), candidates);
+  return candidates;
+}
+
 void write_offer(Writer& out, const Offer& offer) {
   out.u32(offer.round);
   out.u8(static_cast<std::uint8_t>(offer.inbound));
   out.bytes(offer.token);
-  const auto count = std::min(offer.candidates.size(), kMostCandidates);
-  out.u8(static_cast<std::uint8_t>(count));
-  for (std::size_t i = 0; i < count; ++i) write_candidate(out, offer.candidates[i]);
+  write_candidates(out, offer.candidates);
 }
 
 Offer read_offer(Reader& in) {
@@ -44,9 +55,7 @@ Offer read_offer(Reader& in) {
   if (inbound > 2) in.set_failed();
   offer.inbound = static_cast<Inbound>(inbound);
   offer.token = in.array<16>();
-  const std::size_t count = in.u8();
-  if (count > kMostCandidates) in.set_failed();
-  for (std::size_t i = 0; i < count && in.ok(); ++i) read_candidate(in.take(in.u8()), offer);
+  offer.candidates = read_candidates(in);
   return offer;
 }
 

@@ -42,6 +42,11 @@ struct Offer {
 
 inline constexpr std::size_t kMostCandidates = 16;
 
+// `u8 count`, then each with its length in front. Of a later version's kinds nothing is known: such
+// a candidate is left out.
+void write_candidates(Writer& out, const std::vector<Candidate>& candidates);
+std::vector<Candidate> read_candidates(Reader& in);
+
 void write_offer(Writer& out, const Offer& offer);
 Offer read_offer(Reader& in);  // a malformed one makes the reader fail; later fields are skipped
 

@@ -92,6 +92,37 @@ Offer an_offer() {
   return offer;
 }
 
+PathOffer a_path_offer() {
+  PathOffer offer;
+  offer.round = 9;
+  offer.path = 0xabcdef01;
+  offer.secret.edit()[0] = std::byte{5};
+  offer.hardware_aes = true;
+  offer.allocation = {Allocation::Kind::kSequential, -2, 0, 0, 40'000};
+  offer.candidates = an_offer().candidates;
+  return offer;
+}
+
+TEST(PathOffer, RefusesAllocationsThatMakeNoSenseAndSkipsLaterKinds) {
+  auto offer = a_path_offer();
+  const auto reads = [&] {
+    ByteVector wire;
+    Writer out(wire);
+    write_path_offer(out, offer);
+    Reader in(wire);
+    const auto again = read_path_offer(in);
+    return in.ok() ? std::optional{again} : std::nullopt;
+  };
+  EXPECT_EQ(reads(), offer);
+  offer.allocation.step = 0;
+  EXPECT_FALSE(reads()) << "a sequence that stands still";
+  offer.allocation = {Allocation::Kind::kRange, 0, 2000, 1000, 0};
+  EXPECT_FALSE(reads()) << "a range that ends before it begins";
+  offer.allocation = {static_cast<Allocation::Kind>(99), 0, 2000, 1000, 7};
+  ASSERT_TRUE(reads());
+  EXPECT_EQ(reads()->allocation.kind, Allocation::Kind::kUnknown);
+}
+
 TEST(Offer, LeavesOutWhatALaterVersionMayKnowAndRefusesTooMany) {
   ByteVector wire;
   Writer out(wire);
@@ -121,6 +152,8 @@ TEST(Message, EveryKindSurvivesTheWireInAnyFragmentation) {
                               TryInbound{4000, TrialSecret{std::byte{2}}},
                               InboundTried{4000, ErrorCode::kTimedOut, "nobody answered"},
                               an_offer(),
+                              a_path_offer(),
+                              PathSeen{0xabcdef01, 1ull << 40},
                               DiscoveryServers{{*SocketAddress::parse("192.0.2.1:3478"),
                                                 *SocketAddress::parse("[2001:db8::1]:3479")}}};
   for (const auto& message : messages) {
