@@ -21,6 +21,15 @@ bool is_on_own_lan(const IpAddress& address, const Ground& ground) {
   });
 }
 
+bool behind_the_same(const Ground& ground) {
+  return ground.lan_allowed && ground.own_seen && *ground.own_seen == *ground.peer_seen;
+}
+
+bool is_neighbour(const Candidate& candidate, const Ground& ground) {
+  return candidate.kind == Candidate::Kind::kHost && behind_the_same(ground) &&
+         candidate.at.port >= kFirstOrdinaryPort && is_on_own_lan(candidate.at.ip, ground);
+}
+
 std::optional<Dial> judge(const Candidate& candidate, const control::Offer& offer,
                           const Ground& ground) {
   const auto& at = candidate.at;
@@ -34,11 +43,22 @@ std::optional<Dial> judge(const Candidate& candidate, const control::Offer& offe
     if (offer.inbound == Inbound::kClosed && !punch) return std::nullopt;
     return Dial{at, /*lan=*/false, punch};
   }
-  const bool neighbours = ground.own_seen && *ground.own_seen == *ground.peer_seen;
-  if (candidate.kind != Candidate::Kind::kHost || !neighbours || !ground.lan_allowed)
-    return std::nullopt;
-  if (at.port < kFirstOrdinaryPort || !is_on_own_lan(ip, ground)) return std::nullopt;
+  if (!is_neighbour(candidate, ground)) return std::nullopt;
   return Dial{at, /*lan=*/true, /*punch=*/false};
+}
+
+std::optional<Dial> judge_udp(const Candidate& candidate, const Ground& ground) {
+  const auto& at = candidate.at;
+  if (candidate.transport != Candidate::Transport::kUdp || at.port == 0) return std::nullopt;
+  if (!is_offerable(at.ip) || is_own(at.ip, ground)) return std::nullopt;
+  if (at.ip == *ground.peer_seen) return Dial{at, /*lan=*/false, /*punch=*/true};
+  if (!is_neighbour(candidate, ground)) return std::nullopt;
+  return Dial{at, /*lan=*/true, /*punch=*/true};
+}
+
+void prefer_lan(std::vector<Dial>& dials) {
+  std::ranges::stable_sort(dials, [](const Dial& a, const Dial& b) { return a.lan > b.lan; });
+  if (dials.size() > kMostDials) dials.resize(kMostDials);
 }
 
 }  // namespace
@@ -65,9 +85,24 @@ std::vector<Dial> tcp_dials(const control::Offer& offer, const Ground& ground) {
     const auto dial = judge(candidate, offer, ground);
     if (dial && std::ranges::find(dials, *dial) == dials.end()) dials.push_back(*dial);
   }
-  std::ranges::stable_sort(dials, [](const Dial& a, const Dial& b) { return a.lan > b.lan; });
-  if (dials.size() > kMostDials) dials.resize(kMostDials);
+  prefer_lan(dials);
   return dials;
+}
+
+std::vector<Dial> udp_dials(const std::vector<Candidate>& candidates, const Ground& ground) {
+  std::vector<Dial> dials;
+  if (!ground.peer_seen || !is_offerable(*ground.peer_seen)) return dials;
+  for (const auto& candidate : candidates) {
+    const auto dial = judge_udp(candidate, ground);
+    if (dial && std::ranges::find(dials, *dial) == dials.end()) dials.push_back(*dial);
+  }
+  prefer_lan(dials);
+  return dials;
+}
+
+bool may_hear(const IpAddress& from, const Ground& ground) {
+  if (!ground.peer_seen || !is_offerable(from)) return false;
+  return from == *ground.peer_seen || (behind_the_same(ground) && is_on_own_lan(from, ground));
 }
 
 std::string why_not_direct(Inbound own, Inbound peers, bool offered) {

@@ -39,6 +39,12 @@ struct Dial {
 // TCP candidates worth a connection, best first: the LAN, then the peer's own public addresses.
 std::vector<Dial> tcp_dials(const control::Offer& offer, const Ground& ground);
 
+// The same for packets of a UDP path. Both sides always send at the same time.
+std::vector<Dial> udp_dials(const std::vector<control::Candidate>& candidates,
+                            const Ground& ground);
+// Whether genuine packets of that peer are taken from there, and answered.
+bool may_hear(const IpAddress& from, const Ground& ground);
+
 // Whether an address may be offered to others: a unicast address that is not this machine's alone.
 bool is_offerable(const IpAddress& address);
 

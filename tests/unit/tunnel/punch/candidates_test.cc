@@ -102,6 +102,32 @@ TEST(Candidates, WithoutTheWordOfTheServiceNothingIsDialled) {
 }
 
 // Whatever a hostile peer offers: it cannot have anybody dialled but itself and neighbours.
+TEST(Candidates, OfUdpFollowTheSameRulesAndAreNeverHeardFromElsewhere) {
+  const auto udp = [](Kind kind, const char* at) {
+    return Candidate{kind, Candidate::Transport::kUdp, *SocketAddress::parse(at)};
+  };
+  const std::vector<Candidate> all{udp(Kind::kServerReflexive, "198.51.100.7:4000"),
+                                   udp(Kind::kServerReflexive, "192.0.2.9:4000"),
+                                   udp(Kind::kHost, "10.0.0.9:4000"),
+                                   udp(Kind::kHost, "10.0.0.5:4000"),
+                                   udp(Kind::kHost, "10.0.0.9:53"),
+                                   tcp(Kind::kHost, "198.51.100.7:4001")};
+  const auto to = [&](const Ground& where) {
+    Texts out;
+    for (const auto& dial : udp_dials(all, where)) out.push_back(dial.to.to_string());
+    return out;
+  };
+  const auto elsewhere = ground("192.0.2.1", "198.51.100.7");
+  EXPECT_EQ(to(elsewhere), Texts{"198.51.100.7:4000"});
+  EXPECT_TRUE(may_hear(ip("198.51.100.7"), elsewhere));
+  EXPECT_FALSE(may_hear(ip("10.0.0.9"), elsewhere));
+  EXPECT_FALSE(may_hear(ip("198.51.100.8"), elsewhere));
+  const auto neighbours = ground("198.51.100.7", "198.51.100.7");
+  EXPECT_EQ(to(neighbours), (Texts{"10.0.0.9:4000", "198.51.100.7:4000"}));
+  EXPECT_TRUE(may_hear(ip("10.0.0.9"), neighbours));
+  EXPECT_FALSE(may_hear(ip("10.0.1.9"), neighbours));
+}
+
 class HostileOffers : public testing::TestWithParam<unsigned> {};
 
 TEST_P(HostileOffers, ReachNobodyElse) {
