@@ -26,6 +26,7 @@ ALLOWED = {
     "tunnel/control": BASE,
     "tunnel/punch": BASE | {"tunnel/control"},
     "tunnel/quic": LOOP | {"tunnel/crypto"},
+    "tunnel/path": BASE | {"tunnel/crypto", "tunnel/control"},
     "tunnel/stun": BASE,
     "tunnel/session": LOOP | {"tunnel/crypto", "tunnel/mux", "tunnel/control"},
     "tunnel/flow": LOOP | {"tunnel/mux", "tunnel/session", "tunnel/restart"},
