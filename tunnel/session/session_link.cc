@@ -45,7 +45,8 @@ void SessionLink::receive(MutableBytes wire) {
   streams().borrow();
   const auto received = session_.receive(wire, loop::Loop::precise_now());
   drain_events();  // what came before a violation was valid
-  hand_datagrams_on();
+  hand_datagrams_on(streams().datagrams());
+  streams().datagrams_taken();
   streams().settle();
   if (!received) {
     // A record that does not open is the doing of the carrier, which nobody trusts.

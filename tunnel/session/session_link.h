@@ -59,6 +59,16 @@ class SessionLink final : private loop::BytePipe::Listener,
     ~StreamHandler() = default;
   };
 
+  // A way for datagrams of streams besides the carrier. They come and go as UDP has it.
+  class DatagramPath {
+   public:
+    virtual bool carry(mux::StreamId stream, Bytes datagram) = 0;  // false: it does not, now
+    virtual void want() = 0;  // datagrams are sent that may not take it yet
+
+   protected:
+    ~DatagramPath() = default;
+  };
+
   struct Initiator {
     crypto::KeyPair self;
     crypto::PublicKey peer;
@@ -108,6 +118,8 @@ class SessionLink final : private loop::BytePipe::Listener,
   void accept(mux::StreamId stream);
   void refuse(mux::StreamId stream, ErrorCode code, std::string_view reason);  // = reset
   void send_datagram(mux::StreamId stream, Bytes datagram);  // schedule() when all are sent
+  void set_datagram_path(DatagramPath* path) { datagram_path_ = path; }  // null: none
+  void take_datagrams(std::span<const mux::ArrivedDatagram> arrived);    // that came on it
   mux::Mux& streams() { return session_.streams(); }
   using Deferred::schedule;
 
@@ -133,7 +145,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void tell_carrier_lost();
   void receive(MutableBytes wire);
   void drain_events();
-  void hand_datagrams_on();
+  void hand_datagrams_on(std::span<const mux::ArrivedDatagram> arrived);
   void on_opened(mux::StreamId stream);
   void read_control_stream();
   void send_backlog();
@@ -161,6 +173,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   loop::Timer timer_;
   std::optional<TimePoint> armed_for_;
   ByteQueue control_backlog_;  // control messages that the control stream had no room for
+  DatagramPath* datagram_path_ = nullptr;
   std::optional<Error> down_;
   bool closing_ = false, blocked_ = false, told_ = false;
   bool frozen_ = false;  // take_snapshot() was called

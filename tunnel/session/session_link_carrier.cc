@@ -78,7 +78,8 @@ void SessionLink::attach(FreshCarrier carrier) {
 void SessionLink::take_early_input() {
   if (down_) return;
   drain_events();
-  hand_datagrams_on();
+  hand_datagrams_on(streams().datagrams());
+  streams().datagrams_taken();
   if (early_input_.empty() || down_ || !pipe_) return;
   auto input = std::exchange(early_input_, {});
   receive(input);

@@ -34,7 +34,16 @@ void SessionLink::refuse(mux::StreamId stream, ErrorCode code, std::string_view 
 }
 
 void SessionLink::send_datagram(mux::StreamId stream, Bytes datagram) {
-  if (!down_ && !frozen_) streams().send_datagram(stream, datagram, loop_.now());
+  if (down_ || frozen_) return;
+  // Only of a stream that the peer is sure to know: it ignores those of others.
+  const bool known = streams().knows(stream) && streams().accepted(stream);
+  if (datagram_path_ != nullptr && known && datagram_path_->carry(stream, datagram)) return;
+  if (datagram_path_ != nullptr && !known) datagram_path_->want();
+  streams().send_datagram(stream, datagram, loop_.now());
+}
+
+void SessionLink::take_datagrams(std::span<const mux::ArrivedDatagram> arrived) {
+  if (!frozen_) hand_datagrams_on(arrived);
 }
 
 void SessionLink::send(const control::Message& message) {
@@ -89,8 +98,8 @@ void SessionLink::drain_events() {
   }
 }
 
-void SessionLink::hand_datagrams_on() {
-  auto left = streams().datagrams();
+void SessionLink::hand_datagrams_on(std::span<const mux::ArrivedDatagram> arrived) {
+  auto left = arrived;
   while (!left.empty() && !down_) {
     const auto stream = left.front().stream;
     const auto end = std::ranges::find_if(
@@ -101,7 +110,6 @@ void SessionLink::hand_datagrams_on() {
     if (handler != nullptr) handler->on_stream_datagrams(left.first(count));
     left = left.subspan(count);
   }
-  streams().datagrams_taken();
 }
 
 void SessionLink::on_opened(mux::StreamId stream) {
