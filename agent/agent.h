@@ -78,6 +78,7 @@ class Agent final : private ShimGate::Handler,
   void on_uplink_changed() override;
   void on_incoming(const control::Incoming& incoming) override;
   void on_inbound_tried(const control::InboundTried& outcome) override;
+  void on_discovery_servers(const control::DiscoveryServers& servers) override;
   IncomingSession* find_session(const crypto::PublicKey& caller,
                                 const control::SessionName& session) override;
   void on_incoming_session_up(IncomingSession& session) override;
@@ -103,7 +104,7 @@ class Agent final : private ShimGate::Handler,
   void go_on(const AgentSnapshot& from, restart::Inherited& sockets);
   void go_on(const PeerSnapshot& from, session::SessionLink& link, restart::Inherited& sockets);
   IncomingPolicy policy() {
-    return {self_, place_, keys_, replays_, publisher_, udp_publisher_, pool_, pool_file_};
+    return {self_, place_, udp_, keys_, replays_, publisher_, udp_publisher_, pool_, pool_file_};
   }
   Publisher& publisher(Protocol protocol);
   void publish(Protocol protocol);
@@ -118,6 +119,7 @@ class Agent final : private ShimGate::Handler,
   OwnEndpoint self_;
   Listener& listener_;
   OwnPlace place_;
+  UdpPlace udp_;
   PeerKeys keys_;
   ReplayFloors replays_;
   resolver::AddressPool pool_;

@@ -7,12 +7,23 @@ namespace culvert::agent {
 
 void Agent::open_direct_port() {
   if (!place_.enabled()) return;
-  if (const auto open = direct_.listen(config_.direct.port); !open)
+  if (const auto listening = direct_.listen(config_.direct.port); !listening)
     log::warning("direct", {{"event", "no-port"},
-                            {"why", open.error().detail +
+                            {"why", listening.error().detail +
                                         "; set another [direct] port, or 0. Peers that are let in "
                                         "from outside are reached all the same"}});
   place_.set_port(direct_.port());
+  // The same number: one hole in a firewall's configuration, if there shall be one.
+  auto open = udp_.open(direct_.port());
+  if (!open && config_.direct.port == 0) open = udp_.open(0);
+  if (!open)
+    log::warning("udp", {{"event", "no-port"},
+                         {"why", open.error().detail + "; set another [direct] port, or 0. "
+                                                       "Datagrams go inside the sessions"}});
+}
+
+void Agent::on_discovery_servers(const control::DiscoveryServers& servers) {
+  udp_.set_servers(servers.servers);
 }
 
 // Whether we are let in is asked once for each address that we are seen at.

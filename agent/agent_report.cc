@@ -21,13 +21,19 @@ void count(const session::SessionLink& link, Counters& out) {
 }
 
 PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since, const PeerWay& way,
-                       const session::SessionLink* link) {
+                       const session::SessionLink* link, const UdpPath* udp) {
   PeerStatus out;
   out.name = name;
   out.incoming = incoming;
   out.via = way.via;
   out.address = way.with;
   out.since = seconds(since);
+  if (udp != nullptr && udp->up()) {
+    out.udp = udp->peer().to_string();
+    out.udp_round_trip_ms = std::chrono::duration<double, std::milli>(udp->round_trip()).count();
+  } else if (udp != nullptr && udp->is_wanted()) {
+    out.udp_why = udp->why();
+  }
   out.state = link == nullptr || !link->up() ? "connecting" : link->attached() ? "up" : "resuming";
   if (link == nullptr) return out;
   out.streams = link->session().streams().stream_count() - 1;  // without the control stream
@@ -111,13 +117,14 @@ StatusReport Agent::status() const {
     count(*uplink_.link(), out.session);
   }
   for (const auto& peer : peers_.all()) {
-    out.peers.push_back(peer_status(peer->name(), false, peer->since(), peer->way(), peer->link()));
+    out.peers.push_back(
+        peer_status(peer->name(), false, peer->since(), peer->way(), peer->link(), peer->udp()));
     out.peers.back().why = peer->why_not_direct();
   }
   for (const auto& peer : incoming_)
     if (!peer->is_direct_stranger())
       out.peers.push_back(
-          peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link()));
+          peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link(), peer->udp()));
   out.place = place_status(place_);
   out.streams = flows_.size() + direct_flows_.size();
   for (const auto& peer : incoming_) out.streams += peer->stream_count();

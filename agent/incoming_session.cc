@@ -126,14 +126,16 @@ void IncomingSession::resume(session::FreshCarrier carrier, IncomingSession& new
 }
 
 void IncomingSession::on_carrier_attached(session::SessionLink&) {
-  if (!answerer_ && policy_.place.enabled())
-    answerer_.emplace(policy_.self, policy_.place, *link_,
-                      static_cast<DirectAnswerer::Listener&>(*this));
+  if (answerer_ || !policy_.place.enabled()) return;
+  answerer_.emplace(policy_.self, policy_.place, *link_,
+                    static_cast<DirectAnswerer::Listener&>(*this));
+  udp_path_.emplace(policy_.self, policy_.place, policy_.udp, *link_, UdpPath::Role::kAnswerer);
 }
 
 void IncomingSession::on_control(session::SessionLink&, const control::Message& message) {
   const auto* const offer = std::get_if<control::Offer>(&message);
   if (offer != nullptr && answerer_) answerer_->take(*offer, news_->other_seen);
+  if (udp_path_) udp_path_->take(message, news_->other_seen);
 }
 
 void IncomingSession::on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) {
@@ -142,6 +144,7 @@ void IncomingSession::on_dialled_back(std::unique_ptr<loop::BytePipe> pipe, Peer
 
 void IncomingSession::place_changed() {
   if (answerer_ && link_->attached()) answerer_->place_changed();
+  if (udp_path_) udp_path_->place_changed();
 }
 
 void IncomingSession::network_changed() {

@@ -21,6 +21,7 @@
 #include "agent/publisher.h"
 #include "agent/replay_floors.h"
 #include "agent/snapshot.h"
+#include "agent/udp_path.h"
 #include "resolver/address_pool.h"
 #include "tunnel/carrier/carrier_dial.h"
 #include "tunnel/flow/datagram_flow.h"
@@ -36,6 +37,7 @@ class PoolFile;
 struct IncomingPolicy {
   const OwnEndpoint& self;
   const OwnPlace& place;
+  UdpPlace& udp;
   PeerKeys& keys;
   ReplayFloors& replays;
   const Publisher& publisher;
@@ -89,6 +91,8 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   void network_changed();
   void place_changed();
   const PeerWay& way() const { return way_; }
+  const UdpPath* udp() const { return udp_path_ ? &*udp_path_ : nullptr; }
+  UdpPath* udp() { return udp_path_ ? &*udp_path_ : nullptr; }  // once it was up
   bool is_direct_stranger() const { return direct_ && link_ == nullptr; }
   bool is(const crypto::PublicKey& caller, const control::SessionName& session) const {
     return link_ != nullptr && key_ == caller && session_ == session;
@@ -139,6 +143,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   std::shared_ptr<session::CircuitNews> news_ = std::make_shared<session::CircuitNews>();
   std::unique_ptr<session::SessionLink> link_;
   std::optional<DirectAnswerer> answerer_;
+  std::optional<UdpPath> udp_path_;
   std::unordered_map<IncomingStream*, std::unique_ptr<IncomingStream>>
       streams_;  // after link_: they borrow it
   flow::FlowList flows_;

@@ -1,5 +1,7 @@
 #include "agent/own_place.h"
 
+#include <algorithm>
+
 #include "agent/local_network.h"
 
 namespace culvert::agent {
@@ -36,19 +38,46 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
   offer.inbound = inbound_;
   if (!policy_.enabled || port_ == 0 || !seen_ || !punch::is_offerable(seen_->ip)) return offer;
   bool seen_is_ours = false;
+  offer.candidates = host_candidates(Candidate::Transport::kTcp, port_, seen_is_ours);
+  if (!seen_is_ours)
+    offer.candidates.push_back(
+        {Candidate::Kind::kServerReflexive, Candidate::Transport::kTcp, {seen_->ip, port_}});
+  return offer;
+}
+
+std::vector<control::Candidate> OwnPlace::host_candidates(control::Candidate::Transport transport,
+                                                          std::uint16_t port,
+                                                          bool& seen_is_ours) const {
+  std::vector<control::Candidate> out;
   for (const auto& network : discover_local_network().subnets) {
     if (!punch::is_offerable(network.address)) continue;
     const bool is_public = network.address == seen_->ip;
     seen_is_ours |= is_public;
     if (!is_public && !policy_.lan) continue;
-    if (offer.candidates.size() < kMostHostCandidates)
-      offer.candidates.push_back(
-          {Candidate::Kind::kHost, Candidate::Transport::kTcp, {network.address, port_}});
+    if (out.size() < kMostHostCandidates)
+      out.push_back({control::Candidate::Kind::kHost, transport, {network.address, port}});
   }
-  if (!seen_is_ours)
-    offer.candidates.push_back(
-        {Candidate::Kind::kServerReflexive, Candidate::Transport::kTcp, {seen_->ip, port_}});
-  return offer;
+  return out;
+}
+
+std::vector<control::Candidate> OwnPlace::udp_candidates(std::uint16_t port,
+                                                         const std::optional<SocketAddress>& mapped,
+                                                         bool asked) const {
+  using control::Candidate;
+  if (!policy_.enabled || port == 0 || !seen_ || !punch::is_offerable(seen_->ip)) return {};
+  bool seen_is_ours = false;
+  auto out = host_candidates(Candidate::Transport::kUdp, port, seen_is_ours);
+  std::erase_if(out, [](const Candidate& one) { return !one.at.ip.is_v4(); });
+  if (asked && !mapped) return out;
+  const auto add = [&](const SocketAddress& at) {
+    const Candidate one{Candidate::Kind::kServerReflexive, Candidate::Transport::kUdp, at};
+    const auto same = [&](const Candidate& other) { return other.at == at; };
+    if (at.ip.is_v4() && std::ranges::none_of(out, same)) out.push_back(one);
+  };
+  if (mapped) add(*mapped);
+  // Most barriers keep the port, and some have a rule of their owner's that leads here.
+  if (!seen_is_ours) add({seen_->ip, port});
+  return out;
 }
 
 punch::Ground OwnPlace::ground(const std::optional<SocketAddress>& peer_seen) const {

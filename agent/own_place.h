@@ -25,9 +25,18 @@ class OwnPlace {
   bool set_inbound(const control::InboundTried& outcome);
 
   control::Offer offer(std::uint32_t round, const control::OfferToken& token) const;
+  // Of the UDP socket at `port`. `mapped`: as a discovery server sees it; nothing, although one was
+  // asked: UDP does not get out, and neighbours alone might reach it.
+  std::vector<control::Candidate> udp_candidates(std::uint16_t port,
+                                                 const std::optional<SocketAddress>& mapped,
+                                                 bool asked) const;
   punch::Ground ground(const std::optional<SocketAddress>& peer_seen) const;
 
  private:
+  // Addresses of interfaces; `seen_is_ours`: what the service sees is among them.
+  std::vector<control::Candidate> host_candidates(control::Candidate::Transport transport,
+                                                  std::uint16_t port, bool& seen_is_ours) const;
+
   DirectPolicy policy_;
   std::uint16_t port_ = 0;
   std::optional<SocketAddress> seen_;

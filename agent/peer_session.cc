@@ -6,10 +6,11 @@
 
 namespace culvert::agent {
 
-PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, Uplink& uplink,
-                         PeerKeys& keys, std::string name, Listener& listener)
+PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp,
+                         Uplink& uplink, PeerKeys& keys, std::string name, Listener& listener)
     : self_(self),
       place_(place),
+      udp_(udp),
       uplink_(uplink),
       keys_(keys),
       name_(std::move(name)),
@@ -20,10 +21,12 @@ PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, Uplink&
   timer_.start(Duration::zero());  // a failure to begin ends this, which its maker must have first
 }
 
-PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, Uplink& uplink,
-                         PeerKeys& keys, const PeerSnapshot& from, Listener& listener)
+PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp,
+                         Uplink& uplink, PeerKeys& keys, const PeerSnapshot& from,
+                         Listener& listener)
     : self_(self),
       place_(place),
+      udp_(udp),
       uplink_(uplink),
       keys_(keys),
       name_(from.name),
@@ -78,6 +81,7 @@ void PeerSession::network_changed() {
 
 void PeerSession::place_changed() {
   if (direct_) direct_->place_changed();
+  if (udp_path_) udp_path_->place_changed();
 }
 
 std::string PeerSession::why_not_direct() const {
@@ -187,6 +191,7 @@ void PeerSession::look_for_direct() {
   if (direct_ || !place_.enabled()) return;
   direct_.emplace(self_, place_, *link_, key_, static_cast<DirectCaller::Listener&>(*this));
   direct_->begin();
+  udp_path_.emplace(self_, place_, udp_, *link_, UdpPath::Role::kCaller);
 }
 
 // What the relay carried is still acknowledged and repeated by the new path: nothing is lost.
@@ -198,6 +203,7 @@ void PeerSession::on_direct_carrier(session::FreshCarrier carrier, PeerWay way) 
 void PeerSession::on_control(session::SessionLink&, const control::Message& message) {
   const auto* const offer = std::get_if<control::Offer>(&message);
   if (offer != nullptr && direct_) direct_->take(*offer, news_->other_seen);
+  if (udp_path_) udp_path_->take(message, news_->other_seen);
 }
 
 void PeerSession::call_again_later() {

@@ -14,6 +14,7 @@
 #include "agent/peer_keys.h"
 #include "agent/snapshot.h"
 #include "agent/stream_opening.h"
+#include "agent/udp_path.h"
 #include "agent/uplink.h"
 #include "tunnel/carrier/carrier_dial.h"
 #include "tunnel/loop/timer.h"
@@ -42,11 +43,11 @@ class PeerSession final : private LookupRequest::Listener,
     ~Listener() = default;
   };
 
-  PeerSession(const OwnEndpoint& self, const OwnPlace& place, Uplink& uplink, PeerKeys& keys,
-              std::string name, Listener& listener);
+  PeerSession(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp, Uplink& uplink,
+              PeerKeys& keys, std::string name, Listener& listener);
   // One that an earlier process began; it calls again.
-  PeerSession(const OwnEndpoint& self, const OwnPlace& place, Uplink& uplink, PeerKeys& keys,
-              const PeerSnapshot& from, Listener& listener);
+  PeerSession(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp, Uplink& uplink,
+              PeerKeys& keys, const PeerSnapshot& from, Listener& listener);
   ~PeerSession();
   // If there is a session; nothing may run on it afterwards. `connects` are for the caller to add.
   std::optional<PeerSnapshot> take_snapshot();
@@ -58,6 +59,8 @@ class PeerSession final : private LookupRequest::Listener,
   void network_changed();
   void place_changed();
   DirectCaller* direct() { return direct_ ? &*direct_ : nullptr; }
+  const UdpPath* udp() const { return udp_path_ ? &*udp_path_ : nullptr; }
+  UdpPath* udp() { return udp_path_ ? &*udp_path_ : nullptr; }  // once it was up
   const PeerWay& way() const { return way_; }
   std::string why_not_direct() const;  // empty: it is
 
@@ -94,6 +97,7 @@ class PeerSession final : private LookupRequest::Listener,
 
   const OwnEndpoint& self_;
   const OwnPlace& place_;
+  UdpPlace& udp_;
   Uplink& uplink_;
   PeerKeys& keys_;
   std::string name_;
@@ -110,6 +114,7 @@ class PeerSession final : private LookupRequest::Listener,
   std::shared_ptr<session::CircuitNews> news_ = std::make_shared<session::CircuitNews>();
   std::unique_ptr<session::SessionLink> link_;
   std::optional<DirectCaller> direct_;  // once it was up; borrows link_
+  std::optional<UdpPath> udp_path_;     // likewise
   PeerWay way_;
   loop::Timer timer_;  // begin() from the loop; then: idle
   loop::Timer again_;  // the next call, after a circuit was lost

@@ -14,14 +14,14 @@ void PeerSessions::open(const std::string& name, const control::Target& target,
       return opening.on_opening_failed(
           {ErrorCode::kExhausted, "too many remote endpoints are in use"});
     found = sessions_.insert(
-        sessions_.end(), std::make_unique<PeerSession>(self_, place_, uplink_, keys_, name,
+        sessions_.end(), std::make_unique<PeerSession>(self_, place_, udp_, uplink_, keys_, name,
                                                        static_cast<PeerSession::Listener&>(*this)));
   }
   (*found)->open(target, opening);
 }
 
 PeerSession& PeerSessions::go_on(const PeerSnapshot& from) {
-  sessions_.push_back(std::make_unique<PeerSession>(self_, place_, uplink_, keys_, from,
+  sessions_.push_back(std::make_unique<PeerSession>(self_, place_, udp_, uplink_, keys_, from,
                                                     static_cast<PeerSession::Listener&>(*this)));
   return *sessions_.back();
 }
@@ -46,10 +46,16 @@ std::string PeerSessions::path_to(const std::string& name) const {
   for (const auto& session : sessions_) {
     if (session->name() != name || session->ending() || session->link() == nullptr) continue;
     const auto& way = session->way();
-    if (!way.with.empty())
-      return "Its session is on a path without the relay: " + way.via + ", " + way.with + ".";
     const auto why = session->why_not_direct();
-    return "Its session goes through the relay" + (why.empty() ? "." : ": " + why + ".");
+    auto path =
+        way.with.empty()
+            ? "Its session goes through the relay" + (why.empty() ? "." : ": " + why + ".")
+            : "Its session is on a path without the relay: " + way.via + ", " + way.with + ".";
+    if (const auto* const udp = session->udp(); udp != nullptr && udp->is_wanted())
+      path += udp->up()
+                  ? "\nDatagrams take a UDP path of their own: " + udp->peer().to_string() + "."
+                  : "\nDatagrams travel inside it, without a UDP path: " + udp->why() + ".";
+    return path;
   }
   return {};
 }

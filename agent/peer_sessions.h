@@ -11,8 +11,9 @@ class PeerSessions final : private PeerSession::Listener {
  public:
   static constexpr std::size_t kMost = 1024;
 
-  PeerSessions(const OwnEndpoint& self, const OwnPlace& place, Uplink& uplink, PeerKeys& keys)
-      : self_(self), place_(place), uplink_(uplink), keys_(keys) {}
+  PeerSessions(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp, Uplink& uplink,
+               PeerKeys& keys)
+      : self_(self), place_(place), udp_(udp), uplink_(uplink), keys_(keys) {}
 
   void open(const std::string& name, const control::Target& target, StreamOpening& opening);
   void cancel(StreamOpening& opening);
@@ -31,6 +32,7 @@ class PeerSessions final : private PeerSession::Listener {
 
   const OwnEndpoint& self_;
   const OwnPlace& place_;
+  UdpPlace& udp_;
   Uplink& uplink_;
   PeerKeys& keys_;
   std::list<std::unique_ptr<PeerSession>> sessions_;

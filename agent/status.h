@@ -35,6 +35,9 @@ struct PeerStatus {
   double round_trip_ms = 0;
   std::uint64_t octets_sent = 0, octets_received = 0;
   std::uint64_t carriers = 0;  // connections that have carried the session, one after the other
+  std::string udp{};           // address of the peer on the UDP path for datagrams; empty: none
+  std::string udp_why{};       // why not
+  double udp_round_trip_ms = 0;
   bool operator==(const PeerStatus&) const = default;
 };
 

@@ -56,6 +56,9 @@ Json to_document(const StatusReport& report) {
     one["via"] = peer.via;
     one["address"] = peer.address;
     one["why"] = peer.why;
+    one["udp"] = peer.udp;
+    one["udp_why"] = peer.udp_why;
+    one["udp_round_trip_ms"] = peer.udp_round_trip_ms;
     one["streams"] = peer.streams;
     one["since"] = peer.since;
     put_counters(one, peer);
@@ -101,6 +104,9 @@ StatusReport from_document(const Json& in) {
     peer.via = one.value("via", "");
     peer.address = one.value("address", "");
     peer.why = one.value("why", "");
+    peer.udp = one.value("udp", "");
+    peer.udp_why = one.value("udp_why", "");
+    peer.udp_round_trip_ms = one.value("udp_round_trip_ms", 0.0);
     peer.streams = one.value("streams", std::uint64_t{0});
     get_counters(one, peer);
   }

@@ -95,6 +95,15 @@ std::string way(const PeerStatus& peer) {
   return plain(peer.via) + (peer.address.empty() ? "" : " " + plain(peer.address));
 }
 
+std::string udp_line(const PeerStatus& peer) {
+  const auto who = "UDP " + std::string(peer.incoming ? "from " : "to ") + plain(peer.name);
+  if (!peer.udp.empty())
+    return who + " goes straight to " + plain(peer.udp) + ", round trip " +
+           milliseconds(peer.udp_round_trip_ms) + "\n";
+  return peer.udp_why.empty() ? ""
+                              : who + " goes inside its session: " + plain(peer.udp_why) + "\n";
+}
+
 std::string resumed(std::uint64_t carriers) {
   return carriers < 2 ? "" : ", resumed " + std::to_string(carriers - 1) + " times";
 }
@@ -134,6 +143,7 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
   for (const auto& peer : report.peers)
     if (!peer.why.empty() && peer.via == "relay")
       out += plain(peer.name) + " goes through the relay: " + plain(peer.why) + "\n";
+  for (const auto& peer : report.peers) out += udp_line(peer);
   return out;
 }
 

@@ -40,6 +40,7 @@ class Uplink final : private UplinkAttempt::Listener,
     virtual void on_uplink_changed() = 0;  // came up, or went down
     virtual void on_incoming(const control::Incoming& incoming) = 0;
     virtual void on_inbound_tried(const control::InboundTried& outcome) = 0;
+    virtual void on_discovery_servers(const control::DiscoveryServers& servers) = 0;
 
    protected:
     ~Listener() = default;

@@ -135,6 +135,8 @@ void Uplink::on_control(session::SessionLink&, const control::Message& message) 
     listener_.on_incoming(*incoming);
   if (const auto* tried = std::get_if<control::InboundTried>(&message))
     listener_.on_inbound_tried(*tried);
+  if (const auto* servers = std::get_if<control::DiscoveryServers>(&message))
+    listener_.on_discovery_servers(*servers);
 }
 
 Result<void> Uplink::open(const control::Target& target, StreamOpening& opening) {

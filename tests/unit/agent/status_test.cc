@@ -14,10 +14,10 @@ StatusReport report() {
   out.session = {
       "up", "connect-tls",       "192.0.2.1:443", "direct refused", 1000, 12.5, 999, 2'500'000,
       4,    "http://proxy:3128", "agent.toml"};
-  out.peers = {
-      {"b.example.net", false, "up", "relay", "", "nobody is let in", 2, 1030, 25, 10, 20, 1},
-      {"a-much-longer-name.example.net", true, "up", "direct", "192.0.2.9:1", "", 0, 1060, 0, 0, 0,
-       0}};
+  out.peers = {{"b.example.net", false, "up", "relay", "", "nobody is let in", 2, 1030, 25, 10, 20,
+                1, "198.51.100.7:4000", "", 2.5},
+               {"a-much-longer-name.example.net", true, "up", "direct", "192.0.2.9:1", "", 0, 1060,
+                0, 0, 0, 0, "", "nothing got through"}};
   out.place = {true, 4000, "192.0.2.7:4711", "closed", "timed out"};
   out.streams = 2;
   out.published = {22, 80};
