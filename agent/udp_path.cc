@@ -20,7 +20,6 @@ path::Path with_free_name(const OwnEndpoint& self, const UdpPlace& udp) {
 UdpPath::UdpPath(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp,
                  session::SessionLink& link, Role role)
     : Deferred(self.loop),
-      self_(self),
       place_(place),
       udp_(udp),
       link_(link),

@@ -91,7 +91,6 @@ class UdpPath final : private session::SessionLink::DatagramPath,
   void arm();
   bool admits(const IpAddress& from) const;
 
-  const OwnEndpoint& self_;
   const OwnPlace& place_;
   UdpPlace& udp_;
   session::SessionLink& link_;
