@@ -67,7 +67,9 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
       "20 B      25.0 ms     30 s\n"
       "a-much-longer-name.example.net  answerer  up     direct 192.0.2.9:1  0        0 B   "
       "0 B       0.0 ms      0 s\n"
-      "b.example.net goes through the relay: nobody is let in\n");
+      "b.example.net goes through the relay: nobody is let in\n"
+      "UDP to b.example.net goes straight to 198.51.100.7:4000, round trip 2.5 ms\n"
+      "UDP from a-much-longer-name.example.net goes inside its session: nothing got through\n");
   EXPECT_NE(to_table(report(), 1060, true).find("\033[32mup\033[0m"), std::string::npos);
 }
 
