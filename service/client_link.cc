@@ -181,8 +181,8 @@ void ClientLink::handle(const control::TryInbound& wish) {
     return refuse_trial(wish, "the endpoint is on the service's own machine");
   if (trial_ || now < next_trial_at_) return refuse_trial(wish, "one trial after the other");
   next_trial_at_ = now + InboundTrial::kLeastPause;
-  trial_.emplace(context_.loop, SocketAddress{seen_->ip, wish.port}, wish.secret,
-                 static_cast<InboundTrial::Listener&>(*this));
+  trial_ = std::make_unique<InboundTrial>(context_.loop, SocketAddress{seen_->ip, wish.port},
+                                          wish.secret, static_cast<InboundTrial::Listener&>(*this));
 }
 
 void ClientLink::refuse_trial(const control::TryInbound& wish, const std::string& why) {

@@ -128,7 +128,7 @@ class ClientLink final : private session::SessionLink::Listener,
   std::unordered_map<UdpForward*, std::unique_ptr<UdpForward>> udp_forwards_;
   std::unordered_map<ConferenceMember*, std::unique_ptr<ConferenceMember>> memberships_;
   std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;
-  std::optional<InboundTrial> trial_;
+  std::unique_ptr<InboundTrial> trial_;  // hardly anybody has one at the moment
 };
 
 }  // namespace culvert::service

@@ -67,7 +67,7 @@ void SessionLink::attach(FreshCarrier carrier) {
   const auto now = loop::Loop::precise_now();
   changed_at_ = loop_.now();
   const auto attached = session_.attach(carrier.keys, now);
-  early_input_ = std::move(carrier.received);
+  early_input_ = carrier.received.empty() ? ByteVector{} : std::move(carrier.received);
   pipe_->set_listener(this);
   pipe_->set_interest(/*readable=*/true, /*writable=*/false);
   schedule();  // events of the early frames too: the owner is not ready inside a constructor
