@@ -14,8 +14,10 @@ namespace {
 constexpr std::size_t kWorthwhile = 1024;
 constexpr std::size_t kTurn = 64 * 1024;
 
+// Of the thread, so that a frame costs no allocation.
 std::size_t put(std::byte* out, const Frame& frame) {
-  ByteVector bytes;
+  static thread_local ByteVector bytes;
+  bytes.clear();
   append_frame(bytes, frame);
   std::memcpy(out, bytes.data(), bytes.size());
   return bytes.size();
