@@ -21,6 +21,7 @@ Result<void> FrontDoor::listen(const SocketAddress& at) {
   auto listener = std::make_unique<loop::TcpListener>(
       context_.loop, static_cast<loop::TcpListener::Listener&>(*this));
   CULVERT_RETURN_IF_ERROR(listener->listen(at));
+  listener->take_octets_of_syns();
   listeners_.push_back(std::move(listener));
   return {};
 }
@@ -35,6 +36,7 @@ void FrontDoor::adopt(UniqueFd listening, std::vector<SocketAddress>& wanted) {
   });
   if (found == wanted.end()) return;
   wanted.erase(found);
+  listener->take_octets_of_syns();
   listeners_.push_back(std::move(listener));
 }
 

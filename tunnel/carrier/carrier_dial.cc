@@ -43,7 +43,11 @@ void CarrierDial::dial() {
   next_ = 0;
   opening_ = nullptr;
   pipe_.reset();
-  dial_.emplace(loop_, way_.first_hop, limit_, static_cast<loop::TcpDial::Listener&>(*this));
+  // The service bears it that a first flight arrives twice (PROTOCOL.md section 1); what a proxy
+  // does with it, nobody knows.
+  const auto fast_open = way_.proxy ? loop::TcpDial::FastOpen::kNo : loop::TcpDial::FastOpen::kTry;
+  dial_.emplace(loop_, way_.first_hop, limit_, static_cast<loop::TcpDial::Listener&>(*this),
+                std::nullopt, fast_open);
 }
 
 Result<std::unique_ptr<Layer>> CarrierDial::make_layer(LayerKind kind) {

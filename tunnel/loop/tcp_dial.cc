@@ -1,11 +1,13 @@
 #include "tunnel/loop/tcp_dial.h"
 
+#include <netinet/tcp.h>
+
 #include <cerrno>
 
 namespace culvert::loop {
 
 TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
-                 const std::optional<SocketAddress>& from)
+                 const std::optional<SocketAddress>& from, FastOpen fast_open)
     : to_(to), listener_(listener), timer_(loop, *this) {
   sockaddr_storage address{};
   const auto length = to.fill(address);
@@ -22,6 +24,10 @@ TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& 
     sockaddr_storage source{};
     const auto source_length = from->fill(source);
     if (::bind(fd_.get(), reinterpret_cast<sockaddr*>(&source), source_length) != 0) error = errno;
+  }
+  if (error == 0 && fast_open == FastOpen::kTry) {
+    const int on = 1;  // refused where the system does not want it: then it is an ordinary connect
+    setsockopt(fd_.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
   }
   if (error == 0 && ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
       errno != EINPROGRESS)

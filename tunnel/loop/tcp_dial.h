@@ -21,8 +21,15 @@ class TcpDial final : private FdWatch::Listener, private Timer::Listener {
     ~Listener() = default;
   };
 
+  // kTry: TCP Fast Open (RFC 7413). Where the kernel knows the far end's cookie, the dial succeeds
+  // at once, without a packet, and the first write() goes out with the SYN; a far end that is not
+  // there then breaks the connection. Only where it does no harm that the first octets arrive
+  // twice.
+  enum class FastOpen : std::uint8_t { kNo, kTry };
+
   TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
-          const std::optional<SocketAddress>& from = std::nullopt);
+          const std::optional<SocketAddress>& from = std::nullopt,
+          FastOpen fast_open = FastOpen::kNo);
   const SocketAddress& to() const { return to_; }
 
  private:

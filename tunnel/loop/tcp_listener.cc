@@ -1,9 +1,18 @@
 #include "tunnel/loop/tcp_listener.h"
 
+#include <netinet/tcp.h>
+
 #include <cerrno>
 #include <cstring>
 
 namespace culvert::loop {
+namespace {
+
+// Whose address is not proven yet, as the last ACK of the handshake proves it; others beyond go
+// through an ordinary handshake.
+constexpr int kMostFastOpen = 256;
+
+}  // namespace
 
 TcpListener::TcpListener(Loop& loop, Listener& listener)
     : loop_(loop), listener_(listener), retry_(loop, *this) {}
@@ -34,6 +43,10 @@ void TcpListener::adopt(UniqueFd listening) {
   address_ = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
   watch_.emplace(loop_, fd_.get(), static_cast<FdWatch::Listener&>(*this));
   watch_->start(/*readable=*/true, /*writable=*/false);
+}
+
+void TcpListener::take_octets_of_syns() {
+  setsockopt(fd_.get(), IPPROTO_TCP, TCP_FASTOPEN, &kMostFastOpen, sizeof kMostFastOpen);
 }
 
 void TcpListener::on_fd_ready(FdWatch&, bool, bool) {

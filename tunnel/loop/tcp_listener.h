@@ -22,6 +22,9 @@ class TcpListener final : private FdWatch::Listener, private Timer::Listener {
   TcpListener(Loop& loop, Listener& listener);
   Result<void> listen(const SocketAddress& at);  // port 0: the kernel chooses
   void adopt(UniqueFd listening);                // of an earlier process
+  // Listening: TCP Fast Open (RFC 7413), where the system permits it (net.ipv4.tcp_fastopen, bit
+  // 2): connections are accepted with octets that came in the SYN, which may come twice.
+  void take_octets_of_syns();
   const SocketAddress& address() const { return address_; }
   int fd() const { return fd_.get(); }
 

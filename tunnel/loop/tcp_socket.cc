@@ -98,7 +98,8 @@ IoResult TcpSocket::write(std::span<const Bytes> pieces) {
       return IoResult::moved(moved);
     }
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    // EINPROGRESS: the SYN went out without octets after all (TcpDial::FastOpen).
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINPROGRESS) {
       found_full();
       return IoResult::blocked();
     }

@@ -1,11 +1,14 @@
 #include "tunnel/loop/loop.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 
+#include <array>
 #include <optional>
 
 #include "tunnel/loop/tcp_dial.h"
 #include "tunnel/loop/tcp_listener.h"
+#include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::loop {
 namespace {
@@ -118,6 +121,33 @@ TEST(TcpDial, ConnectsOrTellsTheTrueErrno) {
                     sink);
   for (int i = 0; i < 1000 && sink.error < 0; ++i) loop.run_once();
   EXPECT_EQ(sink.error, ECONNREFUSED);
+}
+
+// With the cookie from the first connection where the system lets servers have it (bit 2 of
+// net.ipv4.tcp_fastopen), through an ordinary handshake elsewhere.
+TEST(TcpDial, SaysTheFirstOctetsInTheSynOrBehindItAllTheSame) {
+  Loop loop;
+  Sink sink;
+  TcpListener listener(loop, sink);
+  ASSERT_TRUE(listener.listen({IpAddress::v4(0x7f000001), 0}));
+  listener.take_octets_of_syns();
+  for (int round = 0; round < 3; ++round) {
+    sink.error = -1;
+    sink.accepted.reset();
+    sink.dial.emplace(loop, listener.address(), std::chrono::seconds{5}, sink, std::nullopt,
+                      TcpDial::FastOpen::kTry);
+    for (int i = 0; i < 1000 && sink.error < 0; ++i) loop.run_once();
+    ASSERT_EQ(sink.error, 0);
+    TcpSocket dialled(loop, std::move(sink.dialled));
+    ASSERT_EQ(dialled.write(as_bytes("hello")).state, IoResult::State::kMoved);
+    for (int i = 0; i < 1000 && !sink.accepted; ++i) loop.run_once();
+    ASSERT_TRUE(sink.accepted);
+    pollfd arrived{sink.accepted.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&arrived, 1, 5000), 1);
+    std::array<char, 8> words{};
+    ASSERT_EQ(::recv(sink.accepted.get(), words.data(), words.size(), 0), 5);
+    EXPECT_STREQ(words.data(), "hello");
+  }
 }
 
 TEST(TcpListener, NamesTheAddressItCannotBind) {
