@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 namespace culvert::session {
 namespace {
@@ -12,6 +13,19 @@ constexpr std::size_t kMixedBound = 64 * 1024;    // beside a dialogue (mux/traf
 // Datagrams that are sealed cannot be dropped any more: beyond this they wait where they can.
 constexpr std::size_t kDatagramBound = 64 * 1024;
 constexpr auto kAcknowledgeDelay = std::chrono::milliseconds{25};
+
+// One buffer goes from session to session of the thread, as nearly all are empty between two turns.
+// Growing one anew each turn copied every octet of a bulk stream once more.
+ByteQueue& spare_output() {
+  static thread_local ByteQueue spare;
+  return spare;
+}
+
+void give_up_if_empty(ByteQueue& output) {
+  if (!output.empty()) return;
+  auto given_up = std::exchange(output, {});
+  if (given_up.capacity() > spare_output().capacity()) spare_output() = std::move(given_up);
+}
 
 }  // namespace
 
@@ -92,6 +106,7 @@ void Session::fill_output(TimePoint now) {
   if (mux_.has_output())
     if (const auto value = liveness_.ping_for_measuring(now, mux_.ping_wanted())) mux_.ping(*value);
   const auto bound = mux_.mixed() ? kMixedBound : kOutputBound;
+  if (output_.capacity() == 0) output_ = std::exchange(spare_output(), {});
   while (output_.size() < bound) {
     mux_.pace_datagrams(now, /*hold=*/output_.size() >= kDatagramBound);
     if (!mux_.has_output()) break;
@@ -103,12 +118,13 @@ void Session::fill_output(TimePoint now) {
     output_.commit(record.size());
     octets_sent_ += record.size();
   }
+  give_up_if_empty(output_);
   liveness_.sent(now, mux_.take_wants_answer());
 }
 
 void Session::output_sent(std::size_t count) {
   output_.pop(count);
-  output_.release_if_empty();
+  give_up_if_empty(output_);
 }
 
 void Session::rest() {
