@@ -34,20 +34,26 @@ bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
 
 // ~/.netrc, for proxies whose URL names nobody.
 Result<void> read_netrc(AgentConfig& config, const Environment& environment) {
-  const auto missing = [](const auto& proxy) { return !proxy.credentials; };
-  if (environment.home.empty() || std::ranges::none_of(config.proxies, missing)) return {};
+  std::vector<carrier::Proxy*> nameless;
+  const auto look_at = [&](carrier::Proxy& proxy) {
+    if (!proxy.credentials) nameless.push_back(&proxy);
+  };
+  for (auto& proxy : config.proxies) {
+    for (auto& hop : proxy.before) look_at(hop);
+    look_at(proxy);
+  }
+  if (environment.home.empty() || nameless.empty()) return {};
   const auto path = environment.home + "/.netrc";
   std::ifstream in(path);
   if (!in) return {};
   std::ostringstream text;
   text << in.rdbuf();
-  for (auto& proxy : config.proxies) {
-    if (proxy.credentials) continue;
-    proxy.credentials = find_in_netrc(text.view(), proxy.at.host);
+  for (auto* proxy : nameless) {
+    proxy->credentials = find_in_netrc(text.view(), proxy->at.host);
     struct stat facts {};
-    if (!proxy.credentials || ::stat(path.c_str(), &facts) != 0 || (facts.st_mode & 077) == 0)
+    if (!proxy->credentials || ::stat(path.c_str(), &facts) != 0 || (facts.st_mode & 077) == 0)
       continue;
-    auto why = path + ": has the password of the proxy " + proxy.to_string();
+    auto why = path + ": has the password of the proxy " + proxy->to_string();
     why += " in it, and others can read it; chmod 600 " + path;
     return fail(ErrorCode::kBadInput, std::move(why));
   }
@@ -56,8 +62,7 @@ Result<void> read_netrc(AgentConfig& config, const Environment& environment) {
 
 // A password in it makes the whole file a secret.
 Result<void> check_secrecy(const AgentConfig& config) {
-  const bool secret = std::ranges::any_of(
-      config.proxies, [](const auto& proxy) { return proxy.credentials.has_value(); });
+  const bool secret = std::ranges::any_of(config.proxies, &carrier::Proxy::has_credentials);
   struct stat facts {};
   if (!secret || ::stat(config.file.c_str(), &facts) != 0 || (facts.st_mode & 077) == 0) return {};
   return fail(ErrorCode::kBadInput,

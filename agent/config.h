@@ -86,6 +86,7 @@ struct AgentConfig {
   std::optional<HostPort> service;      // instead of the address learnt at enrolment
   std::uint16_t tls_port = 0;           // of recipes with TLS; 0: the service's port
   std::vector<carrier::Proxy> proxies;  // in order of preference
+  std::string proxy_ca;                 // PEM file, besides the system's; for https:// proxies
   std::string pac_url;                  // of a script that names proxies
   bool find_proxies = true;             // in the environment, and by asking the network
   bool serve_names = true;  // a name server for programs with resolvers of their own ...

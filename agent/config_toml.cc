@@ -250,6 +250,7 @@ void read_all(Section& root, AgentConfig& config, const std::string& home) {
   root.text("via", [&](const std::string& text) { return take_recipe(text, config.via); });
   root.port("tls_port", config.tls_port);
   read_proxies(root, config.proxies);
+  root.path("proxy_ca", config.proxy_ca, home);
   root.text("pac_url", [&](const std::string& text) { return take_pac_url(text, config.pac_url); });
   root.flag("find_proxies", config.find_proxies);
   root.text("dns", [&](const std::string& text) { return take_name_server(text, config); });

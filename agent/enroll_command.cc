@@ -9,6 +9,7 @@
 #include "agent/enrolment.h"
 #include "agent/state_file.h"
 #include "agent/token_input.h"
+#include "tunnel/carrier/proxy_trust.h"
 
 namespace culvert::agent {
 namespace {
@@ -82,10 +83,11 @@ Result<Identity> enroll(const AgentConfig& config, const control::Invitation& in
   SystemRandom random;
   auto tls = carrier::TlsClientContext::make({{"http/1.1"}, ""}, random);
   if (!tls) return fail(tls.error());
+  carrier::ProxyTrust proxy_trust(config.proxy_ca, random);
   loop::Loop loop;
   Wait wait(loop);
   Enrolment enrolment(
-      loop, random, *tls, invitation,
+      loop, carrier::Means{*tls, random, {}, &proxy_trust}, invitation,
       {config.service.value_or(*service), config.via, config.tls_port, config.proxies}, wait);
   enrolment.start();
   loop.run();

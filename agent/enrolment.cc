@@ -6,18 +6,19 @@
 
 namespace culvert::agent {
 
-Enrolment::Enrolment(loop::Loop& loop, Random& random, carrier::TlsClientContext& tls,
-                     control::Invitation invitation, WayOptions ways, Listener& listener)
+Enrolment::Enrolment(loop::Loop& loop, const carrier::Means& means, control::Invitation invitation,
+                     WayOptions ways, Listener& listener)
     : loop_(loop),
-      random_(random),
-      tls_(tls),
+      means_(means),
       invitation_(std::move(invitation)),
       options_(std::move(ways)),
       listener_(listener),
-      key_(crypto::KeyPair::generate(random)),
+      key_(crypto::KeyPair::generate(means.random)),
       service_key_(std::span<const std::byte, 32>{invitation_.service_key}),
       dns_(loop),
-      timer_(loop, *this) {}
+      timer_(loop, *this) {
+  means_.service_key = service_key_;
+}
 
 void Enrolment::start() {
   lookup_.emplace(loop_, dns_, options_, static_cast<WayLookup::Listener&>(*this));
@@ -39,7 +40,7 @@ void Enrolment::next_attempt() {
                            " was not reached: " + failures_ +
                            "; check the network and the address, then try again: the invitation "
                            "has not been used"));
-  dial_.emplace(loop_, ways_[tried_++], carrier::Means{tls_, random_, service_key_}, kDialLimit,
+  dial_.emplace(loop_, ways_[tried_++], means_, kDialLimit,
                 static_cast<carrier::CarrierDial::Listener&>(*this));
 }
 
@@ -70,8 +71,8 @@ void Enrolment::greet() {
   hello.timestamp = to_unix_nanoseconds(loop::Loop::wall_clock());
   hello.name = invitation_.name;
   hello.secret = invitation_.secret;
-  random_.fill(hello.session);
-  handshake_.emplace(key_, service_key_, random_);
+  means_.random.fill(hello.session);
+  handshake_.emplace(key_, service_key_, means_.random);
   const auto packet = handshake_->start(hello, {});
   if (!packet) return attempt_failed(packet.error());
   output_ = {};

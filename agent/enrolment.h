@@ -31,8 +31,9 @@ class Enrolment final : private WayLookup::Listener,
     ~Listener() = default;
   };
 
-  Enrolment(loop::Loop& loop, Random& random, carrier::TlsClientContext& tls,
-            control::Invitation invitation, WayOptions ways, Listener& listener);
+  // `means` needs no service key.
+  Enrolment(loop::Loop& loop, const carrier::Means& means, control::Invitation invitation,
+            WayOptions ways, Listener& listener);
   void start();
 
  private:
@@ -52,8 +53,7 @@ class Enrolment final : private WayLookup::Listener,
   void finish(Result<Identity> outcome);
 
   loop::Loop& loop_;
-  Random& random_;
-  carrier::TlsClientContext& tls_;
+  carrier::Means means_;
   control::Invitation invitation_;
   WayOptions options_;
   Listener& listener_;

@@ -74,10 +74,13 @@ class Process final : private loop::Signals::Listener,
   Result<void> be_host(Identity identity) {
     auto tls = carrier::TlsClientContext::make({{"http/1.1"}, ""}, random_);
     if (!tls) return fail(tls.error());
+    carrier::ProxyTrust proxy_trust(config_.proxy_ca, random_);
     raise_descriptor_limit();
     keep_freed_heap();
-    agent_.emplace(config_, OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume},
-                   static_cast<Agent::Listener&>(*this));
+    agent_.emplace(
+        config_,
+        OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume, &proxy_trust},
+        static_cast<Agent::Listener&>(*this));
     // Private agents are nobody's service: nothing is kept for them.
     auto started = agent_->start(is_private() ? restart::Estate{} : restart::take_from_manager());
     if (started) loop_.run();

@@ -102,7 +102,8 @@ Result<bool> run(const Options& options) {
   if (!options.json) show_agent(*config);
   loop::Loop loop;
   log::set_level(log::Level::kError);
-  const OwnEndpoint self{loop, random, *tls, *std::move(identity), {}};
+  carrier::ProxyTrust proxy_trust(config->proxy_ca, random);
+  const OwnEndpoint self{loop, random, *tls, *std::move(identity), {}, &proxy_trust};
   Printer printer(loop, options.json);
   Netcheck netcheck(self,
                     {config->service.value_or(self.identity.service), config->via, config->tls_port,

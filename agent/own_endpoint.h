@@ -2,6 +2,7 @@
 #pragma once
 #include "agent/identity.h"
 #include "tunnel/carrier/carrier_dial.h"
+#include "tunnel/carrier/proxy_trust.h"
 #include "tunnel/control/hello.h"
 #include "tunnel/loop/loop.h"
 
@@ -12,9 +13,10 @@ struct OwnEndpoint {
   Random& random;
   carrier::TlsClientContext& tls;
   Identity identity;
-  Duration grace{};  // how long a session waits for another carrier
+  Duration grace{};                            // how long a session waits for another carrier
+  carrier::ProxyTrust* proxy_trust = nullptr;  // null: without https:// proxies
 
-  carrier::Means means() const { return {tls, random, identity.service_key}; }
+  carrier::Means means() const { return {tls, random, identity.service_key, proxy_trust}; }
 
   control::Hello hello(control::Purpose purpose) const {
     control::Hello out;

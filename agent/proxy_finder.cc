@@ -69,7 +69,7 @@ void ProxyFinder::add(const std::vector<proxies::Hint>& hints) {
     if (known || found_.size() >= kMost) continue;
     proxy->source = hint.source;
     proxy->trusted = hint.trusted;
-    if (!hint.trusted) proxy->credentials.reset();
+    if (!hint.trusted) proxy->forget_credentials();
     found_.push_back(*proxy);
     fresh.push_back(*std::move(proxy));
   }

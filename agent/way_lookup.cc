@@ -21,7 +21,7 @@ WayLookup::WayLookup(loop::Loop& loop, resolver::DnsClient& dns, const WayOption
   };
   start(options.service, found_.service);
   for (std::size_t i = 0; i < options.proxies.size(); ++i)
-    start(options.proxies[i].at, found_.proxies[i]);
+    start(options.proxies[i].first_hop(), found_.proxies[i]);
   if (known_ != 0) timer_.start(waiting_ == 0 ? Duration::zero() : Duration{kPatience});
 }
 

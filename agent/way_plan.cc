@@ -35,7 +35,7 @@ std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresse
         if (wanted(recipe) && (recipe.lanes != nullptr) == of_requests &&
             recipe.goes_through(proxy.kind))
           add_ways({&recipe, proxy, service_for(recipe, options), {}, service_address},
-                   addresses.proxies[i], proxy.at.port, ways);
+                   addresses.proxies[i], proxy.first_hop().port, ways);
     }
     for (const auto& recipe : carrier::all_recipes()) {
       if (!wanted(recipe) || (recipe.lanes != nullptr) != of_requests || recipe.needs_proxy())
@@ -67,7 +67,7 @@ std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions&
   auto proxy = carrier::parse_proxy(key.substr(second + 1));
   if (!proxy || !recipe->goes_through(proxy->kind)) return std::nullopt;
   proxy->source = "it worked in this network before";
-  proxy->credentials.reset();
+  proxy->forget_credentials();
   return carrier::Way{recipe, *std::move(proxy), service_for(*recipe, options), *hop, {}};
 }
 

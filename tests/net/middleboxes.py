@@ -73,6 +73,32 @@ class Middleboxes:
         return Middlebox(name, ["squid", "-N", "-n", name.replace("-", ""), "-f",
                                 str(folder / "squid.conf")], port)
 
+    def squid_in_tls(self, address: str, port=3143) -> tuple[Middlebox, pathlib.Path]:
+        """Spoken to in TLS; and the authority that its certificate for this address is of."""
+        folder = self.folder("certificates")
+        run = lambda *argv: subprocess.run(["openssl", *argv], check=True, cwd=folder,  # noqa: E731
+                                           capture_output=True)
+        elliptic = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        run("req", "-x509", *elliptic, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
+            "-subj", "/CN=The site's authority")
+        run("req", *elliptic, "-keyout", "key", "-out", "request", "-subj", "/CN=proxy.test")
+        (folder / "names").write_text(f"subjectAltName=IP:{address},DNS:proxy.test\n")
+        run("x509", "-req", "-in", "request", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2",
+            "-CAcreateserial", "-extfile", "names", "-out", "certificate")
+        both = folder / "proxy.pem"
+        both.write_text((folder / "certificate").read_text() + (folder / "key").read_text())
+        secret = subprocess.run(["openssl", "passwd", "-apr1", "secret"], check=True,
+                                capture_output=True, text=True).stdout.strip()
+        (folder / "passwords").write_text(f"alice:{secret}\n")
+        if ordinary_user() is None:
+            os.chown(both, NOBODY, NOBODY)
+        box = self.squid("squid-tls", port,
+                         rules="auth_param basic program /usr/lib/squid/basic_ncsa_auth "
+                         f"{folder}/passwords\nacl known proxy_auth REQUIRED\n"
+                         "http_access deny CONNECT !SSL_ports\nhttp_access allow known\n",
+                         listen=f"https_port {port} tls-cert={both}")
+        return dataclasses.replace(box, scheme="https"), folder / "ca.pem"
+
     def tinyproxy(self, port=8888) -> Middlebox:
         self.need("tinyproxy")
         folder = self.folder("tinyproxy")

@@ -5,6 +5,7 @@
 
 #include "tunnel/carrier/exchange_lanes.h"
 #include "tunnel/carrier/http_connect.h"
+#include "tunnel/carrier/proxy_trust.h"
 #include "tunnel/carrier/socks.h"
 #include "tunnel/carrier/stack.h"
 #include "tunnel/carrier/websocket.h"
@@ -15,7 +16,7 @@ namespace culvert::carrier {
 namespace {
 
 constexpr std::chrono::seconds kUpgradeLimit{2};  // privoxy swallows upgrades for ever, measured
-constexpr int kMostDials = 4;                     // for one login
+constexpr int kMostDials = 4;                     // for the logins of one way
 
 }  // namespace
 
@@ -25,12 +26,10 @@ CarrierDial::CarrierDial(loop::Loop& loop, Way way, Means means, Duration limit,
       means_(means),
       limit_(limit),
       listener_(listener),
+      steps_(steps_of(way_)),
       timer_(loop, *this) {
   // A proxy that nobody here vouches for is told nothing.
-  std::optional<ProxyCredentials> credentials;
-  if (way_.proxy && way_.proxy->trusted) credentials = way_.proxy->credentials;
-  login_ =
-      std::make_shared<ProxyLogin>(std::move(credentials), means_.random, loop::Loop::wall_clock());
+  if (way_.proxy && !way_.proxy->trusted) way_.proxy->forget_credentials();
   dial();
 }
 
@@ -50,19 +49,40 @@ void CarrierDial::dial() {
                 std::nullopt, fast_open);
 }
 
-Result<std::unique_ptr<Layer>> CarrierDial::make_layer(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::kTls: return TlsLayer::client(means_.tls, way_.service.host);
-    case LayerKind::kHttpConnect: return std::make_unique<HttpConnect>(way_.service, login_);
-    case LayerKind::kSocks: {
-      std::optional<Socks::Login> login;
-      if (way_.proxy->trusted && way_.proxy->credentials)
-        login = {way_.proxy->credentials->login(), way_.proxy->credentials->password};
-      return Socks::make(way_.proxy->kind, way_.service, way_.service_address, login);
-    }
+Result<std::unique_ptr<Layer>> CarrierDial::make_layer(const WayStep& step) {
+  switch (step.kind) {
+    case LayerKind::kTls: return make_tls(step);
+    case LayerKind::kHttpConnect:
+      return std::make_unique<HttpConnect>(step.target, login_to(*step.with));
+    case LayerKind::kSocks: return make_socks(step);
     case LayerKind::kWebSocket: return make_websocket();
   }
   return fail(ErrorCode::kBadInput, "there is no such layer");
+}
+
+Result<std::unique_ptr<Layer>> CarrierDial::make_tls(const WayStep& step) const {
+  if (step.with == nullptr) return TlsLayer::client(means_.tls, step.target.host);
+  if (means_.proxy_trust == nullptr)
+    return fail(ErrorCode::kBadInput, "TLS to a proxy is not for this connection");
+  const auto context = means_.proxy_trust->context();
+  if (!context) return fail(context.error());
+  return TlsLayer::client(**context, step.target.host);
+}
+
+Result<std::unique_ptr<Layer>> CarrierDial::make_socks(const WayStep& step) const {
+  std::optional<Socks::Login> login;
+  if (const auto& known = step.with->credentials) login = {known->login(), known->password};
+  const bool is_last = step.with == &*way_.proxy;
+  return Socks::make(step.with->kind, step.target,
+                     is_last ? way_.service_address : std::optional<IpAddress>{}, login);
+}
+
+std::shared_ptr<ProxyLogin> CarrierDial::login_to(const Proxy& proxy) {
+  auto& login = logins_[&proxy];
+  if (login == nullptr)
+    login = std::make_shared<ProxyLogin>(proxy.credentials, means_.random,
+                                         loop::Loop::wall_clock());
+  return login;
 }
 
 std::unique_ptr<Layer> CarrierDial::make_websocket() const {
@@ -86,10 +106,10 @@ void CarrierDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
 }
 
 void CarrierDial::climb() {
-  const auto layers = way_.recipe->layers;
-  while (next_ < layers.size()) {
-    const auto kind = layers[next_++];
-    auto layer = make_layer(kind);
+  while (next_ < steps_.size()) {
+    const auto& step = steps_[next_++];
+    const auto kind = step.kind;
+    auto layer = make_layer(step);
     if (!layer) return failed(layer.error());
     auto stack = std::make_unique<Stack>(loop_, std::move(pipe_), *std::move(layer));
     opening_ = stack.get();
@@ -135,7 +155,7 @@ void CarrierDial::on_writable() {
 
 void CarrierDial::on_broken(int error) {
   if (opening_->layer().wants_new_connection() && dials_ < kMostDials) {
-    login_->connection_lost();
+    for (const auto& [proxy, login] : logins_) login->connection_lost();
     pipe_->set_listener(nullptr);
     dial_again_ = true;
     return timer_.start(Duration::zero());  // the caller is of the old connection

@@ -2,11 +2,12 @@
 // servers' conversations, and gives a BytePipe. TLS on top still shakes hands while the first
 // octets wait behind it: nothing is won by waiting for it here.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 
 #include "tunnel/carrier/tls_layer.h"
-#include "tunnel/carrier/way.h"
+#include "tunnel/carrier/way_steps.h"
 #include "tunnel/crypto/keys.h"
 #include "tunnel/loop/byte_pipe.h"
 #include "tunnel/loop/tcp_dial.h"
@@ -14,13 +15,15 @@
 namespace culvert::carrier {
 
 class ProxyLogin;
+class ProxyTrust;
 class Stack;
 
 // What layers need besides the way; borrowed, and outlives every pipe.
 struct Means {
   TlsClientContext& tls;
   Random& random;
-  crypto::PublicKey service_key{};  // for recipes with lanes
+  crypto::PublicKey service_key{};    // for recipes with lanes
+  ProxyTrust* proxy_trust = nullptr;  // null: no https:// proxy is gone through
 };
 
 class CarrierDial final : private loop::TcpDial::Listener,
@@ -50,7 +53,10 @@ class CarrierDial final : private loop::TcpDial::Listener,
   void on_broken(int error) override;
   void on_timer(loop::Timer& timer) override;
 
-  Result<std::unique_ptr<Layer>> make_layer(LayerKind kind);
+  Result<std::unique_ptr<Layer>> make_layer(const WayStep& step);
+  Result<std::unique_ptr<Layer>> make_tls(const WayStep& step) const;
+  Result<std::unique_ptr<Layer>> make_socks(const WayStep& step) const;
+  std::shared_ptr<ProxyLogin> login_to(const Proxy& proxy);
   std::unique_ptr<Layer> make_websocket() const;
   void dial();
   void climb();                    // to the next layer that has a conversation, or to the top
@@ -64,8 +70,9 @@ class CarrierDial final : private loop::TcpDial::Listener,
   Listener& listener_;
   std::unique_ptr<loop::BytePipe> pipe_;
   Stack* opening_ = nullptr;  // the top of pipe_, while its layer has its conversation
-  std::size_t next_ = 0;      // among the recipe's layers
-  std::shared_ptr<ProxyLogin> login_;
+  std::vector<WayStep> steps_;
+  std::size_t next_ = 0;  // of them
+  std::map<const Proxy*, std::shared_ptr<ProxyLogin>> logins_;
   int dials_ = 0;
   bool dial_again_ = false;  // when the timer comes
   loop::Timer timer_;

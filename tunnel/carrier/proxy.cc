@@ -14,10 +14,12 @@ struct Scheme {
 };
 // Names are always left to the proxy (the site may not resolve them), so socks5 means socks5h.
 constexpr Scheme kSchemes[] = {
-    {"http", ProxyKind::kHttp, 80},         {"socks4", ProxyKind::kSocks4, 1080},
-    {"socks4a", ProxyKind::kSocks4a, 1080}, {"socks5", ProxyKind::kSocks5, 1080},
-    {"socks5h", ProxyKind::kSocks5, 1080},  {"ftp", ProxyKind::kFtp, 21},
+    {"http", ProxyKind::kHttp, 80},       {"https", ProxyKind::kHttps, 443},
+    {"socks4", ProxyKind::kSocks4, 1080}, {"socks4a", ProxyKind::kSocks4a, 1080},
+    {"socks5", ProxyKind::kSocks5, 1080}, {"socks5h", ProxyKind::kSocks5, 1080},
+    {"ftp", ProxyKind::kFtp, 21},
 };
+constexpr std::string_view kArrow = " -> ";
 constexpr std::size_t kMaxUrl = 2048;
 constexpr std::size_t kMaxLogin = 255;  // octets of user or password: RFC 1929 has no more
 
@@ -77,26 +79,13 @@ bool is_host_name(std::string_view host) {
          });
 }
 
-}  // namespace
-
-ProxyCredentials::ProxyCredentials(std::string in_domain, std::string of_user,
-                                   std::string his_password)
-    : domain(std::move(in_domain)), user(std::move(of_user)), password(std::move(his_password)) {}
-
-ProxyCredentials::~ProxyCredentials() { sodium_memzero(password.data(), password.size()); }
-
-std::string_view to_string(ProxyKind kind) {
-  for (const auto& scheme : kSchemes)
-    if (scheme.kind == kind) return scheme.name;
-  return "http";
+std::string_view trimmed(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  text.remove_suffix(text.size() - (text.find_last_not_of(' ') + 1));
+  return text;
 }
 
-std::string Proxy::to_string() const {
-  return std::string(carrier::to_string(kind)) + "://" + at.to_string();
-}
-
-Result<Proxy> parse_proxy(std::string_view url) {
-  if (url.size() > kMaxUrl) return bad("the proxy's URL is longer than 2048 octets");
+Result<Proxy> parse_one(std::string_view url) {
   if (std::ranges::any_of(url, [](char c) { return c <= ' ' || c == 0x7f; }))
     return bad("the proxy's URL has a space, a line end or another octet that no URL has");
   Proxy proxy;
@@ -105,9 +94,8 @@ Result<Proxy> parse_proxy(std::string_view url) {
     std::string name(url.substr(0, end));
     std::ranges::transform(name, name.begin(), lower);
     const auto* scheme = std::ranges::find(kSchemes, name, &Scheme::name);
-    if (name == "https") return bad("TLS to the proxy itself (https://) is not supported");
     if (scheme == std::end(kSchemes))
-      return bad("a proxy's URL begins with http, socks4, socks4a, socks5 or ftp");
+      return bad("a proxy's URL begins with http, https, socks4, socks4a, socks5 or ftp");
     proxy.kind = scheme->kind;
     port = scheme->port;
     url.remove_prefix(end + 3);
@@ -125,6 +113,64 @@ Result<Proxy> parse_proxy(std::string_view url) {
   if (!IpAddress::parse(place->host) && !is_host_name(place->host))
     return bad("the proxy's host is neither a name nor an address");
   proxy.at = *place;
+  return proxy;
+}
+
+}  // namespace
+
+ProxyCredentials::ProxyCredentials(std::string in_domain, std::string of_user,
+                                   std::string his_password)
+    : domain(std::move(in_domain)), user(std::move(of_user)), password(std::move(his_password)) {}
+
+ProxyCredentials::~ProxyCredentials() { sodium_memzero(password.data(), password.size()); }
+
+std::string_view to_string(ProxyKind kind) {
+  for (const auto& scheme : kSchemes)
+    if (scheme.kind == kind) return scheme.name;
+  return "http";
+}
+
+std::string Proxy::to_string() const {
+  std::string text;
+  for (const auto& hop : before) text += hop.to_string() + std::string(kArrow);
+  return text + std::string(carrier::to_string(kind)) + "://" + at.to_string();
+}
+
+bool Proxy::is_same_place(const Proxy& other) const {
+  return kind == other.kind && at == other.at &&
+         std::ranges::equal(before, other.before, [](const Proxy& one, const Proxy& another) {
+           return one.is_same_place(another);
+         });
+}
+
+bool Proxy::has_credentials() const {
+  return credentials.has_value() || std::ranges::any_of(before, &Proxy::has_credentials);
+}
+
+void Proxy::forget_credentials() {
+  credentials.reset();
+  for (auto& hop : before) hop.forget_credentials();
+}
+
+Result<Proxy> parse_proxy(std::string_view url) {
+  if (url.size() > kMaxUrl) return bad("the proxy's URL is longer than 2048 octets");
+  if (url.find(kArrow) == url.npos) return parse_one(url);
+  std::vector<Proxy> chain;
+  for (;;) {
+    const auto arrow = url.find(kArrow);
+    auto one = parse_one(trimmed(url.substr(0, arrow)));
+    // Its own words might repeat half of a password that has an arrow in it.
+    if (!one) return bad("a proxy of the chain has an URL that cannot be read");
+    if (chain.size() == kMostChained) return bad("a chain has at most three proxies");
+    chain.push_back(*std::move(one));
+    if (arrow == url.npos) break;
+    url.remove_prefix(arrow + kArrow.size());
+  }
+  if (chain.size() > 1 && std::ranges::find(chain, ProxyKind::kFtp, &Proxy::kind) != chain.end())
+    return bad("an FTP proxy cannot be part of a chain");
+  auto proxy = std::move(chain.back());
+  chain.pop_back();
+  proxy.before = std::move(chain);
   return proxy;
 }
 

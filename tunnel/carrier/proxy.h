@@ -7,13 +7,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tunnel/base/address.h"
 
 namespace culvert::carrier {
 
-enum class ProxyKind : std::uint8_t { kHttp, kSocks4, kSocks4a, kSocks5, kFtp };
-std::string_view to_string(ProxyKind kind);  // the scheme of its URL: "http", "socks4" ...
+enum class ProxyKind : std::uint8_t { kHttp, kHttps, kSocks4, kSocks4a, kSocks5, kFtp };
+std::string_view to_string(ProxyKind kind);  // the scheme of its URL: "http", "https" ...
 
 struct ProxyCredentials {
   std::string domain;  // NTLM's, from "DOMAIN\user"; empty: none
@@ -39,15 +40,24 @@ struct Proxy {
   std::optional<ProxyCredentials> credentials;
   std::string source;    // who named it, for people: "agent.toml", "http_proxy"
   bool trusted = false;  // named by the user or the admin: only then is it sent credentials
+  // A chain: these lead to it, each reached through the one before. `source` and `trusted` of the
+  // last proxy hold for all; these have no proxies before them.
+  std::vector<Proxy> before;
 
-  std::string to_string() const;  // "http://proxy.example.net:3128"
-  bool is_same_place(const Proxy& other) const { return kind == other.kind && at == other.at; }
+  const HostPort& first_hop() const { return before.empty() ? at : before.front().at; }
+  std::string to_string() const;  // "http://proxy.example.net:3128", "http://a:1 -> http://b:2"
+  bool is_same_place(const Proxy& other) const;
+  bool has_credentials() const;  // any of the chain
+  void forget_credentials();
 };
 
-// "http://user:password@host:port", socks4, socks4a, socks5 (also written socks5h), ftp; without a
-// scheme: http. User and password are percent-decoded, an IPv6 address stands in brackets, and
-// nothing but "/" may follow. Without a port: 80, 1080 or 21. kBadInput says what is wrong without
-// repeating the credentials.
+inline constexpr std::size_t kMostChained = 3;  // proxies, the last one included
+
+// "http://user:password@host:port", https, socks4, socks4a, socks5 (also written socks5h), ftp;
+// without a scheme: http. User and password are percent-decoded, an IPv6 address stands in
+// brackets, and nothing but "/" may follow. Without a port: 80, 443, 1080 or 21. Several with " ->
+// " between them are a chain, of which FTP proxies are no part. kBadInput says what is wrong
+// without repeating the credentials.
 Result<Proxy> parse_proxy(std::string_view url);
 
 }  // namespace culvert::carrier

@@ -16,7 +16,7 @@ constexpr LayerKind kConnectWebSocket[] = {LayerKind::kHttpConnect, LayerKind::k
 constexpr LayerKind kConnectTlsWebSocket[] = {LayerKind::kHttpConnect, LayerKind::kTls,
                                               LayerKind::kWebSocket};
 
-constexpr ProxyKind kHttpProxies[] = {ProxyKind::kHttp};
+constexpr ProxyKind kHttpProxies[] = {ProxyKind::kHttp, ProxyKind::kHttps};
 constexpr ProxyKind kSocksProxies[] = {ProxyKind::kSocks4, ProxyKind::kSocks4a, ProxyKind::kSocks5};
 
 // Connections of an HTTP exchange; not ways by themselves.

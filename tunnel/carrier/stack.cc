@@ -35,7 +35,7 @@ class Pulling {
   }
 
  private:
-  static constexpr std::size_t kMostNested = 4;
+  static constexpr std::size_t kMostNested = 6;  // TLS to three proxies, to the service, WebSocket
   static thread_local std::size_t depth_;
 };
 thread_local std::size_t Pulling::depth_ = 0;

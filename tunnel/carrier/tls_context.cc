@@ -120,13 +120,14 @@ Result<TlsClientContext> TlsClientContext::make(const Options& options, Random& 
   } else {
     const int code = mbedtls_x509_crt_parse(&impl->roots, tls::pem(options.roots_pem),
                                             options.roots_pem.size() + 1);
-    if (code != 0)
+    if (code < 0 || (code > 0 && !options.skip_unreadable_roots))
       return fail(
           ErrorCode::kBadInput,
           "TLS root certificates cannot be read as PEM: " +
               (code > 0 ? std::to_string(code) + " of them are damaged" : tls::reason(code)));
     mbedtls_ssl_conf_ca_chain(&impl->config, &impl->roots, nullptr);
     mbedtls_ssl_conf_authmode(&impl->config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    impl->verifies = true;
   }
   return TlsClientContext(std::move(impl));
 }

@@ -16,6 +16,8 @@ class TlsClientContext {
   struct Options {
     std::vector<std::string> alpn;  // most wanted first; none: the extension is not sent
     std::string roots_pem;          // empty: any certificate is accepted (see above)
+    // Some of a system's roots are of kinds that the library does not know: then without those.
+    bool skip_unreadable_roots = false;
   };
   // `random` must outlive the context.
   static Result<TlsClientContext> make(const Options& options, Random& random);

@@ -35,6 +35,18 @@ TlsLayer::Peer describe_peer(const mbedtls_x509_crt& certificate) {
   return {to_hex(digest), tls::dn_text(certificate.subject), tls::dn_text(certificate.issuer)};
 }
 
+// The library compares names alone: without this, whoever has any certificate of a root could be
+// any address. RFC 5280 section 4.2.1.6: the octets of the address, as [7] IMPLICIT.
+bool names_address(const mbedtls_x509_crt& certificate, const IpAddress& address) {
+  constexpr int kIpAddress = MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7;
+  const auto wanted = std::as_bytes(std::span{address.octets()}.first(address.bit_count() / 8));
+  for (const auto* name = &certificate.subject_alt_names; name != nullptr; name = name->next)
+    if (name->buf.tag == kIpAddress &&
+        std::ranges::equal(std::as_bytes(std::span{name->buf.p, name->buf.len}), wanted))
+      return true;
+  return false;
+}
+
 bool wants_more(int code) {
   return code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE;
 }
@@ -158,11 +170,17 @@ Result<void> TlsLayer::shake_hands() {
 }
 
 Result<void> TlsLayer::establish() {
-  established_ = true;
   const auto& connection = library_->connection;
   const bool is_client = library_->client != nullptr;
-  if (is_client) library_->client->remember(library_->server_name, connection);
   const auto* certificate = is_client ? mbedtls_ssl_get_peer_cert(&connection) : nullptr;
+  const auto address = IpAddress::parse(library_->server_name);
+  if (is_client && library_->client->verifies && address &&
+      (certificate == nullptr || !names_address(*certificate, *address)))
+    return stop({ErrorCode::kAuthentication,
+                 "TLS handshake failed: the certificate is not one of " + library_->server_name +
+                     ": it does not name this address"});
+  established_ = true;
+  if (is_client) library_->client->remember(library_->server_name, connection);
   if (certificate != nullptr) peer_ = describe_peer(*certificate);
   const char* protocol = mbedtls_ssl_get_alpn_protocol(&connection);
   alpn_ = protocol == nullptr ? "" : protocol;

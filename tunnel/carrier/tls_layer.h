@@ -26,8 +26,8 @@ namespace culvert::carrier {
 
 class TlsLayer final : public Layer {
  public:
-  // `server_name` is sent as SNI unless it is an IP address (RFC 6066 section 3), is verified if
-  // the context has roots, and selects the remembered session to resume.
+  // `server_name`, a name or an IP address, is sent as SNI unless it is an address (RFC 6066
+  // section 3), is verified if the context has roots, and selects the remembered session to resume.
   static std::unique_ptr<TlsLayer> client(TlsClientContext& context, std::string server_name);
   static std::unique_ptr<TlsLayer> server(TlsServerContext& context);
   ~TlsLayer() override;

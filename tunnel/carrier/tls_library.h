@@ -91,6 +91,7 @@ struct TlsClientContext::Impl : tls::Setup {
   void remember(const std::string& server_name, const mbedtls_ssl_context& connection);
 
   tls::Certificates roots;
+  bool verifies = false;                                                       // against them
   std::map<std::string, std::unique_ptr<tls::Session>, std::less<>> sessions;  // by server name
 };
 

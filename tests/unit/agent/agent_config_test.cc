@@ -106,11 +106,10 @@ discover = false
 }
 
 TEST(AgentConfig, names_the_place_of_an_unknown_key_and_the_nearest_known_one) {
-  EXPECT_EQ(
-      error_of("log_level = \"info\"\nstate_dir = \"x\"\n"),
-      "/etc/x/agent.toml:2:1: unknown key \"state_dir\"; known are state_directory, "
-      "control_socket, pool, service, log_level, via, tls_port, proxy, pac_url, find_proxies, "
-      "dns, resume_seconds, access, publish, direct, listen, forward, outside");
+  EXPECT_EQ(error_of("log_level = \"info\"\nstate_dir = \"x\"\n"),
+            "/etc/x/agent.toml:2:1: unknown key \"state_dir\"; known are state_directory, "
+            "control_socket, pool, service, log_level, via, tls_port, proxy, proxy_ca, pac_url, "
+            "find_proxies, dns, resume_seconds, access, publish, direct, listen, forward, outside");
   EXPECT_EQ(error_of("log_levle = \"info\"\n"),
             "/etc/x/agent.toml:1:1: unknown key \"log_levle\"; did you mean \"log_level\"?");
   EXPECT_EQ(error_of("[publish]\npolcy = \"never\"\n"),
@@ -124,7 +123,7 @@ TEST(AgentConfig, says_where_a_value_is_bad_and_what_would_be_good) {
       {"pool = 3", "/etc/x/agent.toml:1:8: pool must be a text in quotes"},
       {"log_level = \"loud\"", "1:13: log_level must be debug, info, warning or error"},
       {"via = \"pigeon\"", "1:7: via: there is no recipe \"pigeon\"; known are \"auto\", "},
-      {"proxy = \"https://x\"", "1:9: proxy: TLS to the proxy itself (https://) is not supported"},
+      {"proxy = \"gopher://x\"", "1:9: proxy: a proxy's URL begins with http, https, socks4"},
       {"proxy = [\"a\", \"b c\"]", "1:15: proxy: the proxy's URL has a space"},
       {"proxy = 3", "proxy must be a list of URLs"},
       {"[publish]\npolicy = \"maybe\"",

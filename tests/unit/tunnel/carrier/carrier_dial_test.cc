@@ -8,6 +8,8 @@
 
 #include <thread>
 
+#include "tunnel/carrier/proxy_trust.h"
+
 namespace culvert::carrier {
 namespace {
 
@@ -87,15 +89,14 @@ struct Caller final : CarrierDial::Listener {
 class CarrierDialing : public testing::Test {
  protected:
   Outcome dial(const ScriptedProxy& proxy, const char* recipe, bool trusted,
-               std::chrono::seconds limit = std::chrono::seconds{20}) {
-    Way way{find_recipe(recipe),
-            *parse_proxy("http://ann:secret@127.0.0.1:1"),
-            {"service.example.net", 443},
-            proxy.address(),
-            {}};
+               std::chrono::seconds limit = std::chrono::seconds{20},
+               const char* url = "http://ann:secret@127.0.0.1:1") {
+    Way way{
+        find_recipe(recipe), *parse_proxy(url), {"service.example.net", 443}, proxy.address(), {}};
     way.proxy->trusted = trusted;
     Caller caller(loop_);
-    const CarrierDial dial(loop_, way, {*tls_, random_}, limit, caller);
+    ProxyTrust trust({}, random_);
+    const CarrierDial dial(loop_, way, {*tls_, random_, {}, &trust}, limit, caller);
     loop_.run();
     return std::move(caller.outcome);
   }
@@ -148,6 +149,32 @@ TEST_F(CarrierDialing, SendsNothingToAProxyThatNobodyVouchesFor) {
   const auto heard = proxy.heard();
   ASSERT_EQ(heard.size(), 1u);
   EXPECT_FALSE(has(heard[0], "Authorization"));
+}
+
+TEST_F(CarrierDialing, GoesThroughAChainAndTellsEachProxyItsOwnPasswordOnly) {
+  ScriptedProxy proxy({{kQuestion}, {kGood}, {kQuestion}, {kGood}});
+  auto caller = dial(proxy, "connect", true, std::chrono::seconds{20},
+                     "http://ann:secret@127.0.0.1:1 -> http://bob:other@inner.example.net:3128");
+  ASSERT_NE(caller.pipe, nullptr) << caller.why.detail;
+  EXPECT_EQ(caller.pipe->write(as_bytes("x")).count, 1u);
+  caller.pipe.reset();
+  const auto heard = proxy.heard();
+  ASSERT_EQ(heard.size(), 4u);
+  EXPECT_TRUE(heard[1].starts_with("CONNECT inner.example.net:3128 ")) << heard[1];
+  EXPECT_TRUE(has(heard[1], "Basic YW5uOnNlY3JldA==")) << heard[1];
+  EXPECT_TRUE(heard[3].starts_with("CONNECT service.example.net:443 ")) << heard[3];
+  EXPECT_TRUE(has(heard[3], "Basic Ym9iOm90aGVy")) << heard[3];
+}
+
+TEST_F(CarrierDialing, SaysNothingInClearToAProxyThatIsToBeSpokenToInTls) {
+  ScriptedProxy proxy({{"HTTP/1.1 400 Bad Request\r\n\r\n", true}});
+  const auto caller =
+      dial(proxy, "connect", true, std::chrono::seconds{1}, "https://ann:secret@127.0.0.1:1");
+  EXPECT_EQ(caller.pipe, nullptr);
+  for (const auto& heard : proxy.heard()) {
+    EXPECT_FALSE(has(heard, "CONNECT"));
+    EXPECT_FALSE(has(heard, "YW5uOnNlY3JldA"));
+  }
 }
 
 TEST_F(CarrierDialing, GivesUpAnUpgradeThatIsSwallowed) {

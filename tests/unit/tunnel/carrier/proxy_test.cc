@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tunnel/carrier/way.h"
+#include "tunnel/carrier/way_steps.h"
 
 namespace culvert::carrier {
 namespace {
@@ -16,6 +16,8 @@ TEST(Proxy, IsReadFromAnUrlOfEachKind) {
       {"http://proxy.example.net:3128", ProxyKind::kHttp, "http://proxy.example.net:3128"},
       {"proxy:8080", ProxyKind::kHttp, "http://proxy:8080"},
       {"HTTP://proxy/", ProxyKind::kHttp, "http://proxy:80"},
+      {"https://proxy", ProxyKind::kHttps, "https://proxy:443"},
+      {"https://[2001:db8::1]:3129", ProxyKind::kHttps, "https://[2001:db8::1]:3129"},
       {"socks4://192.0.2.1", ProxyKind::kSocks4, "socks4://192.0.2.1:1080"},
       {"socks4a://s:1", ProxyKind::kSocks4a, "socks4a://s:1"},
       {"socks5://[2001:db8::1]:1080", ProxyKind::kSocks5, "socks5://[2001:db8::1]:1080"},
@@ -46,11 +48,55 @@ TEST(Proxy, HasItsCredentialsDecodedAndTellsThemToNobody) {
   EXPECT_FALSE(parse_proxy("http://@proxy:1")->credentials);
 }
 
+TEST(Proxy, IsTheLastOfAChainThatLeadsToIt) {
+  const auto proxy = parse_proxy("socks5://s:1 -> https://ann:one@a  ->  bob:two@b:3128");
+  ASSERT_TRUE(proxy) << proxy.error().detail;
+  EXPECT_EQ(proxy->to_string(), "socks5://s:1 -> https://a:443 -> http://b:3128");
+  EXPECT_EQ(proxy->first_hop().to_string(), "s:1");
+  EXPECT_EQ(proxy->credentials->password, "two");
+  EXPECT_EQ(proxy->before[1].credentials->password, "one");
+  auto known = *proxy;
+  known.forget_credentials();
+  EXPECT_FALSE(known.has_credentials());
+  EXPECT_TRUE(known.is_same_place(*proxy));
+  EXPECT_TRUE(known.is_same_place(*parse_proxy(proxy->to_string())));
+  EXPECT_FALSE(known.is_same_place(*parse_proxy("http://b:3128")));
+}
+
+TEST(Way, HoldsAConversationWithEachProxyOfAChainInTurn) {
+  Way way{find_recipe("connect-tls"),
+          *parse_proxy("https://a:1 -> socks5://b:2 -> https://c:3"),
+          {"service.example.net", 443},
+          *SocketAddress::parse("192.0.2.9:1"),
+          {}};
+  const auto steps = steps_of(way);
+  const auto* a = &way.proxy->before[0];
+  const auto* b = &way.proxy->before[1];
+  const auto* c = &*way.proxy;
+  const struct {
+    LayerKind kind;
+    const Proxy* with;
+    const char* target;
+  } wanted[] = {
+      {LayerKind::kTls, a, "a:1"},
+      {LayerKind::kHttpConnect, a, "b:2"},
+      {LayerKind::kSocks, b, "c:3"},
+      {LayerKind::kTls, c, "c:3"},
+      {LayerKind::kHttpConnect, c, "service.example.net:443"},
+      {LayerKind::kTls, nullptr, "service.example.net:443"},
+  };
+  ASSERT_EQ(steps.size(), std::size(wanted));
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    EXPECT_EQ(steps[i].kind, wanted[i].kind) << i;
+    EXPECT_EQ(steps[i].with, wanted[i].with) << i;
+    EXPECT_EQ(steps[i].target.to_string(), wanted[i].target) << i;
+  }
+}
+
 TEST(Proxy, IsRefusedWithAReasonThatRepeatsNoPassword) {
   const std::string secret = "hunter2";
   const std::string tail(3000, 'x');
   for (const std::string url : {
-           "https://u:hunter2@proxy:443",
            "gopher://u:hunter2@proxy",
            "http://u:hunter2@",
            "http://u:hunter2@proxy:0",
@@ -67,6 +113,11 @@ TEST(Proxy, IsRefusedWithAReasonThatRepeatsNoPassword) {
            "http://u:hunter2@pr\r\noxy:1",
            "http://u:hunter2@pro<xy:1",
            "http://u:hunter2@::1:80",
+           "http://u:hunter2 -> http://proxy:1",
+           "http://u:x -> hunter2@proxy:1",
+           "http://a -> ftp://u:hunter2@b",
+           "http://a -> http://b -> http://c -> http://u:hunter2@d",
+           "http://a -> ",
        }) {
     const auto proxy = parse_proxy(url);
     ASSERT_FALSE(proxy) << url;

@@ -16,6 +16,7 @@ TEST(Recipes, AreFoundByName) {
   EXPECT_FALSE(find_recipe("tls")->needs_proxy());
   ASSERT_NE(find_recipe("connect-tls"), nullptr);
   EXPECT_TRUE(find_recipe("connect-tls")->goes_through(ProxyKind::kHttp));
+  EXPECT_TRUE(find_recipe("connect-tls")->goes_through(ProxyKind::kHttps));
   EXPECT_FALSE(find_recipe("connect-tls")->goes_through(ProxyKind::kSocks5));
   EXPECT_EQ(find_recipe("pigeon"), nullptr);
   EXPECT_EQ(find_recipe(""), nullptr);

@@ -34,6 +34,42 @@ TEST(TlsContext, VerifiesAgainstGivenRoots) {
   EXPECT_FALSE(bad.client->established());
 }
 
+// The library would let any certificate of the roots through, whatever address it is for.
+TEST(TlsContext, VerifiesTheAddressOfAServerThatIsNamedByIt) {
+  for (const auto* host : {"192.0.2.1", "2001:db8::1"}) {
+    SystemRandom random;
+    const auto identity = TlsServerIdentity::self_signed(host, wall_time(), random).value();
+    auto context = TlsServerContext::make(identity, {}, random).value();
+    TlsParties parties({{}, identity.certificate_pem});
+    for (int i = 0; i < 2; ++i) {  // the second time it resumes the session of the first
+      parties.connect(host);
+      parties.server = TlsLayer::server(context);
+      const auto good = settle(parties);
+      ASSERT_TRUE(good) << good.error().detail;
+      EXPECT_TRUE(parties.client->established());
+    }
+    for (const auto* other : {"192.0.2.2", "2001:db8::2"}) {
+      parties.connect(other);
+      parties.server = TlsLayer::server(context);
+      const auto refused = settle(parties);
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, ErrorCode::kAuthentication);
+      EXPECT_NE(refused.error().detail.find("does not name this address"), std::string::npos)
+          << refused.error().detail;
+      EXPECT_FALSE(parties.client->established());
+    }
+  }
+}
+
+TEST(TlsContext, PassesOverRootsThatCannotBeReadOnlyWhereItIsToldTo) {
+  SystemRandom random;
+  const auto& good = test_identity().certificate_pem;
+  const auto damaged = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n" + good;
+  EXPECT_FALSE(TlsClientContext::make({{}, damaged}, random));
+  EXPECT_TRUE(TlsClientContext::make({{}, damaged, true}, random));
+  EXPECT_FALSE(TlsClientContext::make({{}, "no PEM", true}, random));
+}
+
 TEST(TlsContext, AgreesOnAnApplicationProtocol) {
   TlsParties parties({{"h2", "http/1.1"}, {}}, {"http/1.1"});
   ASSERT_TRUE(settle(parties));
