@@ -11,8 +11,8 @@ namespace culvert::agent {
 namespace {
 
 constexpr std::size_t kMostScripts = 4;
-// squid, HTTP proxies at large, SOCKS, privoxy, tinyproxy.
-constexpr std::uint16_t kUsualPorts[] = {3128, 8080, 1080, 8118, 8888};
+// squid, HTTP proxies at large, SOCKS, privoxy, tinyproxy, FTP proxies.
+constexpr std::uint16_t kUsualPorts[] = {3128, 8080, 1080, 8118, 8888, 2121};
 
 std::string scheme_of(proxies::Spoken spoken) {
   switch (spoken) {

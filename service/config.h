@@ -53,6 +53,7 @@ struct Config {
   std::string domain;  // canonical
   std::vector<SocketAddress> listen{{IpAddress::v4(0), 443}};
   std::optional<HostPort> public_address;
+  bool ftp = true;  // is an FTP server to those who wait to be greeted
   std::string state_directory = "/var/lib/culvert-service";
   log::Level log_level = log::Level::kInfo;
   std::chrono::days certificate_life{365};  // of name certificates

@@ -174,6 +174,7 @@ void read_all(Section& root, Config& config) {
     config.public_address = *address;
     return {};
   });
+  root.flag("ftp", config.ftp);
   root.path("state_directory", config.state_directory);
   root.log_level("log_level", config.log_level);
   root.number("certificate_days", 1, 3650,

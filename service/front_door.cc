@@ -1,5 +1,7 @@
 #include "service/front_door.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "tunnel/base/log.h"
@@ -7,11 +9,30 @@
 
 namespace culvert::service {
 
-FrontDoor::FrontDoor(const Visitor::Context& context, const Limits& limits, Listener& listener)
+namespace {
+
+// Who waits to be greeted may be an FTP proxy. On FTP's own port nothing else waits so long; on the
+// others a client may be slow, and a greeting would confuse it.
+constexpr std::uint16_t kFtpPort = 21;
+constexpr std::chrono::milliseconds kSilence{1500}, kSilenceAtFtpPort{300};
+// Control connections that keep no place of a stranger; any more keep theirs.
+constexpr std::size_t kMostPaired = 4096;
+
+SocketAddress own_end(const UniqueFd& fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  return SocketAddress::from(reinterpret_cast<const sockaddr*>(&address));
+}
+
+}  // namespace
+
+FrontDoor::FrontDoor(const Visitor::Context& context, const Config& config, Listener& listener)
     : Deferred(context.loop),
       context_(context),
+      config_(config),
       listener_(listener),
-      strangers_(limits),
+      strangers_(config.limits),
       exchanges_(context.loop, context.identity, context.random, context.limit,
                  static_cast<ExchangeHost::Listener&>(*this)) {}
 
@@ -64,17 +85,24 @@ void FrontDoor::on_accepted(UniqueFd fd, const SocketAddress& peer) {
   auto place = place_for(peer);
   if (!place) return;
   loop::tune_carrier(fd.get());
-  enter(std::make_unique<loop::TcpSocket>(context_.loop, std::move(fd)), peer,
-        {nullptr, std::move(place), std::nullopt, false});
+  auto here = own_end(fd);
+  auto& visitor = enter(std::make_unique<loop::TcpSocket>(context_.loop, std::move(fd)), peer,
+                        {nullptr, std::move(place), std::nullopt});
+  if (!config_.ftp) return;
+  const Duration silence = here.port == kFtpPort ? kSilenceAtFtpPort : kSilence;
+  if (const auto& named = config_.public_address)
+    if (const auto address = IpAddress::parse(named->host)) here = {*address, named->port};
+  visitor.greet_after(silence, here);
 }
 
-void FrontDoor::enter(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from,
-                      Guest guest) {
+Visitor& FrontDoor::enter(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from,
+                          Guest guest) {
   const auto outside = guest.exchange ? Visitor::Outside::kExchange : Visitor::Outside::kNothing;
   guest.visitor = std::make_unique<Visitor>(context_, std::move(pipe), from, outside,
                                             static_cast<Visitor::Listener&>(*this));
   auto* const key = guest.visitor.get();
   visitors_.emplace(key, std::move(guest));
+  return *key;
 }
 
 std::unique_ptr<Strangers::Place> FrontDoor::place_for(const SocketAddress& peer) {
@@ -93,7 +121,25 @@ void FrontDoor::on_requests(Visitor& visitor) {
 
 void FrontDoor::on_exchange(const crypto::PublicKey& name, std::unique_ptr<loop::BytePipe> pipe,
                             const SocketAddress& from, std::unique_ptr<Strangers::Place> place) {
-  enter(std::move(pipe), from, {nullptr, std::move(place), name, false});
+  enter(std::move(pipe), from, {nullptr, std::move(place), name});
+}
+
+void FrontDoor::on_file_asked(Visitor& visitor) { asked_files_.push_back(&visitor); }
+
+// The control connection of FTP stays as long as the data connection needs it, so it is one more
+// that nobody has logged in on. One login over a connection from the same address lets one stay.
+void FrontDoor::pair_with_ftp(const Visitor& admitted) {
+  const auto found = std::ranges::find_if(
+      asked_files_, [&](const Visitor* one) { return one->from().ip == admitted.from().ip; });
+  if (found == asked_files_.end()) return;
+  auto& guest = visitors_.at(*found);
+  (*found)->stay();
+  if (paired_ < kMostPaired) {
+    guest.place.reset();
+    guest.paired = true;
+    ++paired_;
+  }
+  asked_files_.erase(found);
 }
 
 // One line in 10 s, however many knock.
@@ -112,7 +158,10 @@ void FrontDoor::admit(Visitor& visitor) {
   const auto found = visitors_.find(&visitor);
   if (found == visitors_.end()) return;
   found->second.place.reset();
-  if (found->second.exchange) exchanges_.admit(*found->second.exchange);
+  if (found->second.exchange)
+    exchanges_.admit(*found->second.exchange);
+  else
+    pair_with_ftp(visitor);
 }
 
 void FrontDoor::on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) {
@@ -126,6 +175,8 @@ void FrontDoor::on_visitor_gone(Visitor& visitor, const std::string& why) {
   const auto found = visitors_.find(&visitor);
   auto guest = std::move(found->second);
   visitors_.erase(found);
+  std::erase(asked_files_, &visitor);
+  if (guest.paired) --paired_;
   guest.place.reset();
   log::debug("front-door", {{"event", "gone"}, {"from", visitor.from().to_string()}, {"why", why}});
   const bool told = guest.said_hello;

@@ -26,7 +26,7 @@ class FrontDoor final : private loop::TcpListener::Listener,
     ~Listener() = default;
   };
 
-  FrontDoor(const Visitor::Context& context, const Limits& limits, Listener& listener);
+  FrontDoor(const Visitor::Context& context, const Config& config, Listener& listener);
   ~FrontDoor() override;
 
   Result<void> listen(const SocketAddress& at);
@@ -48,25 +48,31 @@ class FrontDoor final : private loop::TcpListener::Listener,
     std::unique_ptr<Strangers::Place> place;    // until it is known
     std::optional<crypto::PublicKey> exchange;  // whose requests bring it
     bool said_hello = false;
+    bool paired = false;  // speaks FTP, and its data connection is known
   };
   void on_accepted(UniqueFd fd, const SocketAddress& peer) override;
   void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) override;
   void on_answered(Visitor& visitor) override;
   void on_visitor_gone(Visitor& visitor, const std::string& why) override;
   void on_requests(Visitor& visitor) override;
+  void on_file_asked(Visitor& visitor) override;
   std::unique_ptr<Strangers::Place> place_for(const SocketAddress& peer) override;
   void on_exchange(const crypto::PublicKey& name, std::unique_ptr<loop::BytePipe> pipe,
                    const SocketAddress& from, std::unique_ptr<Strangers::Place> place) override;
   void run_deferred() override;
-  void enter(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from, Guest guest);
+  Visitor& enter(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from, Guest guest);
+  void pair_with_ftp(const Visitor& admitted);
   void log_refused(const SocketAddress& peer, const char* why);
 
   Visitor::Context context_;
+  const Config& config_;
   Listener& listener_;
   Strangers strangers_;
   ExchangeHost exchanges_;
   std::vector<std::unique_ptr<loop::TcpListener>> listeners_;
   std::unordered_map<Visitor*, Guest> visitors_;
+  std::vector<Visitor*> asked_files_;  // of FTP, and their data connections are not known yet
+  std::size_t paired_ = 0;
   std::vector<Guest> gone_;  // destroyed from the loop, never from inside their own calls
   TimePoint refusals_since_{};
   std::size_t refusals_ = 0;

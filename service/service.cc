@@ -29,7 +29,7 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
       reception_({loop, state_.config, state_.key.signing, random, *state_.store, floors_,
                   sessions_, relay_}),
       front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
-                  state_.config.limits, reception_),
+                  state_.config, reception_),
       discovery_(loop, state_.config.discovery),
       succession_(loop, {*state_.store, state_.key.signing.public_key(), state_.config.domain},
                   sessions_, static_cast<Succession::Listener&>(*this)),

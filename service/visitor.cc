@@ -11,6 +11,11 @@
 #include "tunnel/exchange/server_connection.h"
 
 namespace culvert::service {
+namespace {
+
+constexpr std::size_t kMostReplies = 4096;  // octets, of FTP
+
+}  // namespace
 
 Visitor::Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe,
                  const SocketAddress& from, Outside outside, Listener& listener)
@@ -19,7 +24,8 @@ Visitor::Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe,
       from_{from.ip.canonical(), from.port},
       in_exchange_(outside == Outside::kExchange),
       pipe_(std::move(pipe)),
-      timer_(context.loop, *this) {
+      timer_(context.loop, *this),
+      silence_(context.loop, *this) {
   pipe_->set_listener(this);
   pipe_->set_interest(/*readable=*/true, /*writable=*/false);
   timer_.start(context.limit);
@@ -29,6 +35,7 @@ void Visitor::leave(const std::string& why) {
   if (state_ == State::kGone) return;
   state_ = State::kGone;
   timer_.stop();
+  silence_.stop();
   if (pipe_) {
     pipe_->set_listener(nullptr);
     pipe_->set_interest(false, false);
@@ -38,11 +45,16 @@ void Visitor::leave(const std::string& why) {
 
 std::string_view Visitor::carrier() const {
   if (in_exchange_) return "http";
+  if (state_ == State::kFtp) return "ftp";
   if (in_websocket_) return in_tls_ ? "websocket-tls" : "websocket";
   return in_tls_ ? "tls" : "tcp";
 }
 
-void Visitor::on_timer(loop::Timer&) { leave("it took too long"); }
+void Visitor::on_timer(loop::Timer& timer) {
+  if (&timer == &silence_) return greet_ftp();
+  leave("it took too long");
+}
+
 void Visitor::on_broken(int error) { leave(std::strerror(error)); }
 
 void Visitor::on_readable() {
@@ -53,7 +65,9 @@ void Visitor::on_readable() {
   if (got.state == IoState::kEnd) return leave("it ended the connection");
   if (got.state == IoState::kFailed) return leave(std::strerror(got.error));
   if (state_ == State::kEndingWeb) return;  // what a browser still says is not of interest
+  silence_.stop();
   append(received_, Bytes{buffer}.first(got.count));
+  if (state_ == State::kFtp) return read_ftp();
   if (state_ == State::kSorting) return sort();
   if (state_ == State::kReadingWeb) return read_web();
 }
@@ -143,13 +157,39 @@ void Visitor::read_web() {
   pipe_->set_interest(/*readable=*/false, /*writable=*/true);
 }
 
+void Visitor::greet_after(Duration silence, const SocketAddress& here) {
+  if (state_ != State::kSorting || !received_.empty()) return;
+  ftp_.emplace(here);
+  silence_.start(silence);
+}
+
+void Visitor::greet_ftp() {
+  state_ = State::kFtp;
+  page_ = FtpControl::kGreeting;
+  pipe_->set_interest(/*readable=*/true, /*writable=*/true);
+}
+
+void Visitor::read_ftp() {
+  const bool transferred = ftp_->transferring();
+  auto replies = ftp_->receive(std::exchange(received_, {}));
+  if (!replies) return leave(replies.error().detail);
+  page_ += *replies;
+  if (page_.size() > kMostReplies) return leave("it reads no replies");
+  pipe_->set_interest(/*readable=*/true, /*writable=*/!page_.empty());
+  if (!transferred && ftp_->transferring()) listener_.on_file_asked(*this);
+}
+
 void Visitor::on_writable() {
-  if (state_ != State::kAnsweringWeb) return;
+  if (state_ != State::kAnsweringWeb && state_ != State::kFtp) return;
   const auto put = pipe_->write(as_bytes(page_));
   using IoState = loop::IoResult::State;
   if (put.state == IoState::kFailed) return leave(std::strerror(put.error));
   if (put.state == IoState::kMoved) page_.erase(0, put.count);
   if (!page_.empty()) return;
+  if (state_ == State::kFtp) {
+    if (ftp_->over()) return leave("it said goodbye");
+    return pipe_->set_interest(/*readable=*/true, /*writable=*/false);
+  }
   // Closing at once would reset the connection if there is unread input, and the reset can
   // overtake the page (RFC 9112 section 9.6).
   state_ = State::kEndingWeb;

@@ -5,6 +5,7 @@
 //   kAnswering -> gone
 //                         +-> kReadingWeb -> kAnsweringWeb -> kEndingWeb -> gone
 //                                         +-> (a request of an exchange) -> gone
+//                         +-> (silence) -> kFtp -> gone
 //
 // Bounds before login (S6): one time limit for everything up to the complete hello, 8 KiB of input
 // (64 KiB in a hello), one TLS layer and in it one WebSocket. A visitor that speaks nothing known
@@ -13,7 +14,7 @@
 #include <memory>
 #include <optional>
 
-#include "tunnel/base/address.h"
+#include "service/ftp_control.h"
 #include "tunnel/carrier/layer.h"
 #include "tunnel/carrier/tls_context.h"
 #include "tunnel/loop/timer.h"
@@ -31,6 +32,8 @@ class Visitor final : private loop::BytePipe::Listener,
     virtual void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) = 0;
     virtual void on_answered(Visitor& visitor) = 0;  // take_*(), or leave it
     virtual void on_requests(Visitor& visitor) = 0;  // of exchanges: take_connection()
+    // By FTP: it will be gone when its time is over, unless it is told to stay().
+    virtual void on_file_asked(Visitor& visitor) = 0;
     // Once, last: it is gone, in whatever state. Nobody is told before a hello but the front door.
     virtual void on_visitor_gone(Visitor& visitor, const std::string& why) = 0;
 
@@ -48,6 +51,11 @@ class Visitor final : private loop::BytePipe::Listener,
   enum class Outside : std::uint8_t { kNothing, kExchange };  // what its octets come out of
   Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from,
           Outside outside, Listener& listener);
+
+  // If nothing has been said by then, it may be an FTP proxy that waits to be greeted: it is told
+  // that its data connections are to come to `here`.
+  void greet_after(Duration silence, const SocketAddress& here);
+  void stay() { timer_.stop(); }
 
   // For on_hello(), now or later.
   void answer(const control::HelloAnswer& answer);
@@ -74,6 +82,7 @@ class Visitor final : private loop::BytePipe::Listener,
     kReadingWeb,
     kAnsweringWeb,
     kEndingWeb,  // until the browser has read the answer
+    kFtp,
     kGone,
   };
   void on_readable() override;
@@ -90,6 +99,8 @@ class Visitor final : private loop::BytePipe::Listener,
   void unwrap(std::unique_ptr<carrier::Layer> layer, Bytes received);
   void greet();
   void read_web();
+  void greet_ftp();
+  void read_ftp();
 
   Context context_;
   Listener& listener_;
@@ -98,9 +109,10 @@ class Visitor final : private loop::BytePipe::Listener,
   bool in_tls_ = false, in_websocket_ = false, in_exchange_;
   std::unique_ptr<loop::BytePipe> pipe_;
   ByteVector received_;
-  std::string page_;  // still to be written
+  std::string page_;  // still to be written, or replies of FTP
+  std::optional<FtpControl> ftp_;
   std::optional<session::Greeter> greeter_;
-  loop::Timer timer_;
+  loop::Timer timer_, silence_;
 };
 
 }  // namespace culvert::service

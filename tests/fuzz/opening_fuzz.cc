@@ -1,7 +1,8 @@
-// Hostile proxies: CONNECT with a login, SOCKS4 and SOCKS5 receive any octets in pieces. The first
-// octet chooses the conversation, each piece begins with its length.
+// Hostile proxies: CONNECT with a login, SOCKS4, SOCKS5 and FTP receive any octets in pieces. The
+// first octet chooses the conversation, each piece begins with its length.
 #include <cstdlib>
 
+#include "tunnel/carrier/ftp_opening.h"
 #include "tunnel/carrier/http_connect.h"
 #include "tunnel/carrier/socks.h"
 
@@ -23,13 +24,15 @@ class CountingRandom final : public Random {
 std::unique_ptr<Layer> make(unsigned choice, Random& random) {
   const HostPort target{"service.example.net", 443};
   const Socks::Login login{"ann", "secret"};
-  switch (choice % 4) {
+  switch (choice % 6) {
     case 0:
       return std::make_unique<HttpConnect>(
           target,
           std::make_shared<ProxyLogin>(ProxyCredentials{"D", "ann", "secret"}, random, UnixTime{}));
     case 1: return *Socks::make(ProxyKind::kSocks4a, target, {}, {});
     case 2: return *Socks::make(ProxyKind::kSocks5, target, {}, login);
+    case 3: return std::make_unique<FtpLogin>(target, choice >= 128);
+    case 4: return std::make_unique<FtpRetrieve>();
     default:
       return std::make_unique<HttpConnect>(
           target, std::make_shared<ProxyLogin>(std::nullopt, random, UnixTime{}));

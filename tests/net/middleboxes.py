@@ -144,6 +144,15 @@ class Middleboxes:
         return Middlebox("microsocks", ["microsocks", "-i", "0.0.0.0", "-p", str(port), *login],
                          port, "socks5")
 
+    def ftp_proxy(self, address: str, port=2121) -> Middlebox:
+        """Users name the server: USER anonymous@HOST:PORT."""
+        self.need("ftp-proxy")
+        folder = self.folder("ftp-proxy")
+        (folder / "conf").write_text(
+            f"ServerType standalone\nListen {address}\nPort {port}\nDestinationAddress 127.0.0.1\n"
+            f"AllowMagicUser yes\nForkLimit 1000\nLogDestination {folder}/log\n")
+        return Middlebox("ftp-proxy", ["ftp-proxy", "-n", "-f", str(folder / "conf")], port, "ftp")
+
     def nginx(self, service: str, port=8080) -> Middlebox:
         """A reverse proxy before a web server, that passes WebSocket on as its manual says."""
         self.need("nginx")

@@ -56,6 +56,7 @@ Result<std::unique_ptr<Layer>> CarrierDial::make_layer(const WayStep& step) {
       return std::make_unique<HttpConnect>(step.target, login_to(*step.with));
     case LayerKind::kSocks: return make_socks(step);
     case LayerKind::kWebSocket: return make_websocket();
+    case LayerKind::kFtp: break;  // needs a second connection: see climb()
   }
   return fail(ErrorCode::kBadInput, "there is no such layer");
 }
@@ -80,8 +81,8 @@ Result<std::unique_ptr<Layer>> CarrierDial::make_socks(const WayStep& step) cons
 std::shared_ptr<ProxyLogin> CarrierDial::login_to(const Proxy& proxy) {
   auto& login = logins_[&proxy];
   if (login == nullptr)
-    login = std::make_shared<ProxyLogin>(proxy.credentials, means_.random,
-                                         loop::Loop::wall_clock());
+    login =
+        std::make_shared<ProxyLogin>(proxy.credentials, means_.random, loop::Loop::wall_clock());
   return login;
 }
 
@@ -109,6 +110,11 @@ void CarrierDial::climb() {
   while (next_ < steps_.size()) {
     const auto& step = steps_[next_++];
     const auto kind = step.kind;
+    if (kind == LayerKind::kFtp) {
+      ftp_.emplace(loop_, std::move(pipe_), way_.first_hop.ip, step.target, limit_,
+                   static_cast<FtpDial::Listener&>(*this));
+      return;
+    }
     auto layer = make_layer(step);
     if (!layer) return failed(layer.error());
     auto stack = std::make_unique<Stack>(loop_, std::move(pipe_), *std::move(layer));
@@ -142,6 +148,12 @@ Result<void> CarrierDial::become_exchange() {
       loop_, std::move(*client), std::move(pipe_),
       std::make_unique<ExchangeLanes>(loop_, std::move(lane), means_, limit_));
   return {};
+}
+
+void CarrierDial::on_ftp(std::unique_ptr<loop::BytePipe> pipe, const Error& why) {
+  if (pipe == nullptr) return failed(Error{why});
+  pipe_ = std::move(pipe);
+  climb();
 }
 
 // The layer on top is established.

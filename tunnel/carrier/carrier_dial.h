@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "tunnel/carrier/ftp_dial.h"
 #include "tunnel/carrier/tls_layer.h"
 #include "tunnel/carrier/way_steps.h"
 #include "tunnel/crypto/keys.h"
@@ -27,6 +28,7 @@ struct Means {
 };
 
 class CarrierDial final : private loop::TcpDial::Listener,
+                          private FtpDial::Listener,
                           private loop::BytePipe::Listener,
                           private loop::Timer::Listener {
  public:
@@ -48,6 +50,7 @@ class CarrierDial final : private loop::TcpDial::Listener,
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_ftp(std::unique_ptr<loop::BytePipe> pipe, const Error& why) override;
   void on_readable() override {}
   void on_writable() override;
   void on_broken(int error) override;
@@ -77,6 +80,7 @@ class CarrierDial final : private loop::TcpDial::Listener,
   bool dial_again_ = false;  // when the timer comes
   loop::Timer timer_;
   std::optional<loop::TcpDial> dial_;
+  std::optional<FtpDial> ftp_;
 };
 
 }  // namespace culvert::carrier

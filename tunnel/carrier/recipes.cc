@@ -10,6 +10,7 @@ constexpr LayerKind kConnect[] = {LayerKind::kHttpConnect};
 constexpr LayerKind kConnectTls[] = {LayerKind::kHttpConnect, LayerKind::kTls};
 constexpr LayerKind kSocks[] = {LayerKind::kSocks};
 constexpr LayerKind kSocksTls[] = {LayerKind::kSocks, LayerKind::kTls};
+constexpr LayerKind kFtp[] = {LayerKind::kFtp};
 constexpr LayerKind kWebSocket[] = {LayerKind::kWebSocket};
 constexpr LayerKind kTlsWebSocket[] = {LayerKind::kTls, LayerKind::kWebSocket};
 constexpr LayerKind kConnectWebSocket[] = {LayerKind::kHttpConnect, LayerKind::kWebSocket};
@@ -17,6 +18,7 @@ constexpr LayerKind kConnectTlsWebSocket[] = {LayerKind::kHttpConnect, LayerKind
                                               LayerKind::kWebSocket};
 
 constexpr ProxyKind kHttpProxies[] = {ProxyKind::kHttp, ProxyKind::kHttps};
+constexpr ProxyKind kFtpProxies[] = {ProxyKind::kFtp};
 constexpr ProxyKind kSocksProxies[] = {ProxyKind::kSocks4, ProxyKind::kSocks4a, ProxyKind::kSocks5};
 
 // Connections of an HTTP exchange; not ways by themselves.
@@ -40,6 +42,7 @@ constexpr Recipe kRecipes[] = {
     {"connect-websocket", "WebSocket by CONNECT", kConnectWebSocket, 443, kHttpProxies},
     {"connect-websocket-tls", "WebSocket over TLS by CONNECT", kConnectTlsWebSocket, 443,
      kHttpProxies},
+    {"ftp", "a file of an FTP server, through an FTP proxy", kFtp, 443, kFtpProxies},
     {"http-proxy", "HTTP requests through an HTTP proxy", {}, 443, kHttpProxies, &kHttpProxyLane},
     {"connect-http-tls", "HTTP requests in TLS by CONNECT through an HTTP proxy", kConnectTls, 443,
      kHttpProxies, &kConnectHttpTlsLane},
