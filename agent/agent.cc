@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/program_path.h"
 #include "agent/readiness.h"
 #include "agent/state_file.h"
 
@@ -56,6 +57,9 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       local_names_(self_.loop),
       names_(config_.access, destinations_, local_names_, uplink_, keys_, pool_, pool_file_),
       direct_(self_.loop, static_cast<DirectListener::Listener&>(*this)),
+      trials_(self_, place_, uplink_, direct_),
+      mapper_(self_.loop, self_.random, own_directory() + "/culvert-igd",
+              static_cast<portmap::PortMapper::Listener&>(*this)),
       datagrams_(self_.loop, static_cast<DatagramPorts::Handler&>(*this)),
       direct_flows_(self_.loop),
       gate_(self_.loop, gate_options(config_, self_.identity, destinations_),
@@ -108,14 +112,18 @@ void Agent::stop() {
   if (std::exchange(stopping_, true)) return;
   tell_stopping("saying goodbye");
   direct_.close();
+  mapper_.stop();
   peers_.close_all("the agent stops");
   for (const auto& session : incoming_) session->close("the agent stops");
   uplink_.stop();
+  goodbye_until_ = self_.loop.now() + kGoodbye;
   timer_.start(uplink_.stopped() ? std::chrono::milliseconds{50} : kGoodbye);
 }
 
 void Agent::on_timer(loop::Timer&) {
   if (leave_at_ && gate_.busy() && self_.loop.now() < *leave_at_) return timer_.start(kLookAgain);
+  if (goodbye_until_ && !mapper_.stopped() && self_.loop.now() < *goodbye_until_)
+    return timer_.start(kLookAgain);
   listener_.on_agent_stopped();
 }
 
@@ -221,13 +229,16 @@ void Agent::on_listener_gone(const ProgramListener& listener) {
 
 void Agent::on_uplink_changed() {
   tell_status(status_line());
-  if (uplink_.up()) learn_place();
+  if (!uplink_.up()) return trials_.forget();
+  learn_place();
+  if (!stopping_) mapper_.check();  // what cut us off may have been the gateway's restart
 }
 
 void Agent::on_network_changed() {
   if (stopping_) return;
   log::info("agent", {{"event", "network-changed"}});
   if (destinations_.discovers()) destinations_.set_local(discover_local_network());
+  ask_gateway();
   uplink_.network_changed();
   peers_.network_changed();
   for (const auto& session : incoming_) session->network_changed();

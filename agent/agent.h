@@ -11,6 +11,7 @@
 #include "agent/direct_flows.h"
 #include "agent/direct_listener.h"
 #include "agent/dns_desk.h"
+#include "agent/inbound_trials.h"
 #include "agent/incoming_session.h"
 #include "agent/name_desk.h"
 #include "agent/peer_sessions.h"
@@ -21,6 +22,7 @@
 #include "agent/status.h"
 #include "tunnel/flow/flow_list.h"
 #include "tunnel/loop/network_watch.h"
+#include "tunnel/portmap/port_mapper.h"
 #include "tunnel/restart/descriptor_store.h"
 
 namespace culvert::agent {
@@ -33,6 +35,7 @@ class Agent final : private ShimGate::Handler,
                     private ProgramConnect::Listener,
                     private PublishConsent::Listener,
                     private loop::NetworkWatch::Listener,
+                    private portmap::PortMapper::Listener,
                     private loop::Timer::Listener {
  public:
   static constexpr std::size_t kMostIncoming = 1024;       // calls and their sessions, at once
@@ -94,6 +97,7 @@ class Agent final : private ShimGate::Handler,
                                      UniqueFd destination) override;
   void on_program_connect_ended(ProgramConnect& connect) override;
   void on_network_changed() override;
+  void on_port_mappings_changed() override;
   void on_timer(loop::Timer& timer) override;
 
   bool allowed(const Asker& asker) const;
@@ -109,6 +113,8 @@ class Agent final : private ShimGate::Handler,
   Publisher& publisher(Protocol protocol);
   void publish(Protocol protocol);
   void open_direct_port();
+  void ask_gateway();
+  void tell_place_changed();
   void learn_place();
   void answer_direct(std::unique_ptr<loop::BytePipe> pipe, ByteVector received, PeerWay way);
   void tell_expected();
@@ -135,6 +141,8 @@ class Agent final : private ShimGate::Handler,
   std::optional<DnsDesk> dns_;
   std::list<std::unique_ptr<IncomingSession>> incoming_;
   DirectListener direct_;
+  InboundTrials trials_;
+  portmap::PortMapper mapper_;
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
   flow::FlowList flows_;
   DatagramPorts datagrams_;
@@ -142,7 +150,7 @@ class Agent final : private ShimGate::Handler,
   ShimGate gate_;
   loop::NetworkWatch network_;
   loop::Timer timer_;
-  std::optional<TimePoint> leave_at_;
+  std::optional<TimePoint> leave_at_, goodbye_until_;
   bool stopping_ = false, publishing_ = false;
 };
 

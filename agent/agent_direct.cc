@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/agent.h"
+#include "agent/network_facts.h"
 
 namespace culvert::agent {
 
@@ -13,6 +14,10 @@ void Agent::open_direct_port() {
                                         "; set another [direct] port, or 0. Peers that are let in "
                                         "from outside are reached all the same"}});
   place_.set_port(direct_.port());
+  if (config_.direct.map_port && place_.port() != 0) {
+    mapper_.want({portmap::Protocol::kTcp, place_.port()});
+    ask_gateway();
+  }
   // The same number: one hole in a firewall's configuration, if there shall be one.
   auto open = udp_.open(direct_.port());
   if (!open && config_.direct.port == 0) open = udp_.open(0);
@@ -26,31 +31,54 @@ void Agent::on_discovery_servers(const control::DiscoveryServers& servers) {
   udp_.set_servers(servers.servers);
 }
 
-// Whether we are let in is asked once for each address that we are seen at.
+// Or look whether it still knows what it was asked.
+void Agent::ask_gateway() {
+  if (!place_.enabled() || !config_.direct.map_port) return;
+  std::optional<portmap::Network> network;
+  if (const auto facts = look_at_network()) network = {facts->gateway, facts->own};
+  mapper_.set_network(network);
+}
+
+void Agent::on_port_mappings_changed() {
+  if (stopping_) return;
+  std::uint16_t mapped = 0;
+  for (const auto& one : mapper_.core().report()) {
+    log::info("direct", {{"event", one.mapping ? "port-mapped" : "port-not-mapped"},
+                         {"protocol", portmap::to_string(one.port.protocol)},
+                         {"port", one.port.number},
+                         {"outside", one.mapping ? one.mapping->external.to_string() : ""},
+                         {"by", one.mapping ? portmap::to_string(one.mapping->method) : ""},
+                         {"why", one.why}});
+    if (one.port.protocol == portmap::Protocol::kTcp && one.mapping)
+      mapped = one.mapping->external.port;
+  }
+  if (place_.set_mapped(mapped)) tell_place_changed();
+  trials_.look();
+}
+
+// Whether we are let in is asked once for each address that we are seen at, and each mapping.
 void Agent::learn_place() {
   const bool moved = place_.set_seen(uplink_.seen());
-  if (place_.port() != 0 && place_.inbound() == control::Inbound::kUnknown) {
-    control::TryInbound wish;
-    wish.port = place_.port();
-    self_.random.fill(wish.secret);
-    direct_.expect_trial(wish.secret);
-    uplink_.try_inbound(wish);
-  }
-  if (!moved) return;
+  if (moved) trials_.forget();
+  trials_.look();
+  if (moved) tell_place_changed();
+}
+
+void Agent::tell_place_changed() {
   peers_.place_changed();
   for (const auto& session : incoming_) session->place_changed();
 }
 
 void Agent::on_inbound_tried(const control::InboundTried& outcome) {
-  if (!place_.set_inbound(outcome)) return;
+  const bool changed = place_.set_inbound(outcome);
+  trials_.answered(outcome);
+  if (!changed) return;
   const bool open = place_.inbound() == control::Inbound::kOpen;
   log::info("direct", {{"event", "inbound"},
                        {"open", open ? "yes" : "no"},
-                       {"port", place_.port()},
+                       {"port", outcome.port},
                        {"why", outcome.detail}});
-  if (!open) return;
-  peers_.place_changed();
-  for (const auto& session : incoming_) session->place_changed();
+  if (open) tell_place_changed();
 }
 
 void Agent::on_direct_hello(std::unique_ptr<loop::BytePipe> pipe, ByteVector received,

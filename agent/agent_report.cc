@@ -41,17 +41,41 @@ PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since, c
   return out;
 }
 
-PlaceStatus place_status(const OwnPlace& place) {
+const char* to_word(control::Inbound inbound) {
+  switch (inbound) {
+    case control::Inbound::kOpen: return "open";
+    case control::Inbound::kClosed: return "closed";
+    case control::Inbound::kUnknown: break;
+  }
+  return "unknown";
+}
+
+MappingStatus mapping_status(const portmap::Mapper::PortReport& report, const OwnPlace& place,
+                             TimePoint now) {
+  MappingStatus out;
+  out.protocol = portmap::to_string(report.port.protocol);
+  out.port = report.port.number;
+  out.why = report.why;
+  if (!report.mapping) return out;
+  out.external = report.mapping->external.to_string();
+  out.by = portmap::to_string(report.mapping->method);
+  out.seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(report.mapping->expires_at - now).count();
+  if (report.port.protocol == portmap::Protocol::kTcp)
+    out.inbound = to_word(place.mapped_inbound());
+  return out;
+}
+
+PlaceStatus place_status(const OwnPlace& place, bool map_port, const portmap::Mapper& mapper,
+                         TimePoint now) {
   PlaceStatus out;
   out.direct = place.enabled();
   out.port = place.port();
   if (place.seen()) out.seen = place.seen()->to_string();
-  switch (place.inbound()) {
-    case control::Inbound::kUnknown: out.inbound = "unknown"; break;
-    case control::Inbound::kOpen: out.inbound = "open"; break;
-    case control::Inbound::kClosed: out.inbound = "closed"; break;
-  }
+  out.inbound = to_word(place.inbound());
   out.inbound_why = place.inbound_why();
+  out.map_port = map_port;
+  for (const auto& one : mapper.report()) out.mappings.push_back(mapping_status(one, place, now));
   return out;
 }
 
@@ -125,7 +149,7 @@ StatusReport Agent::status() const {
     if (!peer->is_direct_stranger())
       out.peers.push_back(
           peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link(), peer->udp()));
-  out.place = place_status(place_);
+  out.place = place_status(place_, config_.direct.map_port, mapper_.core(), self_.loop.now());
   out.streams = flows_.size() + direct_flows_.size();
   for (const auto& peer : incoming_) out.streams += peer->stream_count();
   out.udp_flows = datagrams_.flow_count();

@@ -74,6 +74,7 @@ struct DirectPolicy {  // paths to other endpoints beside the relay
   bool enabled = true;
   std::uint16_t port = 0;  // of the listener for them; 0: the kernel chooses
   bool lan = true;         // private addresses, to peers behind the same NAT
+  bool map_port = true;    // the gateway is asked to let connections in to that port
 };
 
 struct AgentConfig {

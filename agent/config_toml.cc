@@ -158,6 +158,7 @@ void read_direct(Section& section, DirectPolicy& direct) {
   section.flag("enabled", direct.enabled);
   section.port("port", direct.port);
   section.flag("lan", direct.lan);
+  section.flag("map_port", direct.map_port);
 }
 
 void read_listen(Section& section, std::vector<ListenEntry>& listen) {

@@ -22,7 +22,8 @@ Netcheck::Netcheck(const OwnEndpoint& self, WayOptions ways, ProxySources source
       listener_(listener),
       began_at_(loop::Loop::precise_now()),
       timer_(self.loop, *this),
-      dns_(self.loop) {
+      dns_(self.loop),
+      mapper_(self.loop, self.random, {}, static_cast<portmap::PortMapper::Listener&>(*this)) {
   report_.name = self.identity.name;
   report_.service = options_.service.to_string();
   auto network = look_at_network();
@@ -36,6 +37,8 @@ Netcheck::Netcheck(const OwnEndpoint& self, WayOptions ways, ProxySources source
         NetworkMemory::from_text(text ? *text : std::string{}).find(network->key()).value_or("");
   }
   listener_.on_netcheck_progress(network_line(report_));
+  if (network) mapper_.set_network(portmap::Network{network->gateway, network->own});
+  probing_gateway_ = mapper_.core().probing();
   lookup_.emplace(self_.loop, dns_, options_, static_cast<WayLookup::Listener&>(*this));
   finder_.emplace(self_.loop, dns_, self_.random, options_.service, std::move(sources),
                   std::move(network), static_cast<ProxyFinder::Listener&>(*this));
@@ -109,6 +112,17 @@ void Netcheck::on_finding_step(const ProxyFinder::Step& step) {
   listener_.on_netcheck_progress(to_line(report_.steps.back()));
 }
 
+void Netcheck::on_gateway_probed() {
+  using portmap::Method;
+  for (const auto method : {Method::kPcp, Method::kNatPmp, Method::kUpnp})
+    if (mapper_.core().presence(method) == portmap::Mapper::Presence::kPresent)
+      report_.port_mapping +=
+          (report_.port_mapping.empty() ? "" : ", ") + std::string(portmap::to_string(method));
+  listener_.on_netcheck_progress(mapping_line(report_));
+  probing_gateway_ = false;
+  timer_.start(Duration::zero());
+}
+
 void Netcheck::on_finding_done() { timer_.start(Duration::zero()); }
 
 void Netcheck::go_on() {
@@ -120,7 +134,7 @@ void Netcheck::go_on() {
     ++next_;
   }
   if (running_.empty() && looked_up_ && finder_->done() && !found_lookup_ && found_.empty() &&
-      portal_probes_.empty() && !std::exchange(done_, true))
+      portal_probes_.empty() && !probing_gateway_ && !std::exchange(done_, true))
     conclude();
 }
 

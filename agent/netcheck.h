@@ -13,6 +13,7 @@
 #include "agent/proxy_finder.h"
 #include "agent/uplink_attempt.h"
 #include "agent/way_lookup.h"
+#include "tunnel/portmap/port_mapper.h"
 #include "tunnel/proxies/probe.h"
 
 namespace culvert::agent {
@@ -21,6 +22,7 @@ class Netcheck final : private WayLookup::Listener,
                        private ProxyFinder::Listener,
                        private UplinkAttempt::Listener,
                        private proxies::Probe::Listener,
+                       private portmap::PortMapper::Listener,
                        private loop::Timer::Listener {
  public:
   static constexpr std::size_t kAtOnce = 3;  // few: some proxies never notice who has left
@@ -54,6 +56,7 @@ class Netcheck final : private WayLookup::Listener,
   void on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) override;
   void on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) override;
   void on_heard(proxies::Probe& probe, Bytes heard, bool last, int error) override;
+  void on_gateway_probed() override;
   void on_timer(loop::Timer& timer) override;
 
   void tried(UplinkAttempt& attempt, bool reached, std::string outcome);
@@ -78,7 +81,8 @@ class Netcheck final : private WayLookup::Listener,
   std::size_t next_ = 0;
   std::list<Running> running_, ended_;
   std::list<std::unique_ptr<proxies::Probe>> portal_probes_, ended_probes_;
-  bool looked_up_ = false, done_ = false;
+  portmap::PortMapper mapper_;  // only asks what there is
+  bool looked_up_ = false, probing_gateway_ = false, done_ = false;
 };
 
 }  // namespace culvert::agent

@@ -82,6 +82,10 @@ void show_agent(const AgentConfig& config) {
       line += " through " + session.proxy + " [" + session.proxy_source + "]";
     if (!session.why.empty()) line += " (" + session.why + ")";
     std::puts(line.c_str());
+    for (const auto& mapping : report->place.mappings)
+      std::puts(("mapped:  " + to_text(mapping)).c_str());
+    if (report->place.direct && !report->place.map_port)
+      std::puts("mapped:  no port is ([direct] map_port)");
     return;
   }
   std::puts("agent:   none runs");

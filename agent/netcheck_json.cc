@@ -14,6 +14,7 @@ std::string to_json(const NetcheckReport& report) {
   network["prefix"] = report.prefix;
   network["gateway"] = report.gateway;
   network["gateway_hardware"] = report.gateway_hardware;
+  network["port_mapping"] = report.port_mapping;
   out["service_addresses"] = report.service_addresses;
   out["portal"] = report.portal;
   out["remembered"] = report.remembered;

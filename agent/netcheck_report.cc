@@ -40,6 +40,12 @@ std::string network_line(const NetcheckReport& report) {
          " (" + report.gateway_hardware + ")";
 }
 
+std::string mapping_line(const NetcheckReport& report) {
+  if (report.port_mapping.empty())
+    return "mapping: the gateway maps no ports (no answer by PCP, NAT-PMP or UPnP)";
+  return "mapping: the gateway maps ports by " + report.port_mapping;
+}
+
 std::string conclusion(const NetcheckReport& report) {
   std::string out;
   if (!report.portal.empty())

@@ -28,6 +28,7 @@ struct NetcheckReport {
   std::string gateway, gateway_hardware, prefix, own_address;  // empty: no default route
   std::string service_addresses;  // separated by blanks; empty: the name does not resolve
   std::string portal;             // a captive portal's address, or what it showed
+  std::string port_mapping;       // what the gateway speaks: "PCP, UPnP"; empty: nothing
   std::string remembered;         // the way that worked here the last time
   std::vector<NetcheckStep> steps;
   std::vector<NetcheckTry> tries;  // in the order in which an agent would try them
@@ -39,6 +40,7 @@ struct NetcheckReport {
 std::string to_line(const NetcheckStep& step);
 std::string to_line(const NetcheckTry& one);
 std::string network_line(const NetcheckReport& report);
+std::string mapping_line(const NetcheckReport& report);
 std::string conclusion(const NetcheckReport& report);  // lines
 std::string to_json(const NetcheckReport& report);
 

@@ -15,19 +15,52 @@ bool OwnPlace::set_seen(const std::optional<SocketAddress>& seen) {
   const bool other = seen_.has_value() != seen.has_value() || (seen && seen->ip != seen_->ip);
   seen_ = seen;
   if (other) {
-    inbound_ = control::Inbound::kUnknown;
+    inbound_ = mapped_inbound_ = control::Inbound::kUnknown;
     inbound_why_.clear();
   }
   return other;
 }
 
 bool OwnPlace::set_inbound(const control::InboundTried& outcome) {
-  if (outcome.port != port_ || outcome.error == ErrorCode::kTryAgain) return false;
-  const auto before = inbound_;
-  inbound_ =
+  if (outcome.error == ErrorCode::kTryAgain || outcome.port == 0) return false;
+  const auto before = inbound();
+  const auto found =
       outcome.error == ErrorCode::kNone ? control::Inbound::kOpen : control::Inbound::kClosed;
+  if (outcome.port == port_)
+    inbound_ = found;
+  else if (outcome.port == mapped_port_)
+    mapped_inbound_ = found;
+  else
+    return false;
   inbound_why_ = outcome.detail;
-  return inbound_ != before;
+  return inbound() != before;
+}
+
+bool OwnPlace::set_mapped(std::uint16_t port) {
+  const auto before = inbound();
+  // Of the same number: what kept others out may do so no longer.
+  if (port == port_ && inbound_ == control::Inbound::kClosed) inbound_ = control::Inbound::kUnknown;
+  if (port != mapped_port_ || mapped_inbound_ == control::Inbound::kClosed)
+    mapped_inbound_ = control::Inbound::kUnknown;
+  // What was open by a mapping is tried again without it.
+  if (port == 0 && mapped_port_ == port_) inbound_ = control::Inbound::kUnknown;
+  mapped_port_ = port;
+  return before == control::Inbound::kOpen && inbound() != before;
+}
+
+control::Inbound OwnPlace::inbound() const {
+  return mapped_inbound() == control::Inbound::kOpen ? control::Inbound::kOpen : inbound_;
+}
+
+control::Inbound OwnPlace::mapped_inbound() const {
+  return mapped_port_ == port_ ? inbound_ : mapped_inbound_;
+}
+
+std::uint16_t OwnPlace::trial_port() const {
+  using enum control::Inbound;
+  if (port_ == 0 || inbound_ == kUnknown) return port_;
+  const bool wanted = inbound_ == kClosed && mapped_inbound() == kUnknown;
+  return wanted ? mapped_port_ : std::uint16_t{0};
 }
 
 control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& token) const {
@@ -35,13 +68,16 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
   control::Offer offer;
   offer.round = round;
   offer.token = token;
-  offer.inbound = inbound_;
+  offer.inbound = inbound();
   if (!policy_.enabled || port_ == 0 || !seen_ || !punch::is_offerable(seen_->ip)) return offer;
   bool seen_is_ours = false;
   offer.candidates = host_candidates(Candidate::Transport::kTcp, port_, seen_is_ours);
+  const bool by_mapping =
+      inbound_ != control::Inbound::kOpen && inbound() == control::Inbound::kOpen;
   if (!seen_is_ours)
-    offer.candidates.push_back(
-        {Candidate::Kind::kServerReflexive, Candidate::Transport::kTcp, {seen_->ip, port_}});
+    offer.candidates.push_back({Candidate::Kind::kServerReflexive,
+                                Candidate::Transport::kTcp,
+                                {seen_->ip, by_mapping ? mapped_port_ : port_}});
   return offer;
 }
 
@@ -86,7 +122,7 @@ punch::Ground OwnPlace::ground(const std::optional<SocketAddress>& peer_seen) co
   if (peer_seen) ground.peer_seen = peer_seen->ip;
   ground.own_networks = discover_local_network().subnets;
   ground.lan_allowed = policy_.lan;
-  ground.own_inbound = inbound_;
+  ground.own_inbound = inbound();
   return ground;
 }
 

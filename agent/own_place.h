@@ -18,9 +18,15 @@ class OwnPlace {
   void set_port(std::uint16_t port) { port_ = port; }
 
   const std::optional<SocketAddress>& seen() const { return seen_; }
-  control::Inbound inbound() const { return inbound_; }
+  control::Inbound inbound() const;  // by either
   const std::string& inbound_why() const { return inbound_why_; }
-  // Both: true if that is news for peers.
+  // The port outside that the gateway maps to ours; 0: none.
+  std::uint16_t mapped_port() const { return mapped_port_; }
+  control::Inbound mapped_inbound() const;
+  // Of which nobody knows yet whether it lets in; 0: there is none.
+  std::uint16_t trial_port() const;
+  // Each: true if that is news for peers. A mapping is offered to them when it has been tried.
+  bool set_mapped(std::uint16_t port);
   bool set_seen(const std::optional<SocketAddress>& seen);
   bool set_inbound(const control::InboundTried& outcome);
 
@@ -42,6 +48,8 @@ class OwnPlace {
   std::optional<SocketAddress> seen_;
   control::Inbound inbound_ = control::Inbound::kUnknown;
   std::string inbound_why_;
+  std::uint16_t mapped_port_ = 0;
+  control::Inbound mapped_inbound_ = control::Inbound::kUnknown;  // if that is another number
 };
 
 }  // namespace culvert::agent

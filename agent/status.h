@@ -41,6 +41,19 @@ struct PeerStatus {
   bool operator==(const PeerStatus&) const = default;
 };
 
+// What the gateway was asked for.
+struct MappingStatus {
+  std::string protocol;  // "tcp", "udp"
+  std::uint16_t port = 0;
+  std::string external;      // the gateway's address and port; empty: not mapped
+  std::string by;            // "PCP", "NAT-PMP", "UPnP"
+  std::int64_t seconds = 0;  // that it lasts without being renewed
+  std::string inbound;       // tcp: "open", "closed", "unknown", as the service found out
+  std::string why;           // not mapped
+  bool operator==(const MappingStatus&) const = default;
+};
+std::string to_text(const MappingStatus& mapping);  // for people
+
 // Where this endpoint is in the network.
 struct PlaceStatus {
   bool direct = false;      // paths beside the relay are allowed
@@ -48,6 +61,8 @@ struct PlaceStatus {
   std::string seen;         // our address, as the service sees it
   std::string inbound;      // "open", "closed", "unknown": connections from outside to that port
   std::string inbound_why;  // closed: what the service met
+  bool map_port = false;    // allowed by the configuration
+  std::vector<MappingStatus> mappings{};
   bool operator==(const PlaceStatus&) const = default;
 };
 

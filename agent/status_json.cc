@@ -47,6 +47,16 @@ Json to_document(const StatusReport& report) {
   place["seen"] = report.place.seen;
   place["inbound"] = report.place.inbound;
   place["inbound_why"] = report.place.inbound_why;
+  place["map_port"] = report.place.map_port;
+  place["mappings"] = Json::array();
+  for (const auto& mapping : report.place.mappings)
+    place["mappings"].push_back({{"protocol", mapping.protocol},
+                                 {"port", mapping.port},
+                                 {"external", mapping.external},
+                                 {"by", mapping.by},
+                                 {"seconds", mapping.seconds},
+                                 {"inbound", mapping.inbound},
+                                 {"why", mapping.why}});
   out["peers"] = Json::array();
   for (const auto& peer : report.peers) {
     Json one;
@@ -96,6 +106,12 @@ StatusReport from_document(const Json& in) {
   report.place.seen = place.value("seen", "");
   report.place.inbound = place.value("inbound", "");
   report.place.inbound_why = place.value("inbound_why", "");
+  report.place.map_port = place.value("map_port", false);
+  for (const auto& one : place.value("mappings", Json::array()))
+    report.place.mappings.push_back({one.value("protocol", ""), one.value("port", std::uint16_t{0}),
+                                     one.value("external", ""), one.value("by", ""),
+                                     one.value("seconds", std::int64_t{0}),
+                                     one.value("inbound", ""), one.value("why", "")});
   for (const auto& one : in.at("peers")) {
     auto& peer = report.peers.emplace_back();
     peer.name = one.value("name", "");

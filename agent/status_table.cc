@@ -91,6 +91,14 @@ std::string direct_line(const PlaceStatus& place) {
   return line;
 }
 
+std::string mapping_line(const PlaceStatus& place) {
+  if (!place.map_port) return "off ([direct] map_port)";
+  std::string out;
+  for (const auto& mapping : place.mappings)
+    out += (out.empty() ? "" : "; ") + plain(to_text(mapping));
+  return out;
+}
+
 std::string way(const PeerStatus& peer) {
   return plain(peer.via) + (peer.address.empty() ? "" : " " + plain(peer.address));
 }
@@ -110,6 +118,16 @@ std::string resumed(std::uint64_t carriers) {
 
 }  // namespace
 
+std::string to_text(const MappingStatus& mapping) {
+  auto text = mapping.protocol + " " + std::to_string(mapping.port);
+  if (mapping.external.empty()) return text + " is not mapped: " + mapping.why;
+  text += " is " + mapping.external + " at the gateway (" + mapping.by + ", " +
+          std::to_string(mapping.seconds / 60) + " min)";
+  if (mapping.inbound == "open") text += ", and lets connections in";
+  if (mapping.inbound == "closed") text += ", but lets no connections in";
+  return text;
+}
+
 std::string to_table(const StatusReport& report, std::int64_t now, bool colour) {
   std::vector<Row> facts{{"name", plain(report.name)},
                          {"service", plain(report.service)},
@@ -121,6 +139,8 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
                                     milliseconds(report.session.round_trip_ms) +
                                     resumed(report.session.carriers)});
   facts.push_back({"direct", direct_line(report.place)});
+  if (report.place.direct && report.place.port != 0)
+    facts.push_back({"mapped", mapping_line(report.place)});
   facts.push_back({"published", joined(report.published)});
   if (!report.published_udp.empty())
     facts.push_back({"published UDP", joined(report.published_udp)});

@@ -78,7 +78,8 @@ class Paths(World):
         self.start_service("198.51.100.10:443",
                            more='\n[discovery]\naddresses = ["198.51.100.10", "198.51.100.11"]\n')
 
-    def add(self, name: str, kind: str, lan_of: str | None = None, serve=True, more="") -> Site:
+    def add(self, name: str, kind: str, lan_of: str | None = None, serve=True, more="",
+            direct: bool | str = True) -> Site:
         number = len(self.sites) + 1
         host = self.lab.host(name)
         if lan_of:
@@ -90,7 +91,7 @@ class Paths(World):
             host.wait_for_listener(host.spawn(["python3", STEADY, "serve", str(PORT)], "steady"),
                                    set(), f"the server of {name}")
         listen = f'\n[[listen]]\nport = {PORT}\nto = "127.0.0.1:{PORT}"\n' if serve else more
-        self.start_agent(host, site.endpoint, listen, direct=True)
+        self.start_agent(host, site.endpoint, listen, direct=direct)
         return site
 
     def _found(self, name, number, host, kind) -> Site:

@@ -86,7 +86,8 @@ class World:
         return host.spawn_daemon(argv, log)
 
     def start_agent(self, host, name, more="", settings="", direct=False):
-        """Direct paths are looked for only where a lab is about them: all others show the relay."""
+        """Direct paths are looked for only where a lab is about them: all others show the relay.
+        `direct`: whether, or more of what stands in that table."""
         directory = self.lab.directory / host.name
         config = directory / "agent.toml"
         self.sockets[host.name] = directory / "run" / "agent.sock"
@@ -95,7 +96,8 @@ class World:
             f'control_socket = "{self.sockets[host.name]}"\n{settings}\n'
             # Servers may drop root before they listen, and clients may run as anybody.
             f'[access]\nusers = "all"\n\n[publish]\npolicy = "{self.publish}"\n\n'
-            f'[direct]\nenabled = {str(direct).lower()}\n\n'
+            f'[direct]\nenabled = {str(bool(direct)).lower()}\n'
+            f'{direct if isinstance(direct, str) else ""}\n\n'
             f'[[forward]]\ndomains = ["*.test"]\n{more}')
         (directory / "run").mkdir()
         (directory / "state").mkdir(mode=0o700)

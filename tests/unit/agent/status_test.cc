@@ -18,7 +18,9 @@ StatusReport report() {
                 1, "198.51.100.7:4000", "", 2.5},
                {"a-much-longer-name.example.net", true, "up", "direct", "192.0.2.9:1", "", 0, 1060,
                 0, 0, 0, 0, "", "nothing got through"}};
-  out.place = {true, 4000, "192.0.2.7:4711", "closed", "timed out"};
+  out.place = {true, 4000, "192.0.2.7:4711", "closed", "timed out", true, {}};
+  out.place.mappings = {{"tcp", 4000, "192.0.2.7:40000", "PCP", 7140, "open", ""},
+                        {"udp", 4001, "", "", 0, "", "PCP: not authorized"}};
   out.streams = 2;
   out.published = {22, 80};
   out.names = 3;
@@ -57,6 +59,8 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
       "times\n"
       "direct     port 4000, seen from outside at 192.0.2.7:4711, connections from outside do "
       "not get in (timed out)\n"
+      "mapped     tcp 4000 is 192.0.2.7:40000 at the gateway (PCP, 119 min), and lets connections "
+      "in; udp 4001 is not mapped: PCP: not authorized\n"
       "published  22, 80\n"
       "programs   2 streams, 0 waiting connects\n"
       "addresses  3 names in 127.64.0.0/10\n"
