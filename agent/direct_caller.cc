@@ -80,13 +80,17 @@ bool DirectCaller::awaits(const control::OfferToken& token) const {
 }
 
 void DirectCaller::take_reversed(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from) {
+  take_pipe(std::move(pipe), {"reversed", from.to_string()});
+}
+
+void DirectCaller::take_pipe(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) {
   if (ready_.size() >= punch::kMostDials) return;
-  ready_.push_back({std::move(pipe), {"reversed", from.to_string()}});
+  ready_.push_back({std::move(pipe), std::move(way)});
   introduce_next();
 }
 
 void DirectCaller::introduce_next() {
-  if (introducing() || ready_.empty() || !offered_) return;
+  if (introducing() || ready_.empty() || direct()) return;
   introduced_ = std::move(ready_.front());
   ready_.pop_front();
   introduction_.emplace(self_.loop, std::move(introduced_.pipe),

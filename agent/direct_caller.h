@@ -47,6 +47,8 @@ class DirectCaller final : private DirectDial::Listener,
   void take(const control::Offer& offer, const std::optional<SocketAddress>& peer_seen);
   bool awaits(const control::OfferToken& token) const;
   void take_reversed(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from);
+  // Another connection to the peer, to be introduced in its turn.
+  void take_pipe(std::unique_ptr<loop::BytePipe> pipe, PeerWay way);
   void carrier_lost();  // of the session, whichever it was
 
   bool introducing() const { return introduction_.has_value(); }

@@ -130,6 +130,7 @@ void IncomingSession::on_carrier_attached(session::SessionLink&) {
   answerer_.emplace(policy_.self, policy_.place, *link_,
                     static_cast<DirectAnswerer::Listener&>(*this));
   udp_path_.emplace(policy_.self, policy_.place, policy_.udp, *link_, UdpPath::Role::kAnswerer);
+  quic_.emplace(policy_.self, *udp_path_, static_cast<DirectAnswerer::Listener&>(*this));
 }
 
 void IncomingSession::on_control(session::SessionLink&, const control::Message& message) {

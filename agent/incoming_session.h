@@ -19,6 +19,7 @@
 #include "agent/peer_keys.h"
 #include "agent/peer_way.h"
 #include "agent/publisher.h"
+#include "agent/quic_answerer.h"
 #include "agent/replay_floors.h"
 #include "agent/snapshot.h"
 #include "agent/udp_path.h"
@@ -144,6 +145,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   std::unique_ptr<session::SessionLink> link_;
   std::optional<DirectAnswerer> answerer_;
   std::optional<UdpPath> udp_path_;
+  std::optional<QuicAnswerer> quic_;  // borrows it
   std::unordered_map<IncomingStream*, std::unique_ptr<IncomingStream>>
       streams_;  // after link_: they borrow it
   flow::FlowList flows_;

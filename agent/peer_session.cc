@@ -185,6 +185,7 @@ void PeerSession::on_carrier_attached(session::SessionLink&) {
   pause_ = {};
   again_.stop();
   look_for_direct();
+  if (quic_ && way_.with.empty()) quic_->begin();
 }
 
 void PeerSession::look_for_direct() {
@@ -192,6 +193,7 @@ void PeerSession::look_for_direct() {
   direct_.emplace(self_, place_, *link_, key_, static_cast<DirectCaller::Listener&>(*this));
   direct_->begin();
   udp_path_.emplace(self_, place_, udp_, *link_, UdpPath::Role::kCaller);
+  quic_.emplace(self_, *udp_path_, *direct_, *link_);
 }
 
 // What the relay carried is still acknowledged and repeated by the new path: nothing is lost.
@@ -215,6 +217,7 @@ void PeerSession::on_session_up(session::SessionLink&) {
   was_up_ = true;
   log::info("peer", {{"event", "up"}, {"name", name_}, {"via", "relay"}, {"role", "caller"}});
   look_for_direct();
+  if (quic_) quic_->begin();
 }
 
 void PeerSession::on_stream_opened(session::SessionLink& link, mux::StreamId stream,

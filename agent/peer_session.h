@@ -12,6 +12,7 @@
 #include "agent/lookups.h"
 #include "agent/own_endpoint.h"
 #include "agent/peer_keys.h"
+#include "agent/quic_caller.h"
 #include "agent/snapshot.h"
 #include "agent/stream_opening.h"
 #include "agent/udp_path.h"
@@ -115,6 +116,7 @@ class PeerSession final : private LookupRequest::Listener,
   std::unique_ptr<session::SessionLink> link_;
   std::optional<DirectCaller> direct_;  // once it was up; borrows link_
   std::optional<UdpPath> udp_path_;     // likewise
+  std::optional<QuicCaller> quic_;      // borrows all three
   PeerWay way_;
   loop::Timer timer_;  // begin() from the loop; then: idle
   loop::Timer again_;  // the next call, after a circuit was lost

@@ -5,7 +5,7 @@
 namespace culvert::agent {
 
 struct PeerWay {
-  std::string via = "relay";  // or "direct", "reversed", "punched"
+  std::string via = "relay";  // or "direct", "reversed", "punched", "quic"
   std::string with;           // address and port of the peer; of the relay nothing
   bool operator==(const PeerWay&) const = default;
 };

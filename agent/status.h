@@ -27,7 +27,7 @@ struct PeerStatus {
   std::string name;
   bool incoming = false;  // they called us
   std::string state;      // "up", "connecting", "resuming"
-  std::string via;        // "relay", "direct", "reversed", "punched"
+  std::string via;        // "relay", "direct", "reversed", "punched", "quic"
   std::string address;    // of the peer, where there is no relay
   std::string why;        // caller, relay: why not direct
   std::uint64_t streams = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tunnel/base/log.h"
+#include "tunnel/crypto/hkdf.h"
 
 namespace culvert::agent {
 namespace {
@@ -37,6 +38,12 @@ UdpPath::~UdpPath() {
 }
 
 std::size_t UdpPath::most_octets() const { return core_.most_octets() - path::kOpaqueHeader; }
+
+std::optional<Secret<32>> UdpPath::key_for(std::string_view purpose) const {
+  if (!theirs_) return std::nullopt;
+  const auto keys = path::derive_keys(core_.own_offer(), *theirs_, is_caller());
+  return crypto::derive_key(is_caller() ? keys.sending : keys.receiving, purpose);
+}
 
 void UdpPath::want() {
   wanted_ = true;

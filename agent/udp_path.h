@@ -62,6 +62,8 @@ class UdpPath final : private session::SessionLink::DatagramPath,
   Duration round_trip() const { return core_.round_trip(); }  // the last known
   // Look for a path, unless it is there, is being looked for, or failed just now.
   void want() override;
+  // Of both ends, for one purpose; nothing: the peer has not offered yet.
+  std::optional<Secret<32>> key_for(std::string_view purpose) const;
   // While up(); gathered, leaves at the end of this turn. Dropped where the socket has no room.
   void send(Bytes packet);
 

@@ -45,6 +45,10 @@ BARRIERS = {
     + MASQUERADE,
     # another port for each destination
     "symmetric": STATEFUL + MASQUERADE.replace("masquerade", "masquerade random"),
+    # no TCP but to the service
+    "no-tcp": STATEFUL.replace("ct state established", """meta l4proto tcp ip saddr != 198.51.100.0/24 \
+ip daddr != 198.51.100.0/24 drop
+    ct state established""") + MASQUERADE,
     "no-udp": STATEFUL.replace("ct state established", "meta l4proto udp drop\n    ct state established")
               + MASQUERADE,
     # refuses what comes from outside, instead of being silent about it
@@ -90,8 +94,8 @@ class Paths(World):
         if serve:
             host.wait_for_listener(host.spawn(["python3", STEADY, "serve", str(PORT)], "steady"),
                                    set(), f"the server of {name}")
-        listen = f'\n[[listen]]\nport = {PORT}\nto = "127.0.0.1:{PORT}"\n' if serve else more
-        self.start_agent(host, site.endpoint, listen, direct=direct)
+        listen = f'\n[[listen]]\nport = {PORT}\nto = "127.0.0.1:{PORT}"\n' if serve else ""
+        self.start_agent(host, site.endpoint, listen + more, direct=direct)
         return site
 
     def _found(self, name, number, host, kind) -> Site:
