@@ -3,11 +3,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "agent/enclosure_network.h"
+#include "agent/transparent_udp.h"
 
 namespace culvert::agent {
 namespace {
@@ -19,18 +19,9 @@ UniqueFd udp_socket() {
 }
 
 UniqueFd transparent_socket() {
-  auto fd = udp_socket();
-  const int on = 1;
-  if (!fd || setsockopt(fd.get(), IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) != 0)
-    return UniqueFd{};
-  setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &kPorterMark, sizeof kPorterMark);
+  auto fd = make_transparent_udp();
+  if (fd) setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &kPorterMark, sizeof kPorterMark);
   return fd;
-}
-
-bool bind_to(const UniqueFd& fd, const SocketAddress& at) {
-  sockaddr_storage address{};
-  const auto length = at.fill(address);
-  return ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) == 0;
 }
 
 bool connect_to(const UniqueFd& fd, const SocketAddress& to) {
@@ -45,17 +36,6 @@ UniqueFd stand_at(const SocketAddress& address, const SocketAddress& program) {
   if (!fd) return fd;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   return bind_to(fd, address) && connect_to(fd, program) ? std::move(fd) : UniqueFd{};
-}
-
-// The destination that a caught datagram was sent to, from its IP_ORIGDSTADDR.
-std::optional<SocketAddress> destination(msghdr& message) {
-  for (auto* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_IP || part->cmsg_type != IP_ORIGDSTADDR) continue;
-    sockaddr_in address{};
-    std::memcpy(&address, CMSG_DATA(part), sizeof address);
-    return SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -111,9 +91,8 @@ Result<void> EnclosedDatagrams::start() {
   int error = 0;
   caught_ = inside_.thread.make([&] {
     auto fd = transparent_socket();
-    const int on = 1;
-    if (fd) setsockopt(fd.get(), SOL_IP, IP_RECVORIGDSTADDR, &on, sizeof on);
-    if (!fd || !bind_to(fd, {IpAddress::v4(kDatagramAddress), kDatagramPort})) {
+    if (!fd || !tell_destinations(fd) ||
+        !bind_to(fd, {IpAddress::v4(kDatagramAddress), kDatagramPort})) {
       error = errno;
       return UniqueFd{};
     }
@@ -133,16 +112,9 @@ void EnclosedDatagrams::on_fd_ready(loop::FdWatch&, bool, bool) {
 }
 
 bool EnclosedDatagrams::take_one() {
-  sockaddr_storage from{};
-  std::array<char, 256> control;
-  iovec content{buffer_.data(), buffer_.size()};
-  msghdr message{&from, sizeof from, &content, 1, control.data(), control.size(), 0};
-  const auto size = ::recvmsg(caught_.get(), &message, MSG_DONTWAIT);
-  if (size < 0) return errno != EAGAIN;
-  const auto to = destination(message);
-  if (!to) return true;
-  if (auto* flow = flow_of({SocketAddress::from(reinterpret_cast<sockaddr*>(&from)), *to}))
-    flow->send(Bytes{buffer_}.first(static_cast<std::size_t>(size)));
+  const auto caught = read_caught(caught_, buffer_);
+  if (!caught) return false;
+  if (auto* flow = flow_of({caught->from, caught->to})) flow->send(caught->content);
   return true;
 }
 

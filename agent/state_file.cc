@@ -69,12 +69,12 @@ Result<std::string> read_state_file(const std::string& path, Privacy privacy) {
   return text;
 }
 
-Result<void> write_state_file(const std::string& path, std::string_view text) {
+Result<void> write_state_file(const std::string& path, std::string_view text, mode_t mode) {
   const auto draft = path + ".new";
   ::unlink(draft.c_str());
   const UniqueFd file{
       ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
-  if (!file) return io_error(draft, "cannot be made");
+  if (!file || ::fchmod(file.get(), mode) != 0) return io_error(draft, "cannot be made");
   while (!text.empty()) {
     const auto n = ::write(file.get(), text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;

@@ -1,6 +1,8 @@
 // agent/state_file.h: small files of the state directory: private to their owner, replaced as a
 // whole. Knows nothing of what is in them.
 #pragma once
+#include <sys/types.h>
+
 #include <string>
 
 #include "tunnel/base/result.h"
@@ -17,7 +19,7 @@ enum class Privacy : std::uint8_t { kSecret, kOrdinary };
 // another user's, with the command that mends it.
 Result<std::string> read_state_file(const std::string& path, Privacy privacy);
 
-// Mode 0600, synced to the disk before it takes the place of the old one.
-Result<void> write_state_file(const std::string& path, std::string_view text);
+// Synced to the disk before it takes the place of the old one.
+Result<void> write_state_file(const std::string& path, std::string_view text, mode_t mode = 0600);
 
 }  // namespace culvert::agent
