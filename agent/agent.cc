@@ -78,6 +78,7 @@ Result<void> Agent::start(restart::Estate estate) {
   take_over(std::move(estate));
   serve_names();
   if (!gate_.control().listening()) CULVERT_RETURN_IF_ERROR(gate_.start());
+  renew_system_wide();
   open_direct_port();
   publishing_ = true;
   publish(Protocol::kTcp);
@@ -145,7 +146,7 @@ void Agent::save_peer_keys() {
 }
 
 bool Agent::allowed(const Asker& asker) const {
-  return config_.access.allows(asker.uid, ::geteuid());
+  return asker.system_wide || config_.access.allows(asker.uid, ::geteuid());
 }
 
 void Agent::on_name_asked(std::unique_ptr<NameQuestion> question) {
@@ -165,12 +166,16 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
   pool_.touch(held->to().ip, now);
   pool_file_.changed();
   const auto way = destinations_.of_name(name);
-  if (way == Way::kDirect) return held->fail(ErrorCode::kNotPermitted);
+  // What the rules have caught cannot go on by itself.
+  const bool directly = way == Way::kDirect && held->asker().system_wide && IpAddress::parse(name);
+  if (way == Way::kDirect && !directly) return held->fail(ErrorCode::kNotPermitted);
   auto made = std::make_unique<ProgramConnect>(std::move(held), name,
                                                static_cast<ProgramConnect::Listener&>(*this));
   auto& connect = *made;
   connects_.emplace(&connect, std::move(made));
-  if (way == Way::kEndpoint)
+  if (directly)
+    connect.call_directly(self_.loop, local_names_);
+  else if (way == Way::kEndpoint)
     connect.call_endpoint(peers_);
   else if (way == Way::kAfterDirect)
     connect.call_after_direct(self_.loop, local_names_, uplink_);
@@ -178,16 +183,9 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
     connect.call_ordinary(uplink_);
 }
 
-// Its name in the pool is the address as text, which no host name can be.
 std::optional<IpAddress> Agent::stand_in(const IpAddress& ordinary, const Asker& asker) {
   if (!allowed(asker) || destinations_.of_address(ordinary) == Way::kDirect) return std::nullopt;
-  const auto address = pool_.address_of(ordinary.to_string(), loop::Loop::wall_clock());
-  if (!address) {
-    log::warning("connect", {{"to", ordinary.to_string()}, {"why", address.error().detail}});
-    return std::nullopt;
-  }
-  pool_file_.changed();
-  return *address;
+  return pool_address(ordinary);
 }
 
 void Agent::on_program_connected(ProgramConnect& connect, session::SessionLink& link,

@@ -20,6 +20,7 @@
 #include "agent/replay_floors.h"
 #include "agent/shim_gate.h"
 #include "agent/status.h"
+#include "agent/system_wide_gate.h"
 #include "tunnel/flow/flow_list.h"
 #include "tunnel/loop/network_watch.h"
 #include "tunnel/portmap/port_mapper.h"
@@ -29,6 +30,7 @@ namespace culvert::agent {
 
 class Agent final : private ShimGate::Handler,
                     private DatagramPorts::Handler,
+                    private SystemWideGate::Handler,
                     private Uplink::Listener,
                     private IncomingSession::Listener,
                     private DirectListener::Listener,
@@ -78,6 +80,12 @@ class Agent final : private ShimGate::Handler,
   void on_may_publish(const ProgramListener& listener) override;
   void on_status_asked(std::unique_ptr<StatusQuestion> question) override;
   void on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) override;
+  Result<bool> on_system_wide_told() override;
+  std::optional<IpAddress> pool_address(const IpAddress& ordinary) override;
+  void on_caught_connect(std::unique_ptr<HeldConnect> held) override {
+    on_connect(std::move(held));
+  }
+  bool on_caught_datagram(const SocketAddress& to) override;
   void on_uplink_changed() override;
   void on_incoming(const control::Incoming& incoming) override;
   void on_inbound_tried(const control::InboundTried& outcome) override;
@@ -101,6 +109,9 @@ class Agent final : private ShimGate::Handler,
   void on_timer(loop::Timer& timer) override;
 
   bool allowed(const Asker& asker) const;
+  bool chosen(uid_t uid) const;        // by system-wide mode; of slices nobody knows
+  Result<bool> take_up_system_wide();  // false: it is off, or not about us
+  void renew_system_wide();
   void serve_names();
   Result<void> load_peer_keys();
   void save_peer_keys();
@@ -148,6 +159,8 @@ class Agent final : private ShimGate::Handler,
   DatagramPorts datagrams_;
   DirectFlows direct_flows_;
   ShimGate gate_;
+  SystemWide wide_;
+  std::unique_ptr<SystemWideGate> wide_gate_;
   loop::NetworkWatch network_;
   loop::Timer timer_;
   std::optional<TimePoint> leave_at_, goodbye_until_;

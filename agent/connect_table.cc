@@ -1,5 +1,7 @@
 #include "agent/connect_table.h"
 
+#include <netinet/tcp.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -62,11 +64,46 @@ Result<ConnectTable::Added> ConnectTable::add(const Asker& asker, std::uint64_t 
   const auto held_at = held->address;
   auto pending =
       std::make_unique<PendingConnect>(loop_, *this, asker, cookie, to, std::move(*held));
-  const Added added{pending.get(), held_at};
-  pending_.emplace(cookie, std::move(pending));
+  return Added{&insert(std::move(pending)), held_at};
+}
+
+PendingConnect& ConnectTable::insert(std::unique_ptr<PendingConnect> pending) {
+  auto& added = *pending;
+  pending_.emplace(added.cookie(), std::move(pending));
   if (!sweep_.running()) sweep_.start(kSweepEvery);
   if (!destroyed_.wanted() && !slow_.running()) slow_.start(kWatchAfter);
   return added;
+}
+
+std::optional<DiagSocket> ConnectTable::new_socket(CaughtSyn& caught) {
+  const auto socket = diag_.find_any(Protocol::kTcp, caught.syn.program, caught.syn.to);
+  if (!socket || socket->state != TCP_SYN_SENT || socket->remote != caught.syn.to)
+    return std::nullopt;
+  auto* pending = find(socket->cookie);
+  if (pending == nullptr) return socket;
+  if (!pending->is_caught()) return std::nullopt;  // a shim has announced it
+  if (pending->held_at() == caught.syn.to) {
+    pending->take_syn(std::move(caught));
+    return std::nullopt;
+  }
+  pending->abandon("the socket was connected anew");
+  return socket;
+}
+
+PendingConnect* ConnectTable::add_caught(const Asker& asker, std::uint64_t cookie,
+                                         const SocketAddress& to, CaughtSyn caught) {
+  if (pending_.size() >= kMost || !refusal_) return nullptr;
+  auto pending = std::make_unique<PendingConnect>(loop_, *this, asker, cookie, to,
+                                                  HoldTable::Held{{}, caught.syn.to});
+  pending->take_syn(std::move(caught));
+  return &insert(std::move(pending));
+}
+
+void ConnectTable::on_let_in(UniqueFd ours, const SocketAddress& program, const SocketAddress& to) {
+  const auto socket = diag_.find_any(Protocol::kTcp, program, to);
+  auto* pending = socket ? find(socket->cookie) : nullptr;
+  if (pending != nullptr && pending->is_caught() && pending->held_at() == to)
+    pending->on_let_in(std::move(ours));
 }
 
 Result<void> ConnectTable::check_decision(std::uint64_t cookie) {

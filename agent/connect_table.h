@@ -45,6 +45,15 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
   Result<void> check_decision(std::uint64_t cookie);
   void listen_to_shim(std::uint64_t cookie, UniqueFd conversation);
 
+  // System-wide mode. `catcher` lives until this is called with null.
+  void set_catcher(SynCatcher* catcher) { catcher_ = catcher; }
+  // The socket that has sent it, if it still waits for an answer and its connect is not pending.
+  std::optional<DiagSocket> new_socket(CaughtSyn& caught);
+  // Null: too many wait already. The program will repeat its SYN.
+  PendingConnect* add_caught(const Asker& asker, std::uint64_t cookie, const SocketAddress& to,
+                             CaughtSyn caught);
+  void on_let_in(UniqueFd ours, const SocketAddress& program, const SocketAddress& to);
+
  private:
   friend class PendingConnect;
   void on_socket_destroyed(std::uint64_t cookie) override;
@@ -56,6 +65,7 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
   bool has_slow() const;
   void watch_slow();
   void sweep();
+  PendingConnect& insert(std::unique_ptr<PendingConnect> pending);
   void remove(const PendingConnect& pending) { pending_.erase(pending.cookie()); }
 
   loop::Loop& loop_;
@@ -66,6 +76,7 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
   FailureMemory failures_;
   std::optional<SynWatch> syns_;
   std::optional<Refusal> refusal_;
+  SynCatcher* catcher_ = nullptr;
   loop::Timer sweep_, slow_;
   std::unordered_map<std::uint64_t, std::unique_ptr<PendingConnect>> pending_;
 };

@@ -14,6 +14,8 @@ constexpr const char* kUsage =
     "  run [--] CMD [ARG...]  run CMD so that it reaches virtual host names\n"
     "  status                 what the agent is doing\n"
     "  why HOST[:PORT]        whether connections to HOST are carried, and why\n"
+    "  enable --user NAME     carry programs without culvert run: of a user, of a slice, all\n"
+    "  disable                undo that\n"
     "  netcheck               which ways lead out of this network, and why\n"
     "  enroll < TOKEN         make this machine an endpoint, with a token of the service\n"
     "  help [COMMAND]         show this text, or that of a command\n"
@@ -25,6 +27,8 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
   if (verb == "run") return culvert::agent::run_command(arguments);
   if (verb == "status") return culvert::agent::status_command(arguments);
   if (verb == "why") return culvert::agent::why_command(arguments);
+  if (verb == "enable") return culvert::agent::enable_command(arguments);
+  if (verb == "disable") return culvert::agent::disable_command(arguments);
   if (verb == "netcheck") return culvert::agent::netcheck_command(arguments);
   if (verb == "enroll") return culvert::agent::enroll_command(arguments);
   if (verb == culvert::agent::kPromptVerb) return culvert::agent::prompt_command(arguments);
@@ -41,7 +45,7 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
     char option[] = "--help";
     char* const words[] = {option};
     if (topic == "run" || topic == "status" || topic == "why" || topic == "netcheck" ||
-        topic == "enroll")
+        topic == "enroll" || topic == "enable" || topic == "disable")
       return dispatch(topic, words);
   }
   std::fprintf(stderr, "culvert: there is no command \"%.*s\"; see culvert help\n",

@@ -125,6 +125,14 @@ void DatagramPorts::ask(std::unique_ptr<DatagramQuestion> question) {
   question->send_there((*port)->bound());
 }
 
+Result<SocketAddress> DatagramPorts::open_for(const SocketAddress& to) {
+  const auto port = port_for(to);
+  if (!port) return fail(port.error());
+  (*port)->asked_for(loop_.now());
+  look_again_in(Duration{kLinger});
+  return (*port)->bound();
+}
+
 void DatagramPorts::open_stream(const SocketAddress& to, StreamOpening& opening) {
   look_again_in(Duration{flow::kIdle});
   handler_.open_datagrams(to, opening);

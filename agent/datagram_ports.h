@@ -44,6 +44,8 @@ class DatagramPorts final : private DatagramPort::Owner,
 
   // `question` is of an asker who may, about an address that means something.
   void ask(std::unique_ptr<DatagramQuestion> question);
+  // The same without a question: where datagrams to `to` are heard from now on.
+  Result<SocketAddress> open_for(const SocketAddress& to);
   std::size_t flow_count() const { return sockets_.size(); }
   std::vector<PortSnapshot> take_snapshots(restart::Outgoing& out) const;
   void go_on(const std::vector<PortSnapshot>& from, restart::Inherited& sockets);

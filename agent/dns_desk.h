@@ -31,6 +31,7 @@ class DnsDesk final : private resolver::DnsServer::Handler {
 
   // Where it serves. kNotPermitted: all addresses tried are taken; the message says which.
   Result<SocketAddress> start();
+  void admit_everybody(bool admit) { open_to_all_ = admit; }
 
  private:
   class Inquiry;  // at the NameDesk
@@ -51,6 +52,7 @@ class DnsDesk final : private resolver::DnsServer::Handler {
   const Destinations& destinations_;
   NameDesk& names_;
   const resolver::AddressPool& pool_;
+  bool open_to_all_ = false;
   InetDiag diag_;
   resolver::DnsForwarder forwarder_;
   std::list<std::unique_ptr<Passing>> passings_;

@@ -99,8 +99,24 @@ void PendingConnect::carry_out() {
   join();
 }
 
+void PendingConnect::take_syn(CaughtSyn caught) {
+  program_ = caught.syn.program;
+  if (!caught_) set_phase(Phase::kConnecting);
+  caught_ = std::move(caught);
+}
+
+void PendingConnect::on_let_in(UniqueFd ours) {
+  if (phase_ != Phase::kJoining) return;  // nobody has let it in: not this one's connection
+  ours_ = std::move(ours);
+  hand_over();
+}
+
 void PendingConnect::join() {
   set_phase(Phase::kJoining);
+  if (caught_) {
+    if (!table_.catcher_ || !table_.catcher_->let_in(*caught_)) abandon("its SYN cannot be sent");
+    return;
+  }
   auto opened = join_program(program_, held_at_);
   if (!opened) return abandon(opened.error().detail);
   ours_ = std::move(*opened);
@@ -113,6 +129,10 @@ void PendingConnect::on_joined() {
   if (error == EALREADY) return watch_->start(/*readable=*/false, /*writable=*/true);
   if (error != 0) return abandon(std::strerror(error));
   watch_.reset();
+  hand_over();
+}
+
+void PendingConnect::hand_over() {
   if (decision_ == Decision::kFail) {  // changed its mind in between
     const linger at_once{1, 0};
     setsockopt(ours_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -128,6 +148,8 @@ void PendingConnect::on_joined() {
 
 void PendingConnect::carry_out_failure() {
   const int error = to_errno(code_);
+  // No packet says so, but silence: the program's own timer.
+  if (caught_ && error == ETIMEDOUT) return;
   if (table_.refusal_ && refusals_tried_ < kMostRefusals) {
     if (forge_refusal(error)) return end();
     ++refusals_tried_;  // no SYN seen yet: the sweep tries again after the program repeated it
@@ -143,7 +165,8 @@ void PendingConnect::carry_out_failure() {
 }
 
 bool PendingConnect::forge_refusal(int error) {
-  const auto sequence = table_.syns_->sequence(program_, held_at_);
+  const auto sequence =
+      caught_ ? std::optional{caught_->syn.sequence} : table_.syns_->sequence(program_, held_at_);
   if (!sequence) return false;
   const HeldSyn syn{program_, held_at_, *sequence};
   ByteVector packet;
@@ -168,6 +191,7 @@ void PendingConnect::try_again() {
 
 void PendingConnect::fail_at_once() {
   if (phase_ != Phase::kConnecting || decision_ == Decision::kComplete) return;
+  if (caught_) return;  // the program repeats its SYN: the next agent, or the kernel, answers
   if (!is_the_announced_socket()) return;
   if (!table_.refusal_ || !forge_refusal(ENETUNREACH)) (void)reset_program(program_, held_at_);
 }

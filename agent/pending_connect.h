@@ -2,6 +2,8 @@
 // decision was carried out, which may be after the core dropped its handle.
 //
 //   announced --CULVERT_TELL_CONNECTING, checked--> connecting --decision--> joining --> gone
+//
+// One that system-wide mode has caught (agent/syn_catcher.h) is connecting from the start.
 #pragma once
 #include <optional>
 #include <string_view>
@@ -9,6 +11,7 @@
 #include "agent/held_connect.h"
 #include "agent/hold_table.h"
 #include "agent/shim_question.h"
+#include "agent/syn_catcher.h"
 #include "tunnel/loop/fd_watch.h"
 
 namespace culvert::agent {
@@ -43,6 +46,9 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
   void abandon(std::string_view why);  // *
   void try_again();                    // * a failure that could not be carried out before
   void fail_at_once();                 // the agent ends
+  void take_syn(CaughtSyn caught);     // instead of the shim; again when the SYN was repeated
+  bool is_caught() const { return caught_.has_value(); }
+  void on_let_in(UniqueFd ours);  // *
 
  private:
   enum class Decision { kNone, kComplete, kFail };
@@ -53,6 +59,7 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
   void carry_out();
   void join();
   void on_joined();
+  void hand_over();
   void carry_out_failure();
   bool forge_refusal(int error);
   void end();  // destroys this
@@ -70,6 +77,7 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
   ErrorCode code_ = ErrorCode::kNone;
   int refusals_tried_ = 0;
   SocketAddress program_;  // its socket's own address; valid from kConnecting on
+  std::optional<CaughtSyn> caught_;
   UniqueFd conversation_, ours_;
   std::optional<loop::FdWatch> watch_;  // of conversation_, then of ours_
 };

@@ -32,12 +32,17 @@ void ProgramConnect::call_after_direct(loop::Loop& loop, resolver::DnsClient& dn
   direct_.emplace(loop, dns, name_, port_, static_cast<DirectAttempt::Listener&>(*this));
 }
 
+void ProgramConnect::call_directly(loop::Loop& loop, resolver::DnsClient& dns) {
+  direct_.emplace(loop, dns, name_, port_, static_cast<DirectAttempt::Listener&>(*this));
+}
+
 void ProgramConnect::on_direct(UniqueFd connected, const Error& why) {
   direct_.reset();
   if (connected) {
     destination_ = std::move(connected);
     return held_->complete();
   }
+  if (then_ == nullptr) return fail_connect(why);
   log::info("connect",
             {{"event", "not-direct"}, {"to", name_}, {"port", port_}, {"why", why.detail}});
   call_ordinary(*then_);

@@ -38,6 +38,7 @@ class ProgramConnect final : private StreamOpening,
   // One of them, once, after construction; may end (and so destroy) this at once.
   void call_endpoint(PeerSessions& peers);
   void call_ordinary(Uplink& uplink);
+  void call_directly(loop::Loop& loop, resolver::DnsClient& dns);
   void call_after_direct(loop::Loop& loop, resolver::DnsClient& dns, Uplink& uplink);
 
   const std::string& name() const { return name_; }

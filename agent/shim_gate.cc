@@ -1,5 +1,7 @@
 #include "agent/shim_gate.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 
 #include "tunnel/base/log.h"
@@ -126,6 +128,7 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
           DatagramQuestion::Sender{question.cookie,
                                    static_cast<std::uint16_t>(question.flags >> 16)}));
     case CULVERT_ASK_AGENT: return answer_agent(socket.get());
+    case CULVERT_TELL_SYSTEM_WIDE: return answer_system_wide(socket.get(), asker);
     case CULVERT_ASK_FORWARDING: return replies_->send(std::move(socket), options_.forwarding);
     case CULVERT_ASK_WHY:
       return handler_.on_why_asked(
@@ -144,6 +147,17 @@ void ShimGate::answer_agent(int socket) {
   const SocketAddress pool{options_.pool.address, static_cast<std::uint16_t>(options_.pool.length)};
   auto answer = make_answer(CULVERT_FOUND, pool, options_.domains);
   if (low_ports_mapped()) answer.flags |= CULVERT_LOW_PORTS_MAPPED;
+  send_answer(socket, answer);
+}
+
+void ShimGate::answer_system_wide(int socket, const Asker& asker) {
+  if (asker.uid != 0 && asker.uid != ::geteuid()) {
+    send_answer(socket, make_error_answer(CULVERT_FAIL, EPERM));
+    return;
+  }
+  const auto on = handler_.on_system_wide_told();
+  auto answer = make_answer(on && *on ? CULVERT_FOUND : CULVERT_NOT_OURS);
+  if (!on) answer = make_answer(CULVERT_FAIL, {}, on.error().detail);
   send_answer(socket, answer);
 }
 

@@ -35,6 +35,8 @@ class ShimGate final : private ControlSocket::Listener,
     virtual void on_status_asked(std::unique_ptr<StatusQuestion> question) = 0;
     virtual void on_why_asked(std::unique_ptr<StatusQuestion> question,
                               const std::string& host) = 0;
+    // agent/system_wide.h has changed. Whether system-wide mode is on now.
+    virtual Result<bool> on_system_wide_told() = 0;
 
    protected:
     ~Handler() = default;
@@ -75,6 +77,7 @@ class ShimGate final : private ControlSocket::Listener,
   bool low_ports_mapped() const { return connects_.low_ports_mapped(); }
   bool refusals_exact() const { return connects_.has_raw_socket(); }
   std::size_t pending_connects() const { return connects_.size(); }
+  ConnectTable& connects() { return connects_; }
 
  private:
   static constexpr std::size_t kMostOpen = 8192;  // askers heard or being answered: then wait
@@ -88,6 +91,7 @@ class ShimGate final : private ControlSocket::Listener,
   void on_packet(UniqueFd socket, const Asker& asker, const ReceivedPacket& packet);
   void answer(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
   void answer_agent(int socket);
+  void answer_system_wide(int socket, const Asker& asker);
   void answer_connect(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
 
   loop::Loop& loop_;

@@ -57,7 +57,8 @@ Result<void> check(const ShimQuestion& question) {
     case CULVERT_ASK_AGENT:
     case CULVERT_ASK_FORWARDING:
     case CULVERT_ASK_STATUS:
-    case CULVERT_ASK_DNS: return {};
+    case CULVERT_ASK_DNS:
+    case CULVERT_TELL_SYSTEM_WIDE: return {};
   }
   return bad("is of an unknown kind");
 }
@@ -73,7 +74,7 @@ Result<ShimQuestion> parse_question(Bytes packet) {
     return bad("is of version " + std::to_string(raw.version) + ", this agent's is " +
                std::to_string(CULVERT_WIRE_VERSION) +
                ": install shim and agent of one release and start the program anew");
-  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_DNS)
+  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_TELL_SYSTEM_WIDE)
     return bad("is of an unknown kind");
   ShimQuestion question;
   question.kind = static_cast<culvert_question>(raw.kind);

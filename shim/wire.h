@@ -64,7 +64,10 @@ enum culvert_question {
   CULVERT_TELL_BOUND = 12,
   /* from `culvert run`: -> FOUND (address + port of the agent's name server), NOT_OURS if it has
    * none */
-  CULVERT_ASK_DNS = 13
+  CULVERT_ASK_DNS = 13,
+  /* from `culvert enable` and `culvert disable`, of root: the setting of system-wide mode has
+   * changed -> FOUND: it is on, NOT_OURS: it is off, FAIL (name: why) */
+  CULVERT_TELL_SYSTEM_WIDE = 14
 };
 
 enum culvert_verdict {

@@ -110,6 +110,7 @@ class ProgramLab final : private ShimGate::Handler {
   void on_why_asked(std::unique_ptr<StatusQuestion> asked, const std::string& host) override {
     asked->answer("carried\n" + host + "\n");
   }
+  Result<bool> on_system_wide_told() override { return false; }
   void on_address_asked(std::unique_ptr<AddressQuestion> asked) override;
   void on_connect(std::unique_ptr<HeldConnect> held) override;
   void on_datagrams_asked(std::unique_ptr<DatagramQuestion> asked) override { asked->not_ours(); }
