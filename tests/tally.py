@@ -1,4 +1,4 @@
-"""Counts results and reads them from the programs that report them."""
+"""Counts results and reads them from the programs that report them, of which several may run at once."""
 import os
 import re
 import subprocess
@@ -12,6 +12,7 @@ RESULT = re.compile(r"^(ok|not ok|skipped) (?:- )?(.*)$")
 class Tally:
     def __init__(self):
         self.passed, self.failed, self.skipped = 0, [], []
+        self._running: set[subprocess.Popen] = set()
 
     def add(self, name: str, ok: bool, detail=""):
         if ok:
@@ -40,12 +41,14 @@ class Tally:
         process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    errors="replace", env=environment or os.environ)
+        self._running.add(process)
         try:
             output, status = process.communicate(timeout=limit)[0], process.returncode
         except subprocess.TimeoutExpired:
             process.terminate()  # not kill: it has a lab to take down
             output = process.communicate()[0]
             status = f"none, it was stopped after {limit:.0f} s"
+        self._running.discard(process)
         told = self._read_lines(label, output)
         if status == SKIPPED and not told:
             return self.skip(label, (output.strip().splitlines() or ["it gives no reason"])[-1])
@@ -55,6 +58,11 @@ class Tally:
         elif status != 0:
             print(output[-12000:], flush=True)
         print(f"  {label}: {told} results in {time.monotonic() - started:.0f} s", flush=True)
+
+    def end_scripts(self):
+        """Those that still run, if any: their output is read by who waits for them."""
+        for process in list(self._running):
+            process.terminate()
 
     def _read_lines(self, label: str, output: str) -> int:
         told = 0
