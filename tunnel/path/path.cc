@@ -50,6 +50,7 @@ void Path::probe(const std::vector<Target>& targets, TimePoint now, Duration lim
   ended_ = Ended::kNot;
   selected_ = false;
   probing_.clear();
+  heard_on_.clear();
   round_began_ = now;
   round_ends_ = now + limit;
   add_targets(targets, now);
@@ -79,6 +80,15 @@ void Path::answer(std::uint64_t counter, std::size_t size, const Route& route) {
   output_.push_back({route, sealer_->seal(counter_++, Kind::kAnswer, head, {}, size)});
 }
 
+// Where the peer's probe came through, ours has the best chance.
+void Path::probe_back(const Route& route, TimePoint now) {
+  const auto known =
+      std::ranges::find_if(probing_, [&](const Probing& one) { return one.target.route == route; });
+  if (known == probing_.end()) return add_targets({Target{route}}, now);
+  if (std::exchange(known->target.once, false)) known->due = now;
+  tick(now);
+}
+
 std::optional<Path::Datagram> Path::receive(Bytes packet, const Route& route, TimePoint now) {
   if (!opener_) return std::nullopt;
   if (scratch_.size() < packet.size()) scratch_.resize(packet.size());
@@ -88,7 +98,7 @@ std::optional<Path::Datagram> Path::receive(Bytes packet, const Route& route, Ti
   switch (opened->kind) {
     case Kind::kProbe:
       answer(opened->counter, packet.size(), route);
-      if (state_ == State::kProbing) add_targets({Target{route}}, now);
+      if (state_ == State::kProbing) probe_back(route, now);
       // Our answer may not get there: what we send is not known to arrive.
       if (state_ != State::kUp && now - round_began_ >= kSeenAfter &&
           (!told_at_ || now - *told_at_ >= kProbeEvery)) {

@@ -81,7 +81,7 @@ class Path {
   const Route& route() const { return route_; }  // while up; then: the last one
   std::size_t most_octets() const { return most_; }
   Duration round_trip() const { return round_trip_; }
-  bool heard_on(std::size_t socket) const;  // the peer has sent something there
+  bool heard_on(std::size_t socket) const;  // the peer has sent something there, since probe()
   void send(std::uint32_t stream, Bytes datagram, TimePoint now);  // while up
   void used(TimePoint now);                                        // by packets that are not ours
 
@@ -100,6 +100,7 @@ class Path {
   void send_probe(const Route& route, std::size_t size, TimePoint now);
   void answer(std::uint64_t counter, std::size_t size, const Route& route);
   void confirmed(const Outstanding& probe, bool by_session, TimePoint now);
+  void probe_back(const Route& route, TimePoint now);
   void send_proof(TimePoint now);
   void rest(Ended why);
   TimePoint silent_at() const;  // both while something is unanswered

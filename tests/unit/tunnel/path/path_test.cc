@@ -237,5 +237,36 @@ TEST_P(Lossy, NoDatagramArrivesTwiceAndALittleLossEndsNoPath) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Lossy, testing::Range(0u, 10u));
 
+TEST(Path, ProbesEachOfABurstTwiceUntilThePeerComesThroughAtOne) {
+  World world(1);
+  world.there = false;
+  std::vector<Target> burst;
+  for (std::uint16_t port = 1990; port < 2040; ++port)
+    burst.push_back({{0, {kAnswerer.ip, port}}, /*once=*/true});
+  world.caller.probe(burst, world.now);
+  world.run(seconds{1});
+  EXPECT_EQ(world.packets, 2 * burst.size());
+  ASSERT_EQ(world.caller.state(), Path::State::kProbing);
+  EXPECT_FALSE(world.caller.heard_on(0));
+  world.there = true;
+  world.answerer.probe({{{0, kCaller}}}, world.now);
+  world.run(milliseconds{120});
+  ASSERT_TRUE(world.caller.up());
+  EXPECT_EQ(world.caller.route().peer, kAnswerer);
+  EXPECT_TRUE(world.caller.heard_on(0));
+}
+
+TEST(Path, ForgetsWithANewRoundWhichSocketsHeardThePeer) {
+  World world(1);
+  world.there = false;
+  world.probe();
+  world.run(Duration{Path::kRound} + seconds{1});
+  ASSERT_TRUE(world.caller.heard_on(0));
+  world.back = false;
+  world.run(seconds{1});
+  world.probe();
+  EXPECT_FALSE(world.caller.heard_on(0));
+}
+
 }  // namespace
 }  // namespace culvert::path
