@@ -41,6 +41,7 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       listener_(listener),
       place_(config_.direct),
       udp_(self_),
+      udp_behaviour_(self_),
       keys_(self_.identity.signing_key),
       replays_(config_.state_directory + "/replay-floors"),
       pool_(config_.pool),

@@ -21,6 +21,7 @@
 #include "agent/shim_gate.h"
 #include "agent/status.h"
 #include "agent/system_wide_gate.h"
+#include "agent/udp_behaviour.h"
 #include "tunnel/flow/flow_list.h"
 #include "tunnel/loop/network_watch.h"
 #include "tunnel/portmap/port_mapper.h"
@@ -34,6 +35,7 @@ class Agent final : private ShimGate::Handler,
                     private Uplink::Listener,
                     private IncomingSession::Listener,
                     private DirectListener::Listener,
+                    private UdpPlace::Waiter,
                     private ProgramConnect::Listener,
                     private PublishConsent::Listener,
                     private loop::NetworkWatch::Listener,
@@ -89,6 +91,7 @@ class Agent final : private ShimGate::Handler,
   void on_uplink_changed() override;
   void on_incoming(const control::Incoming& incoming) override;
   void on_inbound_tried(const control::InboundTried& outcome) override;
+  void on_udp_seen(const UdpSight& sight) override;
   void on_discovery_servers(const control::DiscoveryServers& servers) override;
   IncomingSession* find_session(const crypto::PublicKey& caller,
                                 const control::SessionName& session) override;
@@ -127,6 +130,7 @@ class Agent final : private ShimGate::Handler,
   void ask_gateway();
   void tell_place_changed();
   void learn_place();
+  void learn_udp_place();
   void answer_direct(std::unique_ptr<loop::BytePipe> pipe, ByteVector received, PeerWay way);
   void tell_expected();
   std::string status_line() const;
@@ -137,6 +141,7 @@ class Agent final : private ShimGate::Handler,
   Listener& listener_;
   OwnPlace place_;
   UdpPlace udp_;
+  UdpBehaviour udp_behaviour_;
   PeerKeys keys_;
   ReplayFloors replays_;
   resolver::AddressPool pool_;

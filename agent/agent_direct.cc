@@ -28,7 +28,21 @@ void Agent::open_direct_port() {
 }
 
 void Agent::on_discovery_servers(const control::DiscoveryServers& servers) {
-  udp_.set_servers(servers.servers);
+  if (!udp_.set_servers(servers.servers)) return;
+  learn_udp_place();
+}
+
+void Agent::learn_udp_place() {
+  if (!place_.enabled() || !udp_.has_servers()) return;
+  udp_.look(static_cast<UdpPlace::Waiter&>(*this));
+  udp_behaviour_.begin(udp_.first_server());
+}
+
+void Agent::on_udp_seen(const UdpSight& sight) {
+  log::info("udp", {{"event", "place"},
+                    {"port", udp_.local().port},
+                    {"seen", sight.mapped ? sight.mapped->to_string() : "nowhere"},
+                    {"ports", punch::describe(sight.allocation)}});
 }
 
 // Or look whether it still knows what it was asked.
@@ -61,7 +75,11 @@ void Agent::learn_place() {
   const bool moved = place_.set_seen(uplink_.seen());
   if (moved) trials_.forget();
   trials_.look();
-  if (moved) tell_place_changed();
+  if (moved) {
+    udp_.forget_sight();
+    learn_udp_place();
+    tell_place_changed();
+  }
 }
 
 void Agent::tell_place_changed() {

@@ -66,6 +66,17 @@ MappingStatus mapping_status(const portmap::Mapper::PortReport& report, const Ow
   return out;
 }
 
+void add_udp(PlaceStatus& out, const UdpPlace& udp,
+             const std::optional<stun::Behaviour>& behaviour) {
+  const auto& sight = udp.last_sight();
+  if (sight.asked) out.udp = sight.mapped ? "passes" : "blocked";
+  if (sight.mapped) out.udp_seen = sight.mapped->to_string();
+  if (sight.mapped) out.udp_ports = punch::describe(sight.allocation);
+  if (!behaviour || !behaviour->udp) return;
+  out.udp_mapping = to_string(behaviour->mapping);
+  out.udp_filtering = to_string(behaviour->filtering);
+}
+
 PlaceStatus place_status(const OwnPlace& place, bool map_port, const portmap::Mapper& mapper,
                          TimePoint now) {
   PlaceStatus out;
@@ -150,6 +161,7 @@ StatusReport Agent::status() const {
       out.peers.push_back(
           peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link(), peer->udp()));
   out.place = place_status(place_, config_.direct.map_port, mapper_.core(), self_.loop.now());
+  add_udp(out.place, udp_, udp_behaviour_.result());
   out.streams = flows_.size() + direct_flows_.size();
   for (const auto& peer : incoming_) out.streams += peer->stream_count();
   out.udp_flows = datagrams_.flow_count();

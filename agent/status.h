@@ -63,6 +63,11 @@ struct PlaceStatus {
   std::string inbound_why;  // closed: what the service met
   bool map_port = false;    // allowed by the configuration
   std::vector<MappingStatus> mappings{};
+  // Of UDP, towards the discovery servers; empty: not known.
+  std::string udp{};                           // "passes", "blocked"
+  std::string udp_seen{};                      // the socket for peers, as they see it
+  std::string udp_mapping{}, udp_filtering{};  // RFC 4787, RFC 5780
+  std::string udp_ports{};                     // how ports are given, in words
   bool operator==(const PlaceStatus&) const = default;
 };
 

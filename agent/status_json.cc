@@ -57,6 +57,11 @@ Json to_document(const StatusReport& report) {
                                  {"seconds", mapping.seconds},
                                  {"inbound", mapping.inbound},
                                  {"why", mapping.why}});
+  place["udp"] = report.place.udp;
+  place["udp_seen"] = report.place.udp_seen;
+  place["udp_mapping"] = report.place.udp_mapping;
+  place["udp_filtering"] = report.place.udp_filtering;
+  place["udp_ports"] = report.place.udp_ports;
   out["peers"] = Json::array();
   for (const auto& peer : report.peers) {
     Json one;
@@ -112,6 +117,11 @@ StatusReport from_document(const Json& in) {
                                      one.value("external", ""), one.value("by", ""),
                                      one.value("seconds", std::int64_t{0}),
                                      one.value("inbound", ""), one.value("why", "")});
+  report.place.udp = place.value("udp", "");
+  report.place.udp_seen = place.value("udp_seen", "");
+  report.place.udp_mapping = place.value("udp_mapping", "");
+  report.place.udp_filtering = place.value("udp_filtering", "");
+  report.place.udp_ports = place.value("udp_ports", "");
   for (const auto& one : in.at("peers")) {
     auto& peer = report.peers.emplace_back();
     peer.name = one.value("name", "");

@@ -103,6 +103,17 @@ std::string way(const PeerStatus& peer) {
   return plain(peer.via) + (peer.address.empty() ? "" : " " + plain(peer.address));
 }
 
+std::string udp_place_line(const PlaceStatus& place) {
+  if (place.udp == "blocked") return "does not pass: the discovery servers do not answer";
+  auto line =
+      "passes, seen from outside at " + plain(place.udp_seen) + ", " + plain(place.udp_ports);
+  if (place.udp_filtering == "endpoint-independent") return line + "; anybody gets in then";
+  if (place.udp_filtering == "address-dependent")
+    return line + "; addresses that were sent to get in then";
+  if (place.udp_filtering == "address-and-port-dependent") return line + "; only answers get in";
+  return line;
+}
+
 std::string udp_line(const PeerStatus& peer) {
   const auto who = "UDP " + std::string(peer.incoming ? "from " : "to ") + plain(peer.name);
   if (!peer.udp.empty())
@@ -141,6 +152,7 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
   facts.push_back({"direct", direct_line(report.place)});
   if (report.place.direct && report.place.port != 0)
     facts.push_back({"mapped", mapping_line(report.place)});
+  if (!report.place.udp.empty()) facts.push_back({"udp", udp_place_line(report.place)});
   facts.push_back({"published", joined(report.published)});
   if (!report.published_udp.empty())
     facts.push_back({"published UDP", joined(report.published_udp)});

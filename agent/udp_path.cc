@@ -21,6 +21,7 @@ path::Path with_free_name(const OwnEndpoint& self, const UdpPlace& udp) {
 UdpPath::UdpPath(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp,
                  session::SessionLink& link, Role role)
     : Deferred(self.loop),
+      self_(self),
       place_(place),
       udp_(udp),
       link_(link),
@@ -130,10 +131,15 @@ void UdpPath::on_udp_seen(const UdpSight& sight) {
 
 void UdpPath::probe() {
   ground_ = place_.ground(peer_seen_);
-  std::vector<path::Target> targets;
-  for (const auto& dial : punch::udp_dials(theirs_->candidates, ground_))
-    targets.push_back({{0, dial.to}});
   core_.set_peer(*theirs_, is_caller());
+  std::vector<path::Target> targets;
+  std::optional<SocketAddress> outside;
+  for (const auto& dial : punch::udp_dials(theirs_->candidates, ground_)) {
+    targets.push_back({{0, dial.to}});
+    if (!dial.lan && !outside) outside = dial.to;
+  }
+  if (!core_.up()) further_.clear();
+  if (outside && !core_.up()) add_burst(targets, *outside);
   core_.probe(targets, now(), targets.empty() ? Duration{kRoundInVain} : path::Path::kRound);
   schedule();
 }
@@ -145,10 +151,48 @@ void UdpPath::place_changed() {
 
 bool UdpPath::admits(const IpAddress& from) const { return punch::may_hear(from, ground_); }
 
+// Sockets are made as they are needed, and those that led nowhere are closed soon.
+void UdpPath::add_burst(std::vector<path::Target>& targets, const SocketAddress& peer) {
+  const auto plan = punch::plan_burst(sight_.allocation, theirs_->allocation, peer, self_.random);
+  if (plan.empty()) return;
+  ++bursts_;
+  for (const auto& to : plan.from_shared) targets.push_back({{0, to}, /*once=*/true});
+  for (std::size_t i = 0; i < plan.sockets; ++i) {
+    auto socket = udp_.make_socket();
+    if (!socket) break;
+    further_.push_back(std::move(socket));
+    targets.push_back({{further_.size(), plan.each}, /*once=*/true});
+  }
+  close_unused_at_ = now() + Duration{path::Path::kRound} + std::chrono::seconds{1};
+}
+
+std::optional<std::size_t> UdpPath::number_of(const loop::UdpSocket& socket) const {
+  if (&socket == udp_.shared()) return 0;
+  for (std::size_t i = 0; i < further_.size(); ++i)
+    if (further_[i].get() == &socket) return i + 1;
+  return std::nullopt;
+}
+
+int UdpPath::fd_of(std::size_t socket) const {
+  const auto* const one = socket == 0                 ? udp_.shared()
+                          : socket <= further_.size() ? further_[socket - 1].get()
+                                                      : nullptr;
+  return one == nullptr ? -1 : one->fd();
+}
+
+// The peer may have taken another one than we: whatever it has sent something to stays.
+void UdpPath::close_unused() {
+  close_unused_at_.reset();
+  for (std::size_t i = 0; i < further_.size(); ++i)
+    if (!core_.up() || (core_.route().socket != i + 1 && !core_.heard_on(i + 1)))
+      further_[i].reset();
+}
+
 void UdpPath::on_path_packet(const loop::UdpSocket& socket, const SocketAddress& from,
                              Bytes packet) {
-  if (&socket != udp_.shared() || !admits(from.ip)) return;
-  const auto datagram = core_.receive(packet, {0, from}, now());
+  const auto number = number_of(socket);
+  if (!number || !admits(from.ip)) return;
+  const auto datagram = core_.receive(packet, {*number, from}, now());
   if (!datagram) return;
   arrived_.push_back(
       {static_cast<mux::StreamId>(datagram->stream), arena_.size(), datagram->data.size()});
@@ -177,6 +221,7 @@ void UdpPath::on_timer(loop::Timer&) {
     answer_until_.reset();
     rest("the other machine does not answer about UDP paths", patience_.failed());
   }
+  if (close_unused_at_ && now() >= *close_unused_at_) close_unused();
   core_.tick(now());
   schedule();
 }
@@ -187,16 +232,15 @@ void UdpPath::run_deferred() {
     link_.send(control::PathSeen{theirs_->path, *counter});
   const auto output = core_.take_output();
   const auto opaque = std::exchange(opaque_, {});
-  if (const auto* const socket = udp_.shared()) {
-    for (std::size_t i = 0; i < output.size();) {
-      std::vector<Bytes> together;
-      const auto& route = output[i].route;
-      while (i < output.size() && output[i].route == route) together.push_back(output[i++].octets);
-      send_packets(socket->fd(), route.peer, together);
-    }
-    std::vector<Bytes> together(opaque.begin(), opaque.end());
-    if (!together.empty()) send_packets(socket->fd(), core_.route().peer, together);
+  for (std::size_t i = 0; i < output.size();) {
+    std::vector<Bytes> together;
+    const auto& route = output[i].route;
+    while (i < output.size() && output[i].route == route) together.push_back(output[i++].octets);
+    if (const auto fd = fd_of(route.socket); fd >= 0) send_packets(fd, route.peer, together);
   }
+  const std::vector<Bytes> together(opaque.begin(), opaque.end());
+  if (const auto fd = fd_of(core_.route().socket); fd >= 0 && !together.empty())
+    send_packets(fd, core_.route().peer, together);
   look_at_state();
   arm();
 }
@@ -209,6 +253,7 @@ void UdpPath::look_at_state() {
     was_at_ = core_.route().peer;
     up_since_ = now();
     why_.clear();
+    bursts_ = 0;
     log::info("udp", {{"event", "up"},
                       {"with", was_at_.to_string()},
                       {"role", is_caller() ? "caller" : "answerer"}});
@@ -226,7 +271,8 @@ void UdpPath::look_at_state() {
       rest("the UDP path was lost; it is tried again", patience_.lost(now() - up_since_));
     if (user_ != nullptr) user_->on_udp_path_down(*this);
   } else if (core_.state() == State::kResting) {
-    rest(why_nothing_found(), patience_.failed());
+    const bool again = bursts_ % kBurstsAtOnce != 0;
+    rest(why_nothing_found(), again ? Duration{kLeastPause} : patience_.failed());
     log::info("udp", {{"event", "not-found"}, {"why", why_}});
   }
 }
@@ -235,6 +281,9 @@ std::string UdpPath::why_nothing_found() const {
   if (sight_.asked && !sight_.mapped)
     return "UDP does not get out of this network (the discovery servers do not answer)";
   if (theirs_ && theirs_->candidates.empty()) return "the other machine gets no UDP out";
+  if (theirs_)
+    if (auto why = punch::why_no_burst(sight_.allocation, theirs_->allocation); !why.empty())
+      return why;
   return "no UDP packet got through to the other machine and back";
 }
 
@@ -245,7 +294,8 @@ void UdpPath::rest(std::string why, Duration pause) {
 
 void UdpPath::arm() {
   auto deadline = core_.next_deadline();
-  if (answer_until_) deadline = deadline ? std::min(*deadline, *answer_until_) : *answer_until_;
+  for (const auto& other : {answer_until_, close_unused_at_})
+    if (other) deadline = deadline ? std::min(*deadline, *other) : *other;
   if (!deadline || (armed_for_ && *armed_for_ <= *deadline)) return;
   armed_for_ = deadline;
   timer_.start(std::max(*deadline - now(), Duration::zero()));

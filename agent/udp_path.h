@@ -21,6 +21,7 @@
 #include "agent/udp_place.h"
 #include "tunnel/path/path.h"
 #include "tunnel/punch/patience.h"
+#include "tunnel/punch/plan.h"
 #include "tunnel/session/session_link.h"
 
 namespace culvert::agent {
@@ -35,6 +36,7 @@ class UdpPath final : private session::SessionLink::DatagramPath,
   static constexpr std::chrono::seconds kAnswerLimit{5};        // for the peer's offer
   static constexpr std::chrono::seconds kAskAgain{2};           // answerer: for a round
   static constexpr std::chrono::milliseconds kLeastPause{500};  // between rounds of the peer's
+  static constexpr int kBurstsAtOnce = 3;                 // of two sequences; then growing pauses
   static constexpr std::chrono::seconds kRoundInVain{1};  // where there is nobody to be probed
 
   // Of packets that are not sealed here. None of these may destroy the path.
@@ -87,18 +89,27 @@ class UdpPath final : private session::SessionLink::DatagramPath,
   void take(const control::PathOffer& offer);
   void begin();
   void probe();
+  void add_burst(std::vector<path::Target>& targets, const SocketAddress& peer);
+  std::optional<std::size_t> number_of(const loop::UdpSocket& socket) const;
+  int fd_of(std::size_t socket) const;
+  void close_unused();
   void rest(std::string why, Duration pause);
   std::string why_nothing_found() const;
   void look_at_state();
   void arm();
   bool admits(const IpAddress& from) const;
 
+  const OwnEndpoint& self_;
   const OwnPlace& place_;
   UdpPlace& udp_;
   session::SessionLink& link_;
   Role role_;
   User* user_ = nullptr;
   path::Path core_;
+  std::vector<std::unique_ptr<loop::UdpSocket>>
+      further_;     // routes' sockets from 1 on; null: closed
+  int bursts_ = 0;  // in a row, in vain
+  std::optional<TimePoint> close_unused_at_;
   punch::Patience patience_;
   punch::Ground ground_;                      // of the last round
   std::optional<control::PathOffer> theirs_;  // the last

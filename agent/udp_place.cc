@@ -54,24 +54,64 @@ std::unique_ptr<loop::UdpSocket> UdpPlace::make_socket() {
                                            static_cast<loop::UdpSocket::Listener&>(*this));
 }
 
-void UdpPlace::set_servers(const std::vector<SocketAddress>& servers) {
-  servers_.clear();
-  std::ranges::copy_if(servers, std::back_inserter(servers_),
+bool UdpPlace::set_servers(const std::vector<SocketAddress>& servers) {
+  std::vector<SocketAddress> usable;
+  std::ranges::copy_if(servers, std::back_inserter(usable),
                        [](const SocketAddress& one) { return one.ip.is_v4() && one.port != 0; });
+  if (usable == servers_) return false;
+  servers_ = std::move(usable);
+  return true;
+}
+
+void UdpPlace::forget_sight() {
+  allocation_ = {};
+  last_ = {};
+  surveying_more_ = false;
+  further_.clear();
+  if (std::exchange(survey_, std::nullopt)) begin();
 }
 
 void UdpPlace::look(Waiter& waiter) {
   if (std::ranges::find(waiting_, &waiter) == waiting_.end()) waiting_.push_back(&waiter);
-  if (survey_) return;
+  if (!survey_) begin();
+}
+
+void UdpPlace::begin() {
   std::vector<stun::Survey::Question> questions;
   if (!servers_.empty() && socket_) {
-    questions.push_back({0, servers_.front()});
-    const auto other = std::ranges::find_if(
-        servers_, [&](const SocketAddress& one) { return one.ip != servers_.front().ip; });
-    if (other != servers_.end()) questions.push_back({0, *other});
+    const auto& first = servers_.front();
+    auto other =
+        std::ranges::find_if(servers_, [&](const auto& one) { return one.ip != first.ip; });
+    if (other == servers_.end()) other = servers_.end() - 1;
+    questions.push_back({0, first});
+    if (*other != first) questions.push_back({0, *other});
+    // Of a sequence the newest port is wanted: a socket that has no mapping yet gets it.
+    if (allocation_.kind == control::Allocation::Kind::kSequential)
+      if (auto fresh = make_socket()) {
+        further_.push_back(std::move(fresh));
+        for (std::size_t i = 0, count = questions.size(); i < count; ++i)
+          questions.push_back({1, questions[i].server});
+      }
   }
+  sight_ = {};
+  ask(std::move(questions));
+}
+
+void UdpPlace::ask(std::vector<stun::Survey::Question> questions) {
   survey_.emplace(std::move(questions), self_.random);
   timer_.start(Duration::zero());
+}
+
+void UdpPlace::survey_more() {
+  std::vector<stun::Survey::Question> questions;
+  for (std::size_t i = 0; i < kSurveyed; ++i) {
+    auto fresh = make_socket();
+    if (!fresh) break;
+    further_.push_back(std::move(fresh));
+    for (const auto& server : servers_) questions.push_back({i + 1, server});
+  }
+  surveying_more_ = true;
+  ask(std::move(questions));
 }
 
 void UdpPlace::forget(const Waiter& waiter) { std::erase(waiting_, &waiter); }
@@ -82,23 +122,45 @@ void UdpPlace::on_timer(loop::Timer&) {
 
 void UdpPlace::go_on() {
   while (const auto one = survey_->next(self_.loop.now())) {
-    const auto& to = survey_->questions()[one->question].server;
-    if (socket_) send_packets(socket_->fd(), to, {one->message});
+    const auto& question = survey_->questions()[one->question];
+    const auto* const socket =
+        question.socket == 0 ? shared() : further_[question.socket - 1].get();
+    if (socket != nullptr) send_packets(socket->fd(), question.server, {one->message});
   }
   if (const auto due = survey_->next_deadline())
     return timer_.start(std::max(*due - self_.loop.now(), Duration::zero()));
   timer_.stop();
-  UdpSight sight;
-  const auto& mapped = survey_->mapped();
-  sight.asked = !mapped.empty();
-  for (const auto& one : mapped)
-    if (one && !sight.mapped) sight.mapped = one;
-  using Kind = control::Allocation::Kind;
-  if (mapped.size() == 2 && mapped[0] && mapped[0] == mapped[1])
-    sight.allocation.kind = Kind::kSame;
-  if (sight.mapped) sight.allocation.newest = sight.mapped->port;
-  survey_.reset();
-  for (auto* const waiter : std::exchange(waiting_, {})) waiter->on_udp_seen(sight);
+  const auto survey = std::exchange(survey_, std::nullopt);
+  further_.clear();
+  std::vector<punch::Observation> seen, of_shared;
+  for (std::size_t i = 0; i < survey->mapped().size(); ++i) {
+    const auto& mapped = survey->mapped()[i];
+    if (!mapped) continue;
+    const auto socket = survey->questions()[i].socket;
+    seen.push_back({socket, mapped->port});
+    if (socket != 0) continue;
+    of_shared.push_back(seen.back());
+    if (!sight_.mapped) sight_.mapped = mapped;
+  }
+  if (std::exchange(surveying_more_, false)) {
+    allocation_ = punch::allocation_of(seen);
+    return conclude(allocation_.newest);
+  }
+  sight_.asked = !survey->questions().empty();
+  const auto plain = punch::allocation_of(of_shared);
+  if (plain.kind == control::Allocation::Kind::kSame)
+    allocation_ = plain;
+  else if (of_shared.size() > 1 && (allocation_.kind == control::Allocation::Kind::kUnknown ||
+                                    allocation_.kind == control::Allocation::Kind::kSame))
+    return survey_more();
+  conclude(seen.empty() ? std::uint16_t{0} : seen.back().port);
+}
+
+void UdpPlace::conclude(std::uint16_t newest) {
+  allocation_.newest = newest;
+  sight_.allocation = allocation_;
+  last_ = sight_;
+  for (auto* const waiter : std::exchange(waiting_, {})) waiter->on_udp_seen(sight_);
 }
 
 void UdpPlace::on_received(loop::UdpSocket& socket, const SocketAddress& from, Bytes data,

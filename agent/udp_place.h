@@ -15,6 +15,7 @@
 #include "tunnel/loop/timer.h"
 #include "tunnel/loop/udp_socket.h"
 #include "tunnel/path/path.h"
+#include "tunnel/punch/allocation.h"
 #include "tunnel/stun/survey.h"
 
 namespace culvert::agent {
@@ -47,6 +48,8 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
     ~Waiter() = default;
   };
 
+  static constexpr std::size_t kSurveyed = 6;  // sockets, each of which asks every server
+
   explicit UdpPlace(const OwnEndpoint& self);
   ~UdpPlace();
 
@@ -58,10 +61,17 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
   // Another one, from any port, whose packets are told apart alike; null: the system has none.
   std::unique_ptr<loop::UdpSocket> make_socket();
 
-  void set_servers(const std::vector<SocketAddress>& servers);  // of the service; any before
+  // Of the service. True: they are others than before.
+  bool set_servers(const std::vector<SocketAddress>& servers);
+  const SocketAddress& first_server() const { return servers_.front(); }
   bool has_servers() const { return !servers_.empty(); }
 
-  // Where we are seen now.
+  const UdpSight& last_sight() const { return last_; }  // for people
+  // The network changed: it is another barrier, perhaps. Whoever waits is told of that one.
+  void forget_sight();
+
+  // Where we are seen now. Behind a barrier that gives each destination another port, the first
+  // time also how it gives them: kSurveyed more sockets ask.
   void look(Waiter& waiter);
   void forget(const Waiter& waiter);
 
@@ -76,7 +86,11 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
   void on_batch_ended(loop::UdpSocket& socket) override;
   void on_timer(loop::Timer& timer) override;
   void sort(loop::UdpSocket& socket, const SocketAddress& from, Bytes packet);
+  void begin();
   void go_on();
+  void ask(std::vector<stun::Survey::Question> questions);
+  void survey_more();
+  void conclude(std::uint16_t newest);
 
   const OwnEndpoint& self_;
   std::optional<loop::UdpSocket> socket_;
@@ -86,6 +100,10 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
   std::vector<std::uint32_t> in_batch_;  // paths that got something
   std::vector<Waiter*> waiting_;
   std::optional<stun::Survey> survey_;
+  std::vector<std::unique_ptr<loop::UdpSocket>> further_;  // that ask, too
+  bool surveying_more_ = false;
+  control::Allocation allocation_;  // kUnknown: not found out here
+  UdpSight sight_, last_;
   loop::Timer timer_;
 };
 

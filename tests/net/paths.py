@@ -49,6 +49,26 @@ BARRIERS = {
     "no-tcp": STATEFUL.replace("ct state established", """meta l4proto tcp ip saddr != 198.51.100.0/24 \
 ip daddr != 198.51.100.0/24 drop
     ct state established""") + MASQUERADE,
+    # the next port for each new destination; "WAN" is the address outside
+    "sequential": STATEFUL + MASQUERADE.replace(
+        'oifname "outside" masquerade;', 'oifname "outside" meta l4proto udp snat ip to WAN : numgen inc mod '
+        "4000 map { " + ", ".join(f"{i} : {30000 + i}" for i in range(4000)) + ' }\n    oifname "outside" masquerade;'),
+    # a carrier's block of ports
+    "small": STATEFUL + MASQUERADE.replace("masquerade", "meta l4proto { tcp, udp } masquerade to :30208-30719 random"),
+    # let in from any port of those that were sent to
+    "address-restricted": """
+  map ports { type inet_service : ipv4_addr . inet_service; flags dynamic,timeout; timeout 300s; }
+  set seen { type ipv4_addr . inet_service . ipv4_addr; flags dynamic,timeout; timeout 300s; }
+  chain out { type nat hook postrouting priority srcnat - 1;
+    oifname "outside" meta l4proto udp update @ports { udp sport timeout 300s : ip saddr . udp sport }
+  }
+  chain in { type nat hook prerouting priority dstnat;
+    iifname "outside" meta l4proto udp dnat ip to udp dport map @ports
+  }
+""" + STATEFUL.replace("ct state established,related accept", """
+    iifname "inside" meta l4proto udp update @seen { ip saddr . udp sport . ip daddr }
+    ct state established,related accept
+    ct status dnat ip daddr . udp dport . ip saddr @seen accept""") + MASQUERADE,
     "no-udp": STATEFUL.replace("ct state established", "meta l4proto udp drop\n    ct state established")
               + MASQUERADE,
     # refuses what comes from outside, instead of being silent about it
@@ -113,7 +133,8 @@ class Paths(World):
         if kind in PUBLIC:
             self.net.run("ip", "route", "add", f"{inside}/{length}", "via", outside)
         if rules := BARRIERS[kind]:
-            barrier.run("nft", f"table ip site {{\n{rules}\n}}\n")
+            barrier.run("nft", "-f", "-",
+                        input="table ip site {\n" + rules.replace("WAN", outside) + "\n}\n")
         return Site(name, number, kind, host, barrier, address)
 
     def _join(self, name, number, host, other: Site) -> Site:

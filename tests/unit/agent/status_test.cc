@@ -21,6 +21,11 @@ StatusReport report() {
   out.place = {true, 4000, "192.0.2.7:4711", "closed", "timed out", true, {}};
   out.place.mappings = {{"tcp", 4000, "192.0.2.7:40000", "PCP", 7140, "open", ""},
                         {"udp", 4001, "", "", 0, "", "PCP: not authorized"}};
+  out.place.udp = "passes";
+  out.place.udp_seen = "192.0.2.7:5000";
+  out.place.udp_mapping = "endpoint-independent";
+  out.place.udp_filtering = "address-and-port-dependent";
+  out.place.udp_ports = "one port";
   out.streams = 2;
   out.published = {22, 80};
   out.names = 3;
@@ -61,6 +66,7 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
       "not get in (timed out)\n"
       "mapped     tcp 4000 is 192.0.2.7:40000 at the gateway (PCP, 119 min), and lets connections "
       "in; udp 4001 is not mapped: PCP: not authorized\n"
+      "udp        passes, seen from outside at 192.0.2.7:5000, one port; only answers get in\n"
       "published  22, 80\n"
       "programs   2 streams, 0 waiting connects\n"
       "addresses  3 names in 127.64.0.0/10\n"
