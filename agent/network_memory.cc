@@ -24,40 +24,60 @@ NetworkMemory NetworkMemory::from_text(std::string_view text) {
     const auto line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     const auto between = line.find(kBetween);
-    if (between == std::string_view::npos || between == 0 || between + 1 == line.size()) continue;
-    memory.known_.emplace_back(line.substr(0, between), line.substr(between + 1));
+    if (between == std::string_view::npos || between == 0) continue;
+    const auto behind = line.substr(between + 1);
+    const auto way = behind.substr(0, behind.find(kBetween));
+    if (way.empty()) continue;
+    const auto exchange = behind.substr(std::min(way.size() + 1, behind.size()));
+    memory.known_.push_back({std::string(line.substr(0, between)), std::string(way),
+                             std::string(exchange.substr(0, exchange.find(kBetween)))});
   }
   return memory;
 }
 
 std::string NetworkMemory::to_text() const {
   std::string text;
-  for (const auto& [network, way] : known_)
-    text.append(network).append(1, kBetween).append(way).append(1, '\n');
+  for (const auto& [network, way, exchange] : known_) {
+    text.append(network).append(1, kBetween).append(way);
+    if (!exchange.empty()) text.append(1, kBetween).append(exchange);
+    text.append(1, '\n');
+  }
   return text;
 }
 
-std::optional<std::string> NetworkMemory::find(std::string_view network) const {
+const NetworkMemory::Known* NetworkMemory::look(std::string_view network) const {
   const auto [place, hardware] = split(network);
-  const std::string* similar = nullptr;
+  const Known* similar = nullptr;
   std::size_t count = 0;
-  for (const auto& [known, way] : known_) {
-    if (known == network) return way;
-    const auto [its_place, its_hardware] = split(known);
+  for (const auto& known : known_) {
+    if (known.network == network) return &known;
+    const auto [its_place, its_hardware] = split(known.network);
     if (its_place != place || (hardware != "-" && its_hardware != "-")) continue;
-    similar = &way;
+    similar = &known;
     ++count;
   }
-  if (count != 1) return std::nullopt;
-  return *similar;
+  return count == 1 ? similar : nullptr;
 }
 
-bool NetworkMemory::remember(std::string_view network, std::string_view way) {
+std::optional<std::string> NetworkMemory::find(std::string_view network) const {
+  const auto* known = look(network);
+  return known != nullptr ? std::optional(known->way) : std::nullopt;
+}
+
+std::string NetworkMemory::exchange(std::string_view network, std::string_view way) const {
+  const auto* known = look(network);
+  return known != nullptr && known->way == way ? known->exchange : std::string{};
+}
+
+bool NetworkMemory::remember(std::string_view network, std::string_view way,
+                             std::string_view exchange) {
   const auto known = std::find_if(known_.begin(), known_.end(),
-                                  [&](const auto& one) { return one.first == network; });
-  if (known != known_.end() && known == known_.begin() && known->second == way) return false;
+                                  [&](const Known& one) { return one.network == network; });
+  if (known != known_.end() && known == known_.begin() && known->way == way &&
+      known->exchange == exchange)
+    return false;
   if (known != known_.end()) known_.erase(known);
-  known_.insert(known_.begin(), {std::string(network), std::string(way)});
+  known_.insert(known_.begin(), {std::string(network), std::string(way), std::string(exchange)});
   if (known_.size() > kMost) known_.resize(kMost);
   return true;
 }

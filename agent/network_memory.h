@@ -1,10 +1,10 @@
-// agent/network_memory.h: the way that worked the last time, for each network. Sans-IO; its text is
-// kept in the state directory, one network a line, the last used first.
+// agent/network_memory.h: the way that worked the last time, for each network, and what an exchange
+// of requests learned on it. Sans-IO; its text is kept in the state directory, one network a line,
+// the last used first.
 #pragma once
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace culvert::agent {
@@ -20,11 +20,19 @@ class NetworkMemory {
   // `network` as NetworkFacts::key() writes it; "-" for a gateway's hardware that is not known yet
   // matches a network whose other parts fit, if there is only one.
   std::optional<std::string> find(std::string_view network) const;
-  // False: that was known, nothing has changed.
-  bool remember(std::string_view network, std::string_view way);
+  // Of that way in that network; empty: nothing is known.
+  std::string exchange(std::string_view network, std::string_view way) const;
+  // `exchange`: one line without tabs (exchange/capabilities.h), or empty. False: that was known,
+  // nothing has changed.
+  bool remember(std::string_view network, std::string_view way, std::string_view exchange = {});
 
  private:
-  std::vector<std::pair<std::string, std::string>> known_;
+  struct Known {
+    std::string network, way, exchange;
+  };
+  const Known* look(std::string_view network) const;
+
+  std::vector<Known> known_;
 };
 
 }  // namespace culvert::agent

@@ -41,6 +41,7 @@ void Uplink::start() {
 }
 
 void Uplink::stop() {
+  remember_exchange();
   stopping_ = true;
   timer_.stop();
   find_timer_.stop();

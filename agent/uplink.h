@@ -129,6 +129,8 @@ class Uplink final : private UplinkAttempt::Listener,
   Duration patience() const;
   NetworkMemory memory() const;
   void remember(const carrier::Way& way);
+  void remember_exchange();
+  carrier::Way with_notes(carrier::Way way) const;
 
   const OwnEndpoint& self_;
   Options options_;
@@ -148,6 +150,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::optional<WayAddresses> addresses_;               // as last looked up
   std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
   std::optional<carrier::Way> way_;                     // of the last winner
+  exchange::Capabilities written_;                      // of its notes, as remembered
   std::optional<SocketAddress> seen_;
   std::unique_ptr<session::SessionLink> link_;  // from the first attempt on, up or not yet
   ReconnectDelay delay_;

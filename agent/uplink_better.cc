@@ -25,6 +25,7 @@ bool Uplink::is_poor(const carrier::Way& way) const {
 void Uplink::seek_better() {
   if (!up() || stopping_ || link_ == nullptr || !link_->attached() || !better_attempts_.empty())
     return;
+  remember_exchange();  // whoever makes do with one always looks for something better
   auto ways = all_ways();
   const auto current = std::find_if(
       ways.begin(), ways.end(), [&](const carrier::Way& way) { return is_same_way(way, *way_); });
@@ -36,7 +37,7 @@ void Uplink::seek_better() {
   better_pause_ = std::min<Duration>(better_pause_ * 2, kMostBetter);
   for (std::size_t i = 0; i < ways.size(); ++i)
     better_attempts_.push_back(std::make_unique<UplinkAttempt>(
-        self_, ways[i], kBetter + i, static_cast<UplinkAttempt::Listener&>(*this)));
+        self_, with_notes(ways[i]), kBetter + i, static_cast<UplinkAttempt::Listener&>(*this)));
   if (ways.empty()) better_timer_.start(better_pause_);
 }
 

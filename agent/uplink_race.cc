@@ -66,7 +66,8 @@ void Uplink::race() {
 void Uplink::start_attempts() {
   while (const auto next = picker_->next_start(self_.loop.now())) {
     attempts_.push_back(std::make_unique<UplinkAttempt>(
-        self_, picker_->way(*next), *next, static_cast<UplinkAttempt::Listener&>(*this)));
+        self_, with_notes(picker_->way(*next)), *next,
+        static_cast<UplinkAttempt::Listener&>(*this)));
   }
   if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
 }
@@ -147,10 +148,30 @@ NetworkMemory Uplink::memory() const {
   return NetworkMemory::from_text(text ? *text : std::string{});
 }
 
+// An exchange begins with what was learned on this way in this network.
+carrier::Way Uplink::with_notes(carrier::Way way) const {
+  way.notes = std::make_shared<carrier::WayNotes>();
+  if (way.recipe->lanes == nullptr) return way;
+  const auto text = memory().exchange(key_of(network_), way_key(way));
+  way.notes->exchange = exchange::parse_capabilities(text).value_or(exchange::Capabilities{});
+  return way;
+}
+
+void Uplink::remember_exchange() {
+  if (way_ && way_->recipe->lanes != nullptr && way_->notes != nullptr &&
+      way_->notes->exchange != written_)
+    remember(*way_);
+}
+
 void Uplink::remember(const carrier::Way& way) {
   auto known = memory();
   if (auto now = look_at_network(); is_same(now, network_)) network_ = std::move(now);
-  if (!known.remember(key_of(network_), way_key(way))) return;
+  std::string exchange;
+  if (way.recipe->lanes != nullptr && way.notes != nullptr) {
+    written_ = way.notes->exchange;
+    exchange = to_string(written_);
+  }
+  if (!known.remember(key_of(network_), way_key(way), exchange)) return;
   if (const auto written = write_state_file(options_.remembered_file, known.to_text()); !written)
     log::warning("uplink", {{"event", "route-not-saved"}, {"why", written.error().detail}});
 }

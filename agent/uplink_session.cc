@@ -82,6 +82,7 @@ void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
   down_since_ = self_.loop.now();
   log::info("uplink", {{"event", "carrier-lost"}, {"why", why.detail}});
   if (stopping_) return link.close("the agent stops");
+  remember_exchange();
   why_ = why.detail;
   better_timer_.stop();
   if (!better_attempts_.empty()) {

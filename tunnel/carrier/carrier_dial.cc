@@ -62,7 +62,11 @@ Result<std::unique_ptr<Layer>> CarrierDial::make_layer(const WayStep& step) {
 }
 
 Result<std::unique_ptr<Layer>> CarrierDial::make_tls(const WayStep& step) const {
-  if (step.with == nullptr) return TlsLayer::client(means_.tls, step.target.host);
+  if (step.with == nullptr) {
+    auto layer = TlsLayer::client(means_.tls, step.target.host);
+    if (way_.notes != nullptr) layer->tell({way_.notes, &way_.notes->shown});
+    return layer;
+  }
   if (means_.proxy_trust == nullptr)
     return fail(ErrorCode::kBadInput, "TLS to a proxy is not for this connection");
   const auto context = means_.proxy_trust->context();
@@ -139,6 +143,11 @@ Result<void> CarrierDial::become_exchange() {
   // Behind CONNECT or TLS the requests reach the service as they are.
   options.through_proxy = way_.proxy.has_value() && way_.recipe->layers.empty();
   options.service = means_.service_key;
+  std::shared_ptr<exchange::Capabilities> notes;
+  if (way_.notes != nullptr) {
+    notes = {way_.notes, &way_.notes->exchange};
+    options.known = *notes;
+  }
   auto client =
       exchange::Client::make(std::move(options), means_.random, loop::Loop::precise_now());
   if (!client) return fail(client.error());
@@ -146,7 +155,7 @@ Result<void> CarrierDial::become_exchange() {
   lane.recipe = way_.recipe->lanes;
   pipe_ = std::make_unique<exchange::ClientPipe>(
       loop_, std::move(*client), std::move(pipe_),
-      std::make_unique<ExchangeLanes>(loop_, std::move(lane), means_, limit_));
+      std::make_unique<ExchangeLanes>(loop_, std::move(lane), means_, limit_), std::move(notes));
   return {};
 }
 

@@ -182,6 +182,7 @@ Result<void> TlsLayer::establish() {
   established_ = true;
   if (is_client) library_->client->remember(library_->server_name, connection);
   if (certificate != nullptr) peer_ = describe_peer(*certificate);
+  if (notes_ != nullptr) *std::exchange(notes_, nullptr) = peer_;
   const char* protocol = mbedtls_ssl_get_alpn_protocol(&connection);
   alpn_ = protocol == nullptr ? "" : protocol;
   negotiated_ = mbedtls_ssl_get_version(&connection);

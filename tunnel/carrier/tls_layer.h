@@ -20,6 +20,7 @@
 #include "tunnel/base/byte_queue.h"
 #include "tunnel/carrier/layer.h"
 #include "tunnel/carrier/tls_context.h"
+#include "tunnel/carrier/tls_peer.h"
 #include "tunnel/carrier/tls_traffic.h"
 
 namespace culvert::carrier {
@@ -32,13 +33,10 @@ class TlsLayer final : public Layer {
   static std::unique_ptr<TlsLayer> server(TlsServerContext& context);
   ~TlsLayer() override;
 
-  // The certificate the server showed, for telling an intercepting proxy from the service.
-  struct Peer {
-    std::string fingerprint;  // SHA-256 of the certificate, hexadecimal
-    std::string subject;
-    std::string issuer;
-  };
+  using Peer = TlsPeer;
   std::optional<Peer> peer() const { return peer_; }  // clients only, once established
+  // Where to note the peer, too, once established.
+  void tell(std::shared_ptr<std::optional<Peer>> notes) { notes_ = std::move(notes); }
   std::string alpn() const { return alpn_; }          // empty: none agreed
   static const bool kHandsOver;                       // so of the library that this was built with
   bool freed_the_library() const { return library_ == nullptr; }
@@ -80,6 +78,7 @@ class TlsLayer final : public Layer {
   ByteQueue output_;
   std::optional<TlsTraffic> traffic_;
   std::optional<Peer> peer_;
+  std::shared_ptr<std::optional<Peer>> notes_;
   std::string alpn_;
   std::string negotiated_;  // version and suite
   std::optional<Error> failure_;

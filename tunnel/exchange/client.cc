@@ -33,6 +33,9 @@ Client::Client(Options options, const crypto::KeyPair& self, ExchangeKeys keys, 
       known_(options_.known),
       up_length_(kFirstUpLength),
       active_at_(now) {
+  // What did not pass the last time is tried again, but not first.
+  if (known_.down == Streams::kNo) down_again_at_ = now + kFindOutAnew;
+  if (known_.up == Streams::kNo) up_again_at_ = now + kFindOutAnew;
   receiver_.widen();  // the service is who was asked for, or cannot seal a piece
 }
 

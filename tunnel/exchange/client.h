@@ -32,7 +32,7 @@ class Client {
     std::string authority;       // "host:port" of the service, for Host
     bool through_proxy = false;  // absolute-form targets
     crypto::PublicKey service;
-    Capabilities known;  // of this network; default: nothing
+    Capabilities known;  // of an earlier exchange on this way; default: nothing
   };
   // kAuthentication: the service's key is none.
   static Result<std::unique_ptr<Client>> make(Options options, Random& random, TimePoint now);
@@ -116,6 +116,7 @@ class Client {
   void refused_size(const Flight& flight);
 
   static constexpr Duration kActive = std::chrono::seconds{15};
+  static constexpr Duration kFindOutAnew = std::chrono::seconds{60};  // whether streams pass
 
   Options options_;
   crypto::KeyPair self_;  // ephemeral; names the exchange

@@ -29,8 +29,13 @@ struct ClientPipe::Lane final : loop::BytePipe::Listener {
 };
 
 ClientPipe::ClientPipe(loop::Loop& loop, std::unique_ptr<Client> client,
-                       std::unique_ptr<BytePipe> first_lane, std::unique_ptr<LaneSource> lanes)
-    : Deferred(loop), client_(std::move(client)), source_(std::move(lanes)), timer_(loop, *this) {
+                       std::unique_ptr<BytePipe> first_lane, std::unique_ptr<LaneSource> lanes,
+                       std::shared_ptr<Capabilities> notes)
+    : Deferred(loop),
+      client_(std::move(client)),
+      source_(std::move(lanes)),
+      notes_(std::move(notes)),
+      timer_(loop, *this) {
   if (first_lane) add_lane(std::move(first_lane));
   schedule();
 }
@@ -111,6 +116,7 @@ void ClientPipe::flush(Lane& lane) {
 
 void ClientPipe::move_lanes() {
   client_->pump(loop::Loop::precise_now());
+  if (notes_ != nullptr && *notes_ != client_->learned()) *notes_ = client_->learned();
   for (const auto& [id, lane] : lanes_)
     if (!lane->ended) flush(*lane);
   for (const auto id : client_->take_closed()) lanes_.erase(id);

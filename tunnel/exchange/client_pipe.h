@@ -33,8 +33,10 @@ class ClientPipe final : public loop::BytePipe,
                          private loop::Timer::Listener,
                          private loop::Deferred {
  public:
+  // `notes`: where what the exchange has learned is kept; may be null.
   ClientPipe(loop::Loop& loop, std::unique_ptr<Client> client,
-             std::unique_ptr<loop::BytePipe> first_lane, std::unique_ptr<LaneSource> lanes);
+             std::unique_ptr<loop::BytePipe> first_lane, std::unique_ptr<LaneSource> lanes,
+             std::shared_ptr<Capabilities> notes = nullptr);
   ~ClientPipe() override;
 
   loop::IoResult read(MutableBytes into) override;
@@ -61,6 +63,7 @@ class ClientPipe final : public loop::BytePipe,
 
   std::unique_ptr<Client> client_;
   std::unique_ptr<LaneSource> source_;
+  std::shared_ptr<Capabilities> notes_;
   std::map<LaneId, std::unique_ptr<Lane>> lanes_;
   LaneId next_lane_ = 1;
   bool want_read_ = false, want_write_ = false, wrote_last_ = false;

@@ -8,7 +8,6 @@ namespace culvert::exchange {
 namespace {
 
 constexpr Duration kSuccessorAfter = std::chrono::seconds{45};  // of the 55 that a stream lives
-constexpr Duration kFindOutAnew = std::chrono::seconds{60};
 constexpr std::uint64_t kMaxUpLength = 64 * 1024 * 1024;
 constexpr std::uint64_t kFirstUpLength = 128 * 1024;
 constexpr std::uint64_t kPadAtMost = 256 * 1024;  // rather than giving the connection up

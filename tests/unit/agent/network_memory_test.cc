@@ -38,6 +38,18 @@ TEST(NetworkMemory, survives_as_text_and_says_when_nothing_changed) {
   EXPECT_TRUE(again.remember(kHome, "direct 192.0.2.1:443"));  // now the last used
 }
 
+TEST(NetworkMemory, keeps_what_an_exchange_learned_with_its_way_alone) {
+  NetworkMemory memory;
+  EXPECT_TRUE(memory.remember(kHome, "http 192.0.2.1:80", "1 1 2 1 0 0 4000"));
+  EXPECT_FALSE(memory.remember(kHome, "http 192.0.2.1:80", "1 1 2 1 0 0 4000"));
+  EXPECT_TRUE(memory.remember(kHome, "http 192.0.2.1:80", "1 1 1 1 0 0 4000"));
+  const auto again = NetworkMemory::from_text(memory.to_text());
+  EXPECT_EQ(again.find(kHome), "http 192.0.2.1:80");
+  EXPECT_EQ(again.exchange(kHome, "http 192.0.2.1:80"), "1 1 1 1 0 0 4000");
+  EXPECT_EQ(again.exchange(kHome, "http-tls 192.0.2.1:443"), "");
+  EXPECT_EQ(again.exchange(kHotel, "http 192.0.2.1:80"), "");
+}
+
 TEST(NetworkMemory, forgets_the_network_not_used_for_longest) {
   NetworkMemory memory;
   for (std::size_t i = 0; i <= NetworkMemory::kMost; ++i)

@@ -140,6 +140,44 @@ TEST(Exchange, AStreamThatStallsIsReplacedWithoutLoss) {
   transfer(world, 500'000);
 }
 
+// What an earlier exchange learned, when it is still so.
+TEST_P(ThroughMiddlebox, WhatIsKnownAlreadyIsUsedAtOnceAndNotTriedAgain) {
+  World first(21, GetParam().box);
+  (void)echo_time(first);
+  (void)first.run([&] {
+    const auto& known = first.client().learned();
+    return known.up != Streams::kUnknown && known.down != Streams::kUnknown;
+  });
+  const auto known = first.client().learned();
+  World second(22, GetParam().box, known);
+  (void)echo_time(second);
+  second.idle_for(seconds{3});
+  EXPECT_EQ(second.client().learned().down, known.down);
+  EXPECT_EQ(second.client().learned().up, known.up);
+  // Requests that would only find out again are not sent.
+  World third(22, GetParam().box);
+  (void)echo_time(third);
+  third.idle_for(seconds{3});
+  EXPECT_LE(second.requests(), third.requests());
+  transfer(second, 1'000'000);
+}
+
+// And when it is not: another middlebox in the same place.
+TEST_P(ThroughMiddlebox, WhatIsKnownWronglyCostsTimeAndNoOctet) {
+  for (const auto down : {Streams::kYes, Streams::kNo})
+    for (const auto up : {Streams::kYes, Streams::kNo})
+      for (std::uint64_t seed = 30; seed < 34; ++seed) {
+        Capabilities wrong;
+        wrong.down = down;
+        wrong.up = up;
+        wrong.keep_alive = seed % 2 == 0;
+        wrong.quiet = milliseconds{seed % 3 == 0 ? 60'000 : 1000};
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        World world(seed, GetParam().box, wrong);
+        transfer(world, 300'000);
+      }
+}
+
 TEST(Exchange, AServiceThatForgotItIsSaidSoByTheService) {
   World world(9, {});
   (void)echo_time(world);
