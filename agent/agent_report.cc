@@ -149,6 +149,7 @@ StatusReport Agent::status() const {
     out.session.address = way->first_hop.to_string();
     if (way->proxy) out.session.proxy = way->proxy->to_string();
     if (way->proxy) out.session.proxy_source = way->proxy->source;
+    out.session.interceptor = uplink_.interceptor();
     count(*uplink_.link(), out.session);
   }
   for (const auto& peer : peers_.all()) {

@@ -128,6 +128,7 @@ void Netcheck::on_finding_done() { timer_.start(Duration::zero()); }
 void Netcheck::go_on() {
   while (running_.size() < kAtOnce && next_ < ways_.size()) {
     report_.tries[next_].began_ms = since_start();
+    ways_[next_].notes = std::make_shared<carrier::WayNotes>();
     running_.push_back(
         {next_, std::make_unique<UplinkAttempt>(self_, ways_[next_], next_,
                                                 static_cast<UplinkAttempt::Listener&>(*this))});
@@ -158,6 +159,7 @@ void Netcheck::tried(UplinkAttempt& attempt, bool reached, std::string outcome) 
   auto& one = report_.tries[attempt.number()];
   one.reached = reached;
   one.outcome = std::move(outcome);
+  one.interceptor = attempt.interceptor();
   one.took_ms = since_start() - one.began_ms;
   listener_.on_netcheck_progress(to_line(one));
   const auto found = std::find_if(running_.begin(), running_.end(), [&](const Running& running) {

@@ -30,6 +30,7 @@ std::string to_json(const NetcheckReport& report) {
                             {"source", one.source},
                             {"reached", one.reached},
                             {"outcome", one.outcome},
+                            {"interceptor", one.interceptor},
                             {"began_ms", one.began_ms},
                             {"took_ms", one.took_ms}});
   out["best"] = report.best;

@@ -30,7 +30,10 @@ std::string to_line(const NetcheckTry& one) {
   auto line = (one.reached ? "reached " : "failed  ") + milliseconds(one.took_ms) + "  " + one.way;
   if (!one.source.empty()) line += " [" + one.source + "]";
   // A failure's own text mostly begins with the way.
-  return plain(one.reached ? line : line + ": " + one.outcome);
+  if (!one.reached) return plain(line + ": " + one.outcome);
+  if (!one.interceptor.empty())
+    line += ": TLS ends on the way (certificate " + one.interceptor + ")";
+  return plain(line);
 }
 
 std::string network_line(const NetcheckReport& report) {

@@ -13,6 +13,7 @@ struct NetcheckTry {
   std::string proxy, source;  // empty: without a proxy
   bool reached = false;       // the service itself answered, proven by its key
   std::string outcome;        // for people
+  std::string interceptor;    // certificate that was shown in TLS, if it is not the service's
   double began_ms = 0, took_ms = 0;
   bool operator==(const NetcheckTry&) const = default;
 };

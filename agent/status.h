@@ -20,6 +20,7 @@ struct SessionStatus {
   std::uint64_t carriers = 0;  // connections that have carried the session, one after the other
   std::string proxy;           // "http://proxy.example.net:3128"; empty if none
   std::string proxy_source;    // who named it
+  std::string interceptor;     // certificate that was shown in TLS, if it is not the service's
   bool operator==(const SessionStatus&) const = default;
 };
 

@@ -38,6 +38,7 @@ Json to_document(const StatusReport& report) {
   session["address"] = report.session.address;
   session["proxy"] = report.session.proxy;
   session["proxy_source"] = report.session.proxy_source;
+  session["interceptor"] = report.session.interceptor;
   session["why"] = report.session.why;
   session["since"] = report.session.since;
   put_counters(session, report.session);
@@ -103,6 +104,7 @@ StatusReport from_document(const Json& in) {
   report.session.address = session.value("address", "");
   report.session.proxy = session.value("proxy", "");
   report.session.proxy_source = session.value("proxy_source", "");
+  report.session.interceptor = session.value("interceptor", "");
   report.session.why = session.value("why", "");
   get_counters(session, report.session);
   const auto place = in.value("place", Json::object());

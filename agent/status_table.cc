@@ -71,6 +71,9 @@ std::string session_line(const SessionStatus& session, std::int64_t now, bool co
   if (up && !session.proxy.empty())
     state += ", via " + session.via + " through " + plain(session.proxy) + " (" + session.address +
              "; named by " + plain(session.proxy_source) + ")";
+  if (up && !session.interceptor.empty())
+    state += ", TLS ends on the way (certificate " + plain(session.interceptor) +
+             "), what is inside stays sealed";
   return session.why.empty() ? state : state + " (" + plain(session.why) + ")";
 }
 

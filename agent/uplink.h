@@ -91,6 +91,8 @@ class Uplink final : private UplinkAttempt::Listener,
   const session::SessionLink* link() const { return link_.get(); }
   // Our own address, as the service sees it by the present carrier, or saw it by the last one.
   const std::optional<SocketAddress>& seen() const { return seen_; }
+  // Whose certificate was shown instead of the service's (interception.h); empty: nobody's.
+  const std::string& interceptor() const { return interceptor_; }
 
  private:
   UplinkAttempt::Greeting greeting_of(UplinkAttempt& attempt) override;
@@ -152,6 +154,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::optional<carrier::Way> way_;                     // of the last winner
   exchange::Capabilities written_;                      // of its notes, as remembered
   std::optional<SocketAddress> seen_;
+  std::string interceptor_;
   std::unique_ptr<session::SessionLink> link_;  // from the first attempt on, up or not yet
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_, find_timer_, better_timer_;

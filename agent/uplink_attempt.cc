@@ -1,5 +1,7 @@
 #include "agent/uplink_attempt.h"
 
+#include "agent/interception.h"
+
 namespace culvert::agent {
 
 UplinkAttempt::UplinkAttempt(const OwnEndpoint& self, carrier::Way way, std::size_t number,
@@ -20,11 +22,15 @@ void UplinkAttempt::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::Byte
   dial_.reset();  // last: `why` and the caller belong to it
 }
 
-void UplinkAttempt::on_introduced(session::Introduction&, session::FreshCarrier carrier) {
+void UplinkAttempt::on_introduced(session::Introduction& introduction,
+                                  session::FreshCarrier carrier) {
+  interceptor_ = interception(way_, introduction.tls_certificate());
   listener_.on_attempt_up(*this, std::move(carrier));
 }
 
-void UplinkAttempt::on_introduction_failed(session::Introduction&, const Error& why, bool refused) {
+void UplinkAttempt::on_introduction_failed(session::Introduction& introduction, const Error& why,
+                                           bool refused) {
+  interceptor_ = interception(way_, introduction.tls_certificate());
   listener_.on_attempt_failed(*this, why, refused);
 }
 

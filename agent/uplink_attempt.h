@@ -32,6 +32,8 @@ class UplinkAttempt final : private carrier::CarrierDial::Listener,
 
   std::size_t number() const { return number_; }
   const carrier::Way& way() const { return way_; }
+  // Once it is up, or was refused.
+  const std::string& interceptor() const { return interceptor_; }
 
  private:
   void on_carrier(carrier::CarrierDial& dial, std::unique_ptr<loop::BytePipe> pipe,
@@ -43,6 +45,7 @@ class UplinkAttempt final : private carrier::CarrierDial::Listener,
   const OwnEndpoint& self_;
   carrier::Way way_;
   std::size_t number_;
+  std::string interceptor_;
   Listener& listener_;
   std::optional<carrier::CarrierDial> dial_;
   std::optional<session::Introduction> introduction_;

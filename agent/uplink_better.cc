@@ -5,6 +5,7 @@
 // costs one connection and one handshake; while the way is a good one there is no timer.
 #include <algorithm>
 
+#include "agent/interception.h"
 #include "agent/uplink.h"
 #include "tunnel/base/log.h"
 
@@ -59,6 +60,10 @@ void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::
   remember(*way_);
   better_pause_ = kFirstBetter;
   if (is_poor(*way_)) better_timer_.start(better_pause_);
+  auto interceptor = interception(*way_, carrier.tls_certificate);
+  if (interceptor != interceptor_ && !interceptor.empty())
+    log::warning("uplink", {{"event", "tls-ends-on-the-way"}, {"certificate", interceptor}});
+  interceptor_ = std::move(interceptor);
   seen_ = carrier.seen;
   if (way_->proxy) seen_.reset();  // that is the proxy's
   link_->attach(std::move(carrier));

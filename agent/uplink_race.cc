@@ -65,9 +65,9 @@ void Uplink::race() {
 
 void Uplink::start_attempts() {
   while (const auto next = picker_->next_start(self_.loop.now())) {
-    attempts_.push_back(std::make_unique<UplinkAttempt>(
-        self_, with_notes(picker_->way(*next)), *next,
-        static_cast<UplinkAttempt::Listener&>(*this)));
+    attempts_.push_back(
+        std::make_unique<UplinkAttempt>(self_, with_notes(picker_->way(*next)), *next,
+                                        static_cast<UplinkAttempt::Listener&>(*this)));
   }
   if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
 }

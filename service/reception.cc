@@ -100,6 +100,7 @@ void Reception::start_session(Case& one, Principal principal) {
   control::HelloAnswer answer;
   answer.aead = *aead;
   answer.seen = one.visitor->from();
+  answer.tls_certificate = one.visitor->tls_certificate();
   one.visitor->answer(answer);
 }
 
@@ -130,6 +131,8 @@ void Reception::refuse(Case& one, const Error& why) {
   control::HelloAnswer answer;
   answer.refusal = why.code == ErrorCode::kNone ? ErrorCode::kProtocol : why.code;
   answer.reason = why.detail;
+  if (one.hello.purpose == control::Purpose::kSession)
+    answer.tls_certificate = one.visitor->tls_certificate();
   one.visitor->answer(answer);
 }
 

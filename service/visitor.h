@@ -69,7 +69,8 @@ class Visitor final : private loop::BytePipe::Listener,
     return {std::move(pipe_), std::move(received_)};
   }
 
-  void leave(const std::string& why);                  // ends it; on_visitor_gone() is told at once
+  void leave(const std::string& why);  // ends it; on_visitor_gone() is told at once
+  ByteVector tls_certificate() const { return context_.tls.fingerprint(); }
   const SocketAddress& from() const { return from_; }  // canonical
   std::string_view carrier() const;
 

@@ -99,6 +99,27 @@ class Middleboxes:
                          listen=f"https_port {port} tls-cert={both}")
         return dataclasses.replace(box, scheme="https"), folder / "ca.pem"
 
+    def squid_that_reads_tls(self, port=3144) -> Middlebox:
+        """Shows certificates of its own, made as they are asked for."""
+        folder = self.folder("authority")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key",
+                        "-out", "certificate", "-days", "2", "-subj", "/CN=The site reads TLS"],
+                       check=True, cwd=folder, capture_output=True)
+        both = folder / "both.pem"
+        both.write_text((folder / "certificate").read_text() + (folder / "key").read_text())
+        made = folder / "made"
+        helper = "/usr/lib/squid/security_file_certgen"
+        if ordinary_user() is None:
+            os.chown(both, NOBODY, NOBODY)
+        subprocess.run(as_somebody([helper, "-c", "-s", str(made), "-M", "4MB"]), check=True,
+                       capture_output=True)
+        return self.squid(
+            "squid-reads-tls", port,
+            rules=f"sslcrtd_program {helper} -s {made} -M 4MB\nacl s1 at_step SslBump1\n"
+            "ssl_bump peek s1\nssl_bump bump all\nsslproxy_cert_error allow all\n"
+            "tls_outgoing_options flags=DONT_VERIFY_PEER\nhttp_access allow all\n",
+            listen=f"http_port {port} ssl-bump tls-cert={both} generate-host-certificates=on")
+
     def tinyproxy(self, port=8888) -> Middlebox:
         self.need("tinyproxy")
         folder = self.folder("tinyproxy")

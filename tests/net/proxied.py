@@ -35,12 +35,12 @@ class ProxiedSites(Sites):
         super().start_agent(host, name, more, settings)
         if host is not self.a:
             return
-        self._stop_agent_at_a()
+        self.stop_agent_at_a()
         self.router_a.run("nft", "flush", "ruleset")
         self.router_a.run("nft", "-f", "-", input=FIREWALL)
         self.config_a = (self.lab.directory / "a" / "agent.toml").read_text()
 
-    def _stop_agent_at_a(self):
+    def stop_agent_at_a(self):
         for entry in [one for one in self.daemons if one[0] is self.a]:
             self.daemons.remove(entry)
             self.a.stop(entry[1])
@@ -50,7 +50,7 @@ class ProxiedSites(Sites):
 
     def restart_agent_at_a(self, settings: str):
         """The agent of site A, with these lines at the head of its configuration."""
-        self._stop_agent_at_a()
+        self.stop_agent_at_a()
         config = self.lab.directory / "a" / "agent.toml"
         config.write_text(settings + "\n" + self.config_a)
         config.chmod(0o600)

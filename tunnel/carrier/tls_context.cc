@@ -1,5 +1,7 @@
 #include "tunnel/carrier/tls_context.h"
 
+#include <sodium.h>
+
 #include "tunnel/carrier/tls_handover.h"
 #include "tunnel/carrier/tls_library.h"
 #include "tunnel/crypto/aead.h"
@@ -135,6 +137,12 @@ Result<TlsClientContext> TlsClientContext::make(const Options& options, Random& 
 TlsServerContext::TlsServerContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsServerContext::TlsServerContext(TlsServerContext&&) noexcept = default;
 TlsServerContext::~TlsServerContext() = default;
+
+ByteVector TlsServerContext::fingerprint() const {
+  ByteVector digest(crypto_hash_sha256_BYTES);
+  crypto_hash_sha256(as_u8(MutableBytes{digest}), impl_->chain.raw.p, impl_->chain.raw.len);
+  return digest;
+}
 
 Result<TlsServerContext> TlsServerContext::make(const TlsServerIdentity& identity,
                                                 const std::vector<std::string>& alpn,

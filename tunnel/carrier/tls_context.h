@@ -36,6 +36,7 @@ class TlsServerContext {
   // A client that offers ALPN must offer one of `alpn`, unless that is empty.
   static Result<TlsServerContext> make(const TlsServerIdentity& identity,
                                        const std::vector<std::string>& alpn, Random& random);
+  ByteVector fingerprint() const;  // SHA-256 of the certificate
   TlsServerContext(TlsServerContext&&) noexcept;
   ~TlsServerContext();
 

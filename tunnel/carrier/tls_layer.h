@@ -37,8 +37,8 @@ class TlsLayer final : public Layer {
   std::optional<Peer> peer() const { return peer_; }  // clients only, once established
   // Where to note the peer, too, once established.
   void tell(std::shared_ptr<std::optional<Peer>> notes) { notes_ = std::move(notes); }
-  std::string alpn() const { return alpn_; }          // empty: none agreed
-  static const bool kHandsOver;                       // so of the library that this was built with
+  std::string alpn() const { return alpn_; }  // empty: none agreed
+  static const bool kHandsOver;               // so of the library that this was built with
   bool freed_the_library() const { return library_ == nullptr; }
 
   bool established() const override { return established_; }

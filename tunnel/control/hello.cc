@@ -24,6 +24,7 @@ enum class Field : std::uint8_t {
   kResume = 14,
   kSeen = 15,
   kOtherSeen = 16,
+  kTlsCertificate = 17,
 };
 constexpr std::size_t kMaxName = 253;
 constexpr std::size_t kMaxAeads = 16;
@@ -131,7 +132,8 @@ Result<Hello> decode_hello(Bytes bytes) {
       case Field::kSigningKey:
       case Field::kDomain:
       case Field::kSeen:
-      case Field::kOtherSeen: return false;  // an answer's
+      case Field::kOtherSeen:
+      case Field::kTlsCertificate: return false;  // an answer's
     }
     return true;  // a later version's
   });
@@ -155,6 +157,8 @@ ByteVector encode(const HelloAnswer& answer) {
   if (!answer.domain.empty()) out.put(Field::kDomain, answer.domain);
   if (answer.seen) out.put(Field::kSeen, *answer.seen);
   if (answer.other_seen) out.put(Field::kOtherSeen, *answer.other_seen);
+  if (!answer.tls_certificate.empty())
+    out.put(Field::kTlsCertificate, Bytes{answer.tls_certificate});
   return out.take();
 }
 
@@ -173,6 +177,9 @@ Result<HelloAnswer> decode_hello_answer(Bytes bytes) {
       case Field::kDomain: return read(value, answer.domain);
       case Field::kSeen: return read(value, answer.seen);
       case Field::kOtherSeen: return read(value, answer.other_seen);
+      case Field::kTlsCertificate:
+        answer.tls_certificate.assign(value.begin(), value.end());
+        return value.size() == 32;
       case Field::kPurpose:
       case Field::kTimestamp:
       case Field::kAeads:

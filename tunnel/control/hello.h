@@ -58,6 +58,9 @@ struct HelloAnswer {
   std::optional<SocketAddress> seen;
   // kCircuitCall, kCircuitAnswer: the other endpoint's address, as the service sees it.
   std::optional<SocketAddress> other_seen;
+  // kSession, of the service, also with a refusal: SHA-256 of the certificate that it shows in TLS,
+  // so that the initiator can tell whether somebody in between showed another.
+  ByteVector tls_certificate;
 
   bool operator==(const HelloAnswer&) const = default;
 };

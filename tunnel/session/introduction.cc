@@ -66,6 +66,7 @@ void Introduction::on_readable() {
 
 void Introduction::introduced(InitiatorHandshake::Outcome& outcome, std::size_t taken) {
   const auto& answer = outcome.answer;
+  tls_certificate_ = answer.tls_certificate;
   if (answer.refusal != ErrorCode::kNone)
     return failed({answer.refusal, answer.reason}, /*refused=*/true);
   const auto algorithm = static_cast<crypto::AeadAlgorithm>(answer.aead);
@@ -78,6 +79,7 @@ void Introduction::introduced(InitiatorHandshake::Outcome& outcome, std::size_t 
   carrier.pipe = std::move(pipe_);
   carrier.keys = {outcome.keys, algorithm, {}, loop::Loop::precise_now() - sent_at_};
   carrier.seen = answer.seen;
+  carrier.tls_certificate = answer.tls_certificate;
   carrier.received.assign(received_.begin() + static_cast<std::ptrdiff_t>(taken), received_.end());
   listener_.on_introduced(*this, std::move(carrier));
 }

@@ -19,6 +19,7 @@ struct FreshCarrier {
   Session::Carrier keys;
   ByteVector received;                  // octets that came behind the handshake
   std::optional<SocketAddress> seen{};  // initiator: its own address, as the service told it
+  ByteVector tls_certificate{};         // initiator: the service's, as it told (control/hello.h)
 };
 
 class Introduction final : private loop::BytePipe::Listener,
@@ -46,6 +47,9 @@ class Introduction final : private loop::BytePipe::Listener,
                control::Hello hello, Bytes early_frames, Duration limit, Listener& listener);
   ~Introduction() override;
 
+  // As the service told with its answer, whatever that was; empty: it did not.
+  const ByteVector& tls_certificate() const { return tls_certificate_; }
+
  private:
   void on_readable() override;
   void on_writable() override;
@@ -61,7 +65,7 @@ class Introduction final : private loop::BytePipe::Listener,
   SystemRandom random_;
   InitiatorHandshake handshake_;
   ByteQueue output_;
-  ByteVector received_;
+  ByteVector received_, tls_certificate_;
   loop::Timer timer_;
   TimePoint sent_at_{};
   std::optional<Error> early_failure_;

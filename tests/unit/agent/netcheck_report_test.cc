@@ -14,6 +14,8 @@ TEST(NetcheckReport, gives_each_try_a_line_with_its_source) {
   EXPECT_EQ(to_line(one),
             "reached    12 ms  connect through http://proxy:3128 (10.0.0.1) to "
             "service.example.net:443 [WPAD by DNS]");
+  one.interceptor = "CN=a, issued by CN=b";
+  EXPECT_TRUE(to_line(one).ends_with(": TLS ends on the way (certificate CN=a, issued by CN=b)"));
   one.reached = false;
   one.outcome = "407";
   EXPECT_EQ(to_line(one),

@@ -12,8 +12,8 @@ StatusReport report() {
   out.domain = "example.net";
   out.service = "192.0.2.1:443";
   out.session = {
-      "up", "connect-tls",       "192.0.2.1:443", "direct refused", 1000, 12.5, 999, 2'500'000,
-      4,    "http://proxy:3128", "agent.toml"};
+      "up", "connect-tls",       "192.0.2.1:443", "direct refused",      1000, 12.5, 999, 2'500'000,
+      4,    "http://proxy:3128", "agent.toml",    "CN=a, issued by CN=b"};
   out.peers = {{"b.example.net", false, "up", "relay", "", "nobody is let in", 2, 1030, 25, 10, 20,
                 1, "198.51.100.7:4000", "", 2.5},
                {"a-much-longer-name.example.net", true, "up", "direct", "192.0.2.9:1", "", 0, 1060,
@@ -59,7 +59,8 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
       "name       a.example.net\n"
       "service    192.0.2.1:443\n"
       "session    up for 60 s, via connect-tls through http://proxy:3128 (192.0.2.1:443; "
-      "named by agent.toml) (direct refused)\n"
+      "named by agent.toml), TLS ends on the way (certificate CN=a, issued by CN=b), what is "
+      "inside stays sealed (direct refused)\n"
       "traffic    999 B sent, 2.5 MB received, round trip 12.5 ms, resumed 3 "
       "times\n"
       "direct     port 4000, seen from outside at 192.0.2.7:4711, connections from outside do "

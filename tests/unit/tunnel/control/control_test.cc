@@ -75,8 +75,24 @@ TEST(HelloAnswer, SurvivesTheWire) {
   good.domain = "example.net";
   good.seen = *SocketAddress::parse("192.0.2.1:40000");
   good.other_seen = *SocketAddress::parse("[2001:db8::1]:4000");
+  good.tls_certificate.assign(32, std::byte{7});
   EXPECT_EQ(*decode_hello_answer(encode(good)), good);
   EXPECT_FALSE(decode_hello_answer({})) << "silence is no acceptance";
+}
+
+TEST(HelloAnswer, MayLackTheCertificateAndSkipsFieldsOfLaterVersions) {
+  HelloAnswer answer;
+  answer.aead = 1;
+  auto wire = encode(answer);
+  EXPECT_TRUE(decode_hello_answer(wire)->tls_certificate.empty()) << "of a service without it";
+  append(wire, from_hex("c8 0002 aabb"));
+  EXPECT_EQ(*decode_hello_answer(wire), answer);
+  append(wire, from_hex("11 0002 aabb"));
+  EXPECT_FALSE(decode_hello_answer(wire)) << "no SHA-256";
+  Hello hello;
+  auto of_hello = encode(hello);
+  append(of_hello, from_hex("11 0002 aabb"));
+  EXPECT_FALSE(decode_hello(of_hello)) << "a field of answers only";
 }
 
 Offer an_offer() {

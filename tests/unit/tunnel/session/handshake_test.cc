@@ -30,7 +30,7 @@ TEST(Handshake, CarriesHelloEarlyFramesAndAnswerOctetByOctet) {
   EXPECT_EQ((*greeting)->hello, hello);
   EXPECT_EQ(as_text((*greeting)->early_frames), "early");
 
-  auto answer = *two.responder.answer({ErrorCode::kNone, "", 2, {}, {}, "", {}, {}});
+  auto answer = *two.responder.answer({ErrorCode::kNone, "", 2, {}, {}, "", {}, {}, {}});
   append(answer, as_bytes("behind"));
   const auto outcome = two.initiator.receive(answer, taken);
   ASSERT_TRUE(outcome && *outcome);
