@@ -72,10 +72,8 @@ Result<void> NameDesk::accept(const std::string& name, Bytes certificate, UnixTi
     return fail(ErrorCode::kAuthentication,
                 name + " was a machine's; the service now says that it hosts that name itself");
   if (!hosted) {
-    const auto accepted = keys_.accept(certificate, now);
+    const auto accepted = keys_.accept_of(name, certificate, now);
     if (!accepted) return fail(accepted.error());
-    if (accepted->name != name)
-      return fail(ErrorCode::kAuthentication, "the service answered for another name");
   }
   destinations_.set_hosted(name, hosted);
   return {};

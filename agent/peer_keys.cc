@@ -10,28 +10,42 @@ namespace culvert::agent {
 Result<crypto::NameCertificate> PeerKeys::accept(Bytes encoded, UnixTime now) {
   auto certificate = crypto::NameCertificate::verify(encoded, signer_, now);
   if (!certificate) return fail(certificate.error());
-  const auto known = pins_.find(certificate->name);
+  return remember(std::move(*certificate));
+}
+
+Result<crypto::NameCertificate> PeerKeys::accept_of(const std::string& name, Bytes encoded,
+                                                    UnixTime now) {
+  auto certificate = crypto::NameCertificate::verify(encoded, signer_, now);
+  if (!certificate) return fail(certificate.error());
+  if (certificate->name != name)
+    return fail(ErrorCode::kAuthentication,
+                "the service answered for " + certificate->name + ", asked for " + name);
+  return remember(std::move(*certificate));
+}
+
+Result<crypto::NameCertificate> PeerKeys::remember(crypto::NameCertificate certificate) {
+  const auto known = pins_.find(certificate.name);
   if (known == pins_.end()) {
     if (pins_.size() >= kMost) return certificate;
-    pins_[certificate->name] = {certificate->key, certificate->serial, certificate->not_after};
+    pins_[certificate.name] = {certificate.key, certificate.serial, certificate.not_after};
     changed_ = true;
     return certificate;
   }
   auto& pin = known->second;
-  const bool other_key = pin.key != certificate->key;
-  if (certificate->serial < pin.serial || (other_key && certificate->serial == pin.serial))
+  const bool other_key = pin.key != certificate.key;
+  if (certificate.serial < pin.serial || (other_key && certificate.serial == pin.serial))
     return fail(ErrorCode::kAuthentication,
-                "the certificate of " + certificate->name + " (serial " +
-                    std::to_string(certificate->serial) + ") is older than one seen before (" +
+                "the certificate of " + certificate.name + " (serial " +
+                    std::to_string(certificate.serial) + ") is older than one seen before (" +
                     std::to_string(pin.serial) + "): it was replaced, or somebody poses as it");
   if (other_key)
     log::warning("peer", {{"event", "key-changed"},
-                          {"name", certificate->name},
+                          {"name", certificate.name},
                           {"old", pin.key.to_string()},
-                          {"new", certificate->key.to_string()},
-                          {"serial", certificate->serial}});
-  changed_ = changed_ || other_key || certificate->serial != pin.serial;
-  pin = {certificate->key, certificate->serial, certificate->not_after};
+                          {"new", certificate.key.to_string()},
+                          {"serial", certificate.serial}});
+  changed_ = changed_ || other_key || certificate.serial != pin.serial;
+  pin = {certificate.key, certificate.serial, certificate.not_after};
   return certificate;
 }
 

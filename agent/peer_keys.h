@@ -20,6 +20,10 @@ class PeerKeys {
 
   // Verifies and pins. kAuthentication: not signed for us, expired, or older than the pin.
   Result<crypto::NameCertificate> accept(Bytes certificate, UnixTime now);
+  // The same for an answer about `name`. kAuthentication, too: it is another name's; nothing is
+  // pinned then.
+  Result<crypto::NameCertificate> accept_of(const std::string& name, Bytes certificate,
+                                            UnixTime now);
 
   // A key accepted since the start, whose certificate is still valid and which is not in doubt.
   std::optional<crypto::PublicKey> known(const std::string& name, UnixTime now) const;
@@ -37,6 +41,8 @@ class PeerKeys {
     std::uint64_t serial = 0;
     UnixTime usable_until = UnixTime::min();
   };
+  Result<crypto::NameCertificate> remember(crypto::NameCertificate certificate);
+
   crypto::SignaturePublicKey signer_;
   std::map<std::string, Pin> pins_;
   bool changed_ = false;

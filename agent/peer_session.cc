@@ -110,10 +110,8 @@ void PeerSession::on_looked_up(LookupRequest&, Result<ByteVector> answer) {
   }
   if (answer->empty())  // the program kept an address for longer than this process knows the name
     return end({ErrorCode::kHostUnreachable, name_ + " has no machine; look the name up again"});
-  const auto certificate = keys_.accept(*answer, loop::Loop::wall_clock());
+  const auto certificate = keys_.accept_of(name_, *answer, loop::Loop::wall_clock());
   if (!certificate) return end(certificate.error());
-  if (certificate->name != name_)
-    return end({ErrorCode::kAuthentication, "the service answered for another name"});
   key_ = certificate->key;
   dial();
 }

@@ -144,6 +144,21 @@ TEST_F(IdentityTest, a_changed_key_of_a_peer_needs_a_newer_certificate) {
   EXPECT_FALSE(keys.known("b.example.net", kNow));
 }
 
+TEST_F(IdentityTest, a_certificate_of_another_name_than_asked_for_is_not_pinned) {
+  PeerKeys keys(signer_.public_key());
+  const auto key = crypto::KeyPair::generate(random_).public_key;
+  const auto other = certificate("c.example.net", key, 5);
+  const auto refused = keys.accept_of("b.example.net", other, kNow);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kAuthentication);
+  EXPECT_FALSE(keys.is_pinned("b.example.net"));
+  EXPECT_FALSE(keys.is_pinned("c.example.net"));
+  EXPECT_FALSE(keys.take_changed());
+  ASSERT_TRUE(keys.accept_of("c.example.net", other, kNow));
+  EXPECT_EQ(keys.known("c.example.net", kNow), key);
+  EXPECT_FALSE(keys.accept_of("c.example.net", certificate("c.example.net", key, 4), kNow));
+}
+
 TEST_F(IdentityTest, pins_of_peers_survive_a_restart) {
   PeerKeys before(signer_.public_key());
   const auto key = crypto::KeyPair::generate(random_).public_key;
