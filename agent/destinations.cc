@@ -82,10 +82,12 @@ bool Destinations::discovers() const {
 void Destinations::set_hosted(const std::string& name, bool hosted) {
   if (!hosted) {
     hosted_.erase(name);
-  } else {
-    if (hosted_.size() >= kMostHosted) hosted_.clear();
-    hosted_.insert(name);
+    return;
   }
+  hosted_[name] = ++told_;
+  if (hosted_.size() <= kMostHosted) return;
+  hosted_.erase(std::min_element(hosted_.begin(), hosted_.end(),
+                                 [](const auto& a, const auto& b) { return a.second < b.second; }));
 }
 
 bool Destinations::is_virtual(std::string_view canonical) const {

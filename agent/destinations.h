@@ -9,9 +9,10 @@
 //
 // Does no I/O: what is internal by this machine's own network is told by set_local().
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/config.h"
@@ -37,7 +38,9 @@ class Destinations {
 
   // Whether the service has said of a virtual name that there is no machine behind it, but
   // something of its own: a conference, a telephone gateway.
-  static constexpr std::size_t kMostHosted = 4096;  // any more than these are asked for again
+  // One more than these takes the place of the one that was not told of for longest; that is
+  // a machine's again until it is looked up anew.
+  static constexpr std::size_t kMostHosted = 4096;
   void set_hosted(const std::string& name, bool hosted);
 
   bool is_virtual(std::string_view canonical) const;
@@ -58,7 +61,8 @@ class Destinations {
   std::string domain_;
   HostPort service_;
   LocalNetwork local_;
-  std::unordered_set<std::string> hosted_;
+  std::unordered_map<std::string, std::uint64_t> hosted_;  // by name: when told of last
+  std::uint64_t told_ = 0;                                 // counts
 };
 
 }  // namespace culvert::agent

@@ -164,6 +164,23 @@ TEST(HostedNames, are_bounded) {
             Way::kService);
 }
 
+TEST(HostedNames, give_way_to_a_new_one_only_and_only_the_one_told_of_longest_ago) {
+  AgentConfig config;
+  Destinations destinations(config, "example.net", {});
+  const auto name = [](std::size_t i) { return std::to_string(1000 + i) + ".example.net"; };
+  for (std::size_t i = 0; i < Destinations::kMostHosted; ++i)
+    destinations.set_hosted(name(i), true);
+  destinations.set_hosted(name(0), true);  // known already, so there is room for it
+  for (std::size_t i = 0; i < Destinations::kMostHosted; ++i)
+    ASSERT_EQ(destinations.of_name(name(i)), Way::kService) << name(i);
+  destinations.set_hosted("room.example.net", true);
+  EXPECT_EQ(destinations.of_name("room.example.net"), Way::kService);
+  EXPECT_EQ(destinations.of_name(name(0)), Way::kService) << "it was told of again";
+  EXPECT_EQ(destinations.of_name(name(1)), Way::kEndpoint);
+  for (std::size_t i = 2; i < Destinations::kMostHosted; ++i)
+    ASSERT_EQ(destinations.of_name(name(i)), Way::kService) << name(i);
+}
+
 TEST(LocalNetwork, reads_search_domains) {
   EXPECT_EQ(search_domains("nameserver 192.0.2.1\nsearch Corp.Example lab.example.\n"
                            "domain other.example\n# search no.example\nsearch ..\n"),
