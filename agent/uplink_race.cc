@@ -46,9 +46,12 @@ void Uplink::race() {
   auto ways = all_ways();
   const auto key = memory().find(key_of(network_)).value_or("");
   bool known = put_first(ways, key);
-  if (auto way = known ? std::nullopt : way_from_key(key, options_.ways)) {
-    ways.insert(ways.begin(), *std::move(way));
-    known = true;
+  // Where proxies are not looked for, only those that are named now are used.
+  if (!known && options_.sources.wanted()) {
+    if (auto way = way_from_key(key, options_.ways)) {
+      ways.insert(ways.begin(), *std::move(way));
+      known = true;
+    }
   }
   if (ways.empty() && !options_.sources.wanted())
     return wait_and_retry("there is no way to try: nothing that via = \"" + options_.ways.via +

@@ -56,7 +56,7 @@ std::string way_key(const carrier::Way& way) {
 
 std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions& options) {
   const auto first = key.find(' ');
-  if (first == std::string_view::npos) return std::nullopt;
+  if (first == std::string_view::npos || !options.proxies.empty()) return std::nullopt;
   const auto second = key.find(' ', first + 1);
   const auto hop = SocketAddress::parse(
       key.substr(first + 1, second == std::string_view::npos ? second : second - first - 1));

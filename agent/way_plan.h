@@ -32,7 +32,8 @@ std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresse
 // One line that names a way over restarts: recipe, first hop, proxy; never credentials.
 std::string way_key(const carrier::Way& way);
 // The way of this key, although nobody has planned it: its proxy was found the last time, and need
-// not be found again. nullopt: no way_key(), or against `options`.
+// not be found again. nullopt: no way_key(), or against `options`, as any proxy is that is not
+// among those which they name.
 std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions& options);
 // Puts the way of this key first; false if it is not among them.
 bool put_first(std::vector<carrier::Way>& ways, std::string_view key);

@@ -75,6 +75,12 @@ TEST(WayFromKey, restores_a_way_through_a_proxy_that_nobody_names_any_more) {
                             {{"service.example.net", 443}, "connect-tls", 0, {}}));
 }
 
+TEST(WayFromKey, does_not_go_by_a_proxy_that_another_has_been_named_instead_of) {
+  const WayOptions options{
+      {"service.example.net", 443}, "auto", 0, {*carrier::parse_proxy("http://new.site:3128")}};
+  EXPECT_FALSE(way_from_key("connect 10.0.0.1:3128 http://old.site:3128", options));
+}
+
 TEST(RoutePicker, takes_ways_that_are_found_while_it_runs) {
   constexpr TimePoint start{std::chrono::seconds{100}};
   const WayOptions options{{"service.example.net", 443}, "auto", 0, {}};
