@@ -1,9 +1,6 @@
 #include "agent/syn_catcher.h"
 
-#include <linux/filter.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -11,6 +8,7 @@
 #include <cstring>
 
 #include "agent/ip_packet.h"
+#include "agent/packet_tap.h"
 #include "agent/system_wide.h"
 #include "tunnel/base/byte_codec.h"
 #include "tunnel/loop/tcp_socket.h"
@@ -22,22 +20,17 @@ constexpr std::size_t kIpHeader = 20, kTcpHeader = 20;
 constexpr std::size_t kMostHeaders = 80;
 constexpr std::uint8_t kSynRstAckFin = 0x17, kSyn = 0x02;
 constexpr int kBacklog = 4096;
+constexpr const char* kPurpose = " for system-wide mode";
+constexpr const char* kRemedy = "; the agent needs CAP_NET_RAW for it";
 
 tl::unexpected<Error> failed(const char* what) {
   const int error = errno;
-  return fail(from_errno(error), "cannot " + std::string(what) + " for system-wide mode: " +
-                                     std::strerror(error) + "; the agent needs CAP_NET_RAW for it");
-}
-
-sock_filter statement(int code, std::uint32_t k) {
-  return {static_cast<std::uint16_t>(code), 0, 0, k};
-}
-sock_filter jump(int code, std::uint32_t k, std::uint8_t yes, std::uint8_t no) {
-  return {static_cast<std::uint16_t>(code), yes, no, k};
+  return fail(from_errno(error),
+              "cannot " + std::string(what) + kPurpose + ": " + std::strerror(error) + kRemedy);
 }
 
 // TCP with kHeldMark that arrives (lo shows every packet twice).
-bool attach_filter(int fd) {
+Result<UniqueFd> open_tap() {
   constexpr auto kType = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
   constexpr auto kMark = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_MARK);
   sock_filter code[] = {
@@ -50,23 +43,8 @@ bool attach_filter(int fd) {
       statement(BPF_RET | BPF_K, kMostHeaders),
       statement(BPF_RET | BPF_K, 0),
   };
-  const sock_fprog program{std::size(code), code};
-  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
-}
-
-Result<UniqueFd> open_tap() {
-  // Protocol 0: hears nothing before the filter is in place and it is bound.
-  UniqueFd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return failed("make a packet socket");
-  if (!attach_filter(fd.get())) return failed("attach a filter");
-  const int buffer = 4 << 20;
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-  sockaddr_ll device{};
-  device.sll_family = AF_PACKET;
-  device.sll_protocol = htons(ETH_P_IP);
-  device.sll_ifindex = static_cast<int>(if_nametoindex("lo"));
-  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&device), sizeof device) != 0)
-    return failed("listen on lo");
+  auto fd = open_packet_tap(code, 4 << 20, TapBuffer::kWithinLimit, kPurpose);
+  if (!fd) return fail(fd.error().code, fd.error().detail + kRemedy);
   return fd;
 }
 

@@ -1,14 +1,10 @@
 #include "agent/syn_watch.h"
 
-#include <linux/filter.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-#include <cstring>
+#include <array>
 
+#include "agent/packet_tap.h"
 #include "tunnel/base/byte_codec.h"
 
 namespace culvert::agent {
@@ -18,16 +14,10 @@ constexpr std::size_t kIpHeader = 20;  // of the packets that the filter passes:
 constexpr std::uint32_t kSyn = 0x02;
 constexpr std::uint32_t kSynRstAck = 0x16;
 
-sock_filter statement(int code, std::uint32_t k) {
-  return {static_cast<std::uint16_t>(code), 0, 0, k};
-}
-sock_filter jump(int code, std::uint32_t k, std::uint8_t yes, std::uint8_t no) {
-  return {static_cast<std::uint16_t>(code), yes, no, k};
-}
+}  // namespace
 
-// IPv4 without options, TCP, to the pool, SYN alone of SYN, RST and ACK. Offsets from the IP
-// header.
-bool attach_filter(int fd, const IpPrefix& pool) {
+// IPv4 without options, TCP, to the pool, SYN alone of SYN, RST and ACK.
+Result<UniqueFd> open_syn_socket(const IpPrefix& pool) {
   const auto mask = pool.length == 0 ? 0 : ~std::uint32_t{0} << (32 - pool.length);
   sock_filter code[] = {
       statement(BPF_LD | BPF_B | BPF_ABS, 0),
@@ -43,32 +33,7 @@ bool attach_filter(int fd, const IpPrefix& pool) {
       statement(BPF_RET | BPF_K, kIpHeader + 20),
       statement(BPF_RET | BPF_K, 0),
   };
-  const sock_fprog program{std::size(code), code};
-  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
-}
-
-}  // namespace
-
-Result<UniqueFd> open_syn_socket(const IpPrefix& pool) {
-  const auto failed = [](const char* what) {
-    const int error = errno;
-    return fail(from_errno(error),
-                "cannot " + std::string(what) + " to watch for SYNs: " + std::strerror(error));
-  };
-  // Protocol 0: hears nothing before the filter is in place and it is bound.
-  UniqueFd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return failed("make a packet socket");
-  if (!attach_filter(fd.get(), pool)) return failed("attach a filter");
-  const int buffer = 8 << 20;  // bounded by net.core.rmem_max where CAP_NET_ADMIN is missing
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) != 0)
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-  sockaddr_ll device{};
-  device.sll_family = AF_PACKET;
-  device.sll_protocol = htons(ETH_P_IP);
-  device.sll_ifindex = static_cast<int>(if_nametoindex("lo"));
-  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&device), sizeof device) != 0)
-    return failed("listen on lo");
-  return fd;
+  return open_packet_tap(code, 8 << 20, TapBuffer::kForced, " to watch for SYNs");
 }
 
 std::optional<SeenSyn> read_syn(int syn_socket) {
