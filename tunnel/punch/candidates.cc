@@ -56,9 +56,19 @@ std::optional<Dial> judge_udp(const Candidate& candidate, const Ground& ground) 
   return Dial{at, /*lan=*/true, /*punch=*/true};
 }
 
-void prefer_lan(std::vector<Dial>& dials) {
+// What `judge` lets through, once each; neighbours first.
+template <class Judge>
+std::vector<Dial> dials_of(const std::vector<Candidate>& candidates, const Ground& ground,
+                           Judge judge) {
+  std::vector<Dial> dials;
+  if (!ground.peer_seen || !is_offerable(*ground.peer_seen)) return dials;
+  for (const auto& candidate : candidates) {
+    const std::optional<Dial> dial = judge(candidate);
+    if (dial && std::ranges::find(dials, *dial) == dials.end()) dials.push_back(*dial);
+  }
   std::ranges::stable_sort(dials, [](const Dial& a, const Dial& b) { return a.lan > b.lan; });
   if (dials.size() > kMostDials) dials.resize(kMostDials);
+  return dials;
 }
 
 }  // namespace
@@ -79,25 +89,12 @@ bool is_offerable(const IpAddress& address) {
 }
 
 std::vector<Dial> tcp_dials(const control::Offer& offer, const Ground& ground) {
-  std::vector<Dial> dials;
-  if (!ground.peer_seen || !is_offerable(*ground.peer_seen)) return dials;
-  for (const auto& candidate : offer.candidates) {
-    const auto dial = judge(candidate, offer, ground);
-    if (dial && std::ranges::find(dials, *dial) == dials.end()) dials.push_back(*dial);
-  }
-  prefer_lan(dials);
-  return dials;
+  return dials_of(offer.candidates, ground,
+                  [&](const Candidate& one) { return judge(one, offer, ground); });
 }
 
 std::vector<Dial> udp_dials(const std::vector<Candidate>& candidates, const Ground& ground) {
-  std::vector<Dial> dials;
-  if (!ground.peer_seen || !is_offerable(*ground.peer_seen)) return dials;
-  for (const auto& candidate : candidates) {
-    const auto dial = judge_udp(candidate, ground);
-    if (dial && std::ranges::find(dials, *dial) == dials.end()) dials.push_back(*dial);
-  }
-  prefer_lan(dials);
-  return dials;
+  return dials_of(candidates, ground, [&](const Candidate& one) { return judge_udp(one, ground); });
 }
 
 bool may_hear(const IpAddress& from, const Ground& ground) {

@@ -54,40 +54,62 @@ std::vector<SocketAddress> some_ports(const Allocation& range, const IpAddress& 
   return out;
 }
 
+// Who has to find what.
+enum class Meeting : std::uint8_t {
+  kPlain,        // both are where they say
+  kPredict,      // the next ports of the peer's sequence
+  kGuess,        // ports out of the peer's small range
+  kBePredicted,  // our sequence, from a few sockets
+  kBeGuessed,    // our small range, from many
+  kInTheMiddle,  // of two sequences
+  kNowhere,
+};
+
+Meeting meeting(const Allocation& own, const Allocation& peers) {
+  using enum Meeting;
+  if (is_steady(own) && is_steady(peers)) return kPlain;
+  if (is_steady(own) && peers.kind == Kind::kSequential) return kPredict;
+  if (is_steady(own) && is_small(peers)) return kGuess;
+  if (is_steady(peers) && own.kind == Kind::kSequential) return kBePredicted;
+  if (is_steady(peers) && is_small(own)) return kBeGuessed;
+  if (own.kind == Kind::kSequential && peers.kind == Kind::kSequential) return kInTheMiddle;
+  return kNowhere;
+}
+
 }  // namespace
 
 Plan plan_burst(const Allocation& own, const Allocation& peers, const SocketAddress& peer,
                 Random& random) {
   Plan plan;
-  if (is_steady(own) && peers.kind == Kind::kSequential) {
-    for (int steps = 1; steps <= kWindow; ++steps)
-      if (const auto port = after(peers, steps)) plan.from_shared.push_back({peer.ip, port});
-  } else if (is_steady(own) && is_small(peers)) {
-    plan.from_shared = some_ports(peers, peer.ip, random);
-  } else if (is_steady(peers) && own.kind == Kind::kSequential) {
-    plan.sockets = kFewSockets;
-    plan.each = peer;
-  } else if (is_steady(peers) && is_small(own)) {
-    plan.sockets = birthday_count(own);
-    plan.each = peer;
-  } else if (own.kind == Kind::kSequential && peers.kind == Kind::kSequential) {
-    const auto port = after(peers, kMiddle);
-    if (port == 0) return plan;
-    plan.sockets = kManySockets;
-    plan.each = {peer.ip, port};
+  switch (meeting(own, peers)) {
+    case Meeting::kPlain:
+    case Meeting::kNowhere: break;
+    case Meeting::kPredict:
+      for (int steps = 1; steps <= kWindow; ++steps)
+        if (const auto port = after(peers, steps)) plan.from_shared.push_back({peer.ip, port});
+      break;
+    case Meeting::kGuess: plan.from_shared = some_ports(peers, peer.ip, random); break;
+    case Meeting::kBePredicted:
+      plan.sockets = kFewSockets;
+      plan.each = peer;
+      break;
+    case Meeting::kBeGuessed:
+      plan.sockets = birthday_count(own);
+      plan.each = peer;
+      break;
+    case Meeting::kInTheMiddle:
+      if (const auto port = after(peers, kMiddle)) {
+        plan.sockets = kManySockets;
+        plan.each = {peer.ip, port};
+      }
+      break;
   }
   return plan;
 }
 
 std::string why_no_burst(const Allocation& own, const Allocation& peers) {
   if (own.kind == Kind::kUnknown || peers.kind == Kind::kUnknown) return {};
-  const auto finds = [](const Allocation& one, const Allocation& other) {
-    return is_steady(one) &&
-           (is_steady(other) || other.kind == Kind::kSequential || is_small(other));
-  };
-  const bool planned = finds(own, peers) || finds(peers, own) ||
-                       (own.kind == Kind::kSequential && peers.kind == Kind::kSequential);
-  if (planned) return {};
+  if (meeting(own, peers) != Meeting::kNowhere) return {};
   return "the barriers give each destination another port (here: " + describe(own) +
          "; there: " + describe(peers) + "), and to try them all would take too many packets";
 }
