@@ -9,16 +9,15 @@ namespace culvert::agent {
 
 using loop::IoResult;
 
-PreamblePipe::PreamblePipe(std::unique_ptr<loop::BytePipe> under, const control::OfferToken& token)
-    : under_(std::move(under)), preamble_(punch::reversed_preamble(token)) {
-  under_->set_listener(this);
-}
+PreamblePipe::PreamblePipe(std::unique_ptr<loop::BytePipe> connection,
+                           const control::OfferToken& token)
+    : ForwardingPipe(std::move(connection)), preamble_(punch::reversed_preamble(token)) {}
 
 IoResult PreamblePipe::read(MutableBytes into) {
   while (!clear_) {
     std::byte buffer[64];
     const auto room = std::min(sizeof buffer, preamble_.size() - received_.size());
-    const auto got = under_->read(MutableBytes{buffer}.first(room));
+    const auto got = under().read(MutableBytes{buffer}.first(room));
     if (got.state != IoResult::State::kMoved) return got;
     append(received_, Bytes{buffer}.first(got.count));
     const bool so_far = std::equal(received_.begin(), received_.end(), preamble_.begin());
@@ -26,23 +25,11 @@ IoResult PreamblePipe::read(MutableBytes into) {
     if (so_far) received_.clear();
     clear_ = true;
   }
-  if (received_.empty()) return under_->read(into);
+  if (received_.empty()) return under().read(into);
   const auto count = std::min(into.size(), received_.size());
   std::memcpy(into.data(), received_.data(), count);
   received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(count));
   return IoResult::moved(count);
-}
-
-void PreamblePipe::on_readable() {
-  if (listener_ != nullptr) listener_->on_readable();
-}
-
-void PreamblePipe::on_writable() {
-  if (listener_ != nullptr) listener_->on_writable();
-}
-
-void PreamblePipe::on_broken(int error) {
-  if (listener_ != nullptr) listener_->on_broken(error);
 }
 
 }  // namespace culvert::agent

@@ -4,6 +4,7 @@
 
 #include "tunnel/carrier/ftp_opening.h"
 #include "tunnel/carrier/stack.h"
+#include "tunnel/loop/forwarding_pipe.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::carrier {
@@ -29,34 +30,13 @@ class DeafEnd final : private loop::BytePipe::Listener {
   std::unique_ptr<loop::BytePipe> pipe_;
 };
 
-class FtpPipe final : public loop::BytePipe, private loop::BytePipe::Listener {
+// The data connection, which ends with the control connection.
+class FtpPipe final : public loop::ForwardingPipe {
  public:
   FtpPipe(std::unique_ptr<loop::BytePipe> data, std::unique_ptr<loop::BytePipe> control)
-      : data_(std::move(data)), control_(std::move(control)) {
-    data_->set_listener(this);
-  }
-
-  loop::IoResult read(MutableBytes into) override { return data_->read(into); }
-  loop::IoResult write(Bytes from) override { return data_->write(from); }
-  void set_interest(bool readable, bool writable) override {
-    data_->set_interest(readable, writable);
-  }
-  void end_writing() override { data_->end_writing(); }
-  void abort() override { data_->abort(); }
-  const Error* failure() const override { return data_->failure(); }
+      : ForwardingPipe(std::move(data)), control_(std::move(control)) {}
 
  private:
-  void on_readable() override {
-    if (listener_ != nullptr) listener_->on_readable();
-  }
-  void on_writable() override {
-    if (listener_ != nullptr) listener_->on_writable();
-  }
-  void on_broken(int error) override {
-    if (listener_ != nullptr) listener_->on_broken(error);
-  }
-
-  std::unique_ptr<loop::BytePipe> data_;
   DeafEnd control_;
 };
 

@@ -1,34 +1,12 @@
 #include "circuit_lab.h"
 
+#include "tunnel/loop/forwarding_pipe.h"
+
 namespace culvert::service {
 namespace {
 
 // What TLS is to a circuit: a pipe that is no socket.
-class LayeredPipe final : public loop::BytePipe, private loop::BytePipe::Listener {
- public:
-  explicit LayeredPipe(std::unique_ptr<loop::BytePipe> under) : under_(std::move(under)) {
-    under_->set_listener(this);
-  }
-  loop::IoResult read(MutableBytes into) override { return under_->read(into); }
-  loop::IoResult write(Bytes from) override { return under_->write(from); }
-  void set_interest(bool readable, bool writable) override {
-    under_->set_interest(readable, writable);
-  }
-  void end_writing() override { under_->end_writing(); }
-  void abort() override { under_->abort(); }
-
- private:
-  void on_readable() override {
-    if (listener_ != nullptr) listener_->on_readable();
-  }
-  void on_writable() override {
-    if (listener_ != nullptr) listener_->on_writable();
-  }
-  void on_broken(int error) override {
-    if (listener_ != nullptr) listener_->on_broken(error);
-  }
-  std::unique_ptr<loop::BytePipe> under_;
-};
+using LayeredPipe = loop::ForwardingPipe;
 
 }  // namespace
 
