@@ -9,6 +9,7 @@
 #include "shim/wire.h"
 #include "tunnel/base/log.h"
 #include "tunnel/flow/datagram_flow.h"
+#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
 namespace {
@@ -28,7 +29,7 @@ Result<Bound> bind_at(const SocketAddress& at) {
   int share = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &share, sizeof share);
   sockaddr_storage address{};
-  auto length = at.fill(address);
+  const auto length = at.fill(address);
   if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
     const int error = errno;
     return fail(error == EMFILE || error == ENFILE ? ErrorCode::kExhausted : from_errno(error),
@@ -36,8 +37,8 @@ Result<Bound> bind_at(const SocketAddress& at) {
   }
   share = 0;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &share, sizeof share);
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  return Bound{std::move(socket), SocketAddress::from(reinterpret_cast<sockaddr*>(&address))};
+  const auto bound = loop::local_address(socket.get());
+  return Bound{std::move(socket), bound};
 }
 
 // Where the agent may not bind low ports, or another program has the port on all addresses, another

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "agent/shim_question.h"
+#include "tunnel/loop/local_address.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::agent {
@@ -83,11 +84,8 @@ int OutwardDial::start_held(const SocketAddress& to) {
   loop::tune_local_leg(fd_.get());
   const int error = connect_to(fd_.get(), {address_of(*answer), answer->port});
   if (error != 0 && error != EINPROGRESS) return error;
-  sockaddr_storage own{};
-  length = sizeof own;
-  ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&own), &length);
-  tell_agent_on(*link, make_question(CULVERT_TELL_CONNECTING, cookie_,
-                                     SocketAddress::from(reinterpret_cast<sockaddr*>(&own))));
+  tell_agent_on(*link,
+                make_question(CULVERT_TELL_CONNECTING, cookie_, loop::local_address(fd_.get())));
   return error;
 }
 

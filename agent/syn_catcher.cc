@@ -11,6 +11,7 @@
 #include "agent/packet_tap.h"
 #include "agent/system_wide.h"
 #include "tunnel/base/byte_codec.h"
+#include "tunnel/loop/local_address.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::agent {
@@ -146,16 +147,15 @@ void SynCatcher::read_syns() {
 
 void SynCatcher::accept_some() {
   for (int i = 0; i < kAtOnce; ++i) {
-    sockaddr_storage peer{}, own{};
+    sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     UniqueFd fd(accept4(entry_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
                         SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd && (errno == EMFILE || errno == ENFILE)) return entry_watch_->stop();
     if (!fd) return;
-    length = sizeof own;
-    getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &length);
+    const auto own = loop::local_address(fd.get());
     listener_.on_let_in(std::move(fd), SocketAddress::from(reinterpret_cast<sockaddr*>(&peer)),
-                        SocketAddress::from(reinterpret_cast<sockaddr*>(&own)));
+                        own);
   }
 }
 

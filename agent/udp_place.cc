@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tunnel/loop/local_address.h"
+
 namespace culvert::agent {
 namespace {
 
@@ -26,13 +28,6 @@ Result<UniqueFd> bind_at(std::uint16_t port) {
   return fd;
 }
 
-SocketAddress address_of(int fd) {
-  sockaddr_storage at{};
-  socklen_t size = sizeof at;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) return {};
-  return SocketAddress::from(reinterpret_cast<sockaddr*>(&at));
-}
-
 }  // namespace
 
 UdpPlace::UdpPlace(const OwnEndpoint& self) : self_(self), timer_(self.loop, *this) {}
@@ -42,7 +37,7 @@ UdpPlace::~UdpPlace() = default;
 Result<void> UdpPlace::open(std::uint16_t port) {
   auto fd = bind_at(port);
   if (!fd) return fail(fd.error());
-  local_ = address_of(fd->get());
+  local_ = loop::local_address(fd->get());
   socket_.emplace(self_.loop, std::move(*fd), static_cast<loop::UdpSocket::Listener&>(*this));
   return {};
 }

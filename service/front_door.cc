@@ -1,10 +1,9 @@
 #include "service/front_door.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 
 #include "tunnel/base/log.h"
+#include "tunnel/loop/local_address.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::service {
@@ -17,13 +16,6 @@ constexpr std::uint16_t kFtpPort = 21;
 constexpr std::chrono::milliseconds kSilence{1500}, kSilenceAtFtpPort{300};
 // Control connections that keep no place of a stranger; any more keep theirs.
 constexpr std::size_t kMostPaired = 4096;
-
-SocketAddress own_end(const UniqueFd& fd) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  return SocketAddress::from(reinterpret_cast<const sockaddr*>(&address));
-}
 
 }  // namespace
 
@@ -85,7 +77,7 @@ void FrontDoor::on_accepted(UniqueFd fd, const SocketAddress& peer) {
   auto place = place_for(peer);
   if (!place) return;
   loop::tune_carrier(fd.get());
-  auto here = own_end(fd);
+  auto here = loop::local_address(fd.get());
   auto& visitor = enter(std::make_unique<loop::TcpSocket>(context_.loop, std::move(fd)), peer,
                         {nullptr, std::move(place), std::nullopt});
   if (!config_.ftp) return;

@@ -5,18 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tunnel/loop/local_address.h"
+
 namespace culvert::flow {
-namespace {
-
-SocketAddress local_address(int fd) {
-  sockaddr_storage at{};
-  socklen_t size = sizeof at;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) return {};
-  return SocketAddress::from(reinterpret_cast<sockaddr*>(&at));
-}
-
-}  // namespace
-
 bool DatagramBudget::spend(std::size_t octets, TimePoint now) {
   const double passed = std::chrono::duration<double>(now - filled_).count();
   filled_ = now;
@@ -38,7 +29,7 @@ DatagramFlow::DatagramFlow(loop::Loop& loop, session::SessionLink& link, mux::St
       stream_(stream),
       owner_(owner),
       socket_(loop, std::move(socket), *this),
-      local_(local_address(socket_.fd())),
+      local_(loop::local_address(socket_.fd())),
       last_used_(loop.now()) {
   link_.attach(stream_, *this);
 }

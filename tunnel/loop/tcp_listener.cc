@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tunnel/loop/local_address.h"
+
 namespace culvert::loop {
 namespace {
 
@@ -37,10 +39,7 @@ Result<void> TcpListener::listen(const SocketAddress& at) {
 
 void TcpListener::adopt(UniqueFd listening) {
   fd_ = std::move(listening);
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  address_ = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
+  address_ = local_address(fd_.get());
   watch_.emplace(loop_, fd_.get(), static_cast<FdWatch::Listener&>(*this));
   watch_->start(/*readable=*/true, /*writable=*/false);
 }
