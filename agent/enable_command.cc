@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <cxxopts.hpp>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "agent/commands.h"
 #include "agent/state_file.h"
 #include "agent/system_wide_force.h"
+#include "tunnel/base/text.h"
 
 namespace culvert::agent {
 namespace {
@@ -70,8 +70,7 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
 
 Result<uid_t> find_user(const std::string& name) {
   uid_t uid = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), uid);
-  if (error == std::errc{} && end == name.data() + name.size()) return uid;
+  if (parse_number(name, uid)) return uid;
   if (const auto* entry = ::getpwnam(name.c_str())) return entry->pw_uid;
   return fail(ErrorCode::kNameUnknown, "there is no user '" + name + "' on this machine");
 }

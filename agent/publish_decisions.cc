@@ -1,6 +1,6 @@
 #include "agent/publish_decisions.h"
 
-#include <charconv>
+#include "tunnel/base/text.h"
 
 namespace culvert::agent {
 namespace {
@@ -14,12 +14,6 @@ std::string_view take_word(std::string_view& line) {
   const auto word = line.substr(0, space);
   line.remove_prefix(space == std::string_view::npos ? line.size() : space + 1);
   return word;
-}
-
-template <class Number>
-bool parse(std::string_view text, Number& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc{} && end == text.data() + text.size();
 }
 
 }  // namespace
@@ -52,7 +46,8 @@ Result<void> PublishDecisions::load(std::string_view text) {
     if (line.empty() || line.front() == '#') continue;
     const auto answer = take_word(line);
     PublishWish wish;
-    const bool numbers = parse(take_word(line), wish.uid) && parse(take_word(line), wish.port);
+    const bool numbers =
+        parse_number(take_word(line), wish.uid) && parse_number(take_word(line), wish.port);
     wish.program = line;
     if ((answer != "yes" && answer != "no") || !numbers || wish.port == 0 || line.empty())
       return fail(ErrorCode::kBadInput, "line " + std::to_string(number) +

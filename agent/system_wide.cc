@@ -1,8 +1,7 @@
 #include "agent/system_wide.h"
 
-#include <charconv>
-
 #include "agent/state_file.h"
+#include "tunnel/base/text.h"
 
 namespace culvert::agent {
 namespace {
@@ -18,11 +17,6 @@ std::vector<std::string_view> words_of(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return words;
-}
-
-bool parse_uid(std::string_view text, uid_t& uid) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
-  return error == std::errc{} && end == text.data() + text.size();
 }
 
 // What goes into the rules as it stands.
@@ -54,7 +48,7 @@ bool take(Value& into, const Parsed& parsed) {
 bool take_users(SystemWide& setting, std::string_view value) {
   const auto words = words_of(value);
   for (const auto word : words)
-    if (!parse_uid(word, setting.users.emplace_back())) return false;
+    if (!parse_number(word, setting.users.emplace_back())) return false;
   return words.size() <= kMostWords;
 }
 
@@ -73,7 +67,7 @@ bool take_line(SystemWide& setting, std::string_view key, std::string_view value
   if (key == "CULVERT_DOMAINS") return setting.domains = value, true;
   if (key == "CULVERT_FORWARD") return setting.forwarding = value, is_forwarding(value);
   if (key == "CULVERT_DNS") return take(setting.name_server, SocketAddress::parse(value));
-  if (key == "AGENT_UID") return parse_uid(value, setting.agent_uid);
+  if (key == "AGENT_UID") return parse_number(value, setting.agent_uid);
   if (key == "ALL") return setting.all = value == "yes", value == "yes";
   if (key == "USERS") return take_users(setting, value);
   if (key == "SLICES") return take_slices(setting, value);

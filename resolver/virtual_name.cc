@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
+#include "tunnel/base/text.h"
+
 namespace culvert::resolver {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // Empty if the label is in order.
 std::string_view fault_of_label(std::string_view label) {
@@ -41,7 +42,7 @@ Result<std::string> canonical_name(std::string_view text) {
   if (name.empty()) return bad("is not a host name: it is empty");
   if (name.size() > kMaxNameSize) return bad("is longer than 253 characters");
   std::string canonical(name);
-  std::transform(canonical.begin(), canonical.end(), canonical.begin(), to_lower);
+  std::transform(canonical.begin(), canonical.end(), canonical.begin(), ascii_lower);
   std::string_view label, rest = canonical;
   while (!rest.empty() || label.empty()) {
     const auto dot = rest.find('.');

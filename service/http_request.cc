@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "tunnel/base/text.h"
+
 namespace culvert::service {
 namespace {
 
@@ -17,18 +19,6 @@ bool is_token(std::string_view text) {  // RFC 9110 section 5.6.2
 bool is_field_value(std::string_view text) {  // visible ASCII, space, tab
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return (c >= ' ' && c <= '~') || c == '\t'; });
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view lower) {
-  const auto fold = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(),
-                                                [&](char x, char y) { return fold(x) == y; });
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 // The line up to CRLF, which is taken off `text`. Bare CR and bare LF end nothing.
@@ -50,7 +40,7 @@ HttpRequest refuse(int status) {
 bool has_token(std::string_view list, std::string_view lower) {
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
-    if (equals_ignoring_case(trim(list.substr(0, comma)), lower)) return true;
+    if (same_ignoring_case(trimmed(list.substr(0, comma)), lower)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
@@ -64,11 +54,11 @@ struct Upgrade {
 
   void read(std::string_view name, std::string_view value) {
     constexpr std::size_t kKeySize = 24;  // base64 of 16 octets
-    if (equals_ignoring_case(name, "upgrade")) asked = asked || has_token(value, "websocket");
-    if (equals_ignoring_case(name, "connection"))
+    if (same_ignoring_case(name, "upgrade")) asked = asked || has_token(value, "websocket");
+    if (same_ignoring_case(name, "connection"))
       connection = connection || has_token(value, "upgrade");
-    if (equals_ignoring_case(name, "sec-websocket-version")) version = value == "13";
-    if (equals_ignoring_case(name, "sec-websocket-key") && value.size() == kKeySize) key = value;
+    if (same_ignoring_case(name, "sec-websocket-version")) version = value == "13";
+    if (same_ignoring_case(name, "sec-websocket-key") && value.size() == kKeySize) key = value;
   }
   bool is_complete() const { return asked && connection && version; }
 };
@@ -119,12 +109,12 @@ std::optional<HttpRequest> parse_http_request(Bytes received) {
     if (line->empty()) break;
     const auto colon = line->find(':');  // a line that begins with a space continues one: refused
     if (colon == std::string_view::npos || !is_token(line->substr(0, colon))) return refuse(400);
-    const auto name = line->substr(0, colon), value = trim(line->substr(colon + 1));
+    const auto name = line->substr(0, colon), value = trimmed(line->substr(colon + 1));
     if (!is_field_value(value)) return refuse(400);
     upgrade.read(name, value);
-    if (equals_ignoring_case(name, "host") && (++hosts > 1 || value.empty())) return refuse(400);
-    if (equals_ignoring_case(name, "transfer-encoding")) return refuse(400);
-    if (equals_ignoring_case(name, "content-length") && (++lengths > 1 || value != "0"))
+    if (same_ignoring_case(name, "host") && (++hosts > 1 || value.empty())) return refuse(400);
+    if (same_ignoring_case(name, "transfer-encoding")) return refuse(400);
+    if (same_ignoring_case(name, "content-length") && (++lengths > 1 || value != "0"))
       return refuse(400);
   }
   if (version_1_1 && hosts != 1) return refuse(400);

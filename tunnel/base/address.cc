@@ -3,18 +3,12 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
+
+#include "tunnel/base/text.h"
 
 namespace culvert {
 namespace {
-
-template <class T>
-bool parse_number(std::string_view text, T& value) {
-  const auto* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && stopped == end && !text.empty();
-}
 
 IpAddress v4_from(const std::uint8_t* octets, std::uint8_t flip = 0) {
   std::uint32_t value = 0;

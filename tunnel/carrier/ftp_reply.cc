@@ -1,8 +1,8 @@
 #include "tunnel/carrier/ftp_reply.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "tunnel/base/text.h"
 #include "tunnel/carrier/opening_layer.h"
 
 namespace culvert::carrier {
@@ -26,9 +26,7 @@ tl::unexpected<Error> no_ftp(std::string_view line) {
 
 std::optional<int> number(std::string_view text, int most) {
   int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0 || value > most)
-    return std::nullopt;
+  if (!parse_number(text, value) || value < 0 || value > most) return std::nullopt;
   return value;
 }
 

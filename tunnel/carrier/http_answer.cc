@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "tunnel/base/text.h"
 #include "tunnel/carrier/opening_layer.h"
 
 namespace culvert::carrier {
@@ -16,11 +17,9 @@ tl::unexpected<Error> broken(const std::string& what) {
   return fail(ErrorCode::kProtocol, "the answer is not proper HTTP: " + what);
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 std::string lowered(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), lower);
+  std::ranges::transform(out, out.begin(), ascii_lower);
   return out;
 }
 

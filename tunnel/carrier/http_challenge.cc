@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tunnel/base/text.h"
+
 namespace culvert::carrier {
 namespace {
 
@@ -65,9 +67,7 @@ class Scanner {
 };
 
 std::string lowered(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
+  std::ranges::transform(text, text.begin(), ascii_lower);
   return text;
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tunnel/base/text.h"
+
 namespace culvert::carrier {
 namespace {
 
@@ -29,11 +31,9 @@ tl::unexpected<Error> bad(const std::string& why) {
                                         "\"socks5://user:password@192.0.2.1:1080\"");
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
-  const char low = lower(c);
+  const char low = ascii_lower(c);
   return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
 
@@ -74,15 +74,9 @@ Result<ProxyCredentials> read_credentials(std::string_view text) {
 
 bool is_host_name(std::string_view host) {
   return host.size() <= 253 && std::ranges::all_of(host, [](char c) {
-           return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' ||
-                  c == '.' || c == '_';
+           return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
+                  c == '-' || c == '.' || c == '_';
          });
-}
-
-std::string_view trimmed(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  text.remove_suffix(text.size() - (text.find_last_not_of(' ') + 1));
-  return text;
 }
 
 Result<Proxy> parse_one(std::string_view url) {
@@ -92,7 +86,7 @@ Result<Proxy> parse_one(std::string_view url) {
   std::uint16_t port = 80;
   if (const auto end = url.find("://"); end != url.npos) {
     std::string name(url.substr(0, end));
-    std::ranges::transform(name, name.begin(), lower);
+    std::ranges::transform(name, name.begin(), ascii_lower);
     const auto* scheme = std::ranges::find(kSchemes, name, &Scheme::name);
     if (scheme == std::end(kSchemes))
       return bad("a proxy's URL begins with http, https, socks4, socks4a, socks5 or ftp");
@@ -158,7 +152,7 @@ Result<Proxy> parse_proxy(std::string_view url) {
   std::vector<Proxy> chain;
   for (;;) {
     const auto arrow = url.find(kArrow);
-    auto one = parse_one(trimmed(url.substr(0, arrow)));
+    auto one = parse_one(trimmed(url.substr(0, arrow), " "));
     // Its own words might repeat half of a password that has an arrow in it.
     if (!one) return bad("a proxy of the chain has an URL that cannot be read");
     if (chain.size() == kMostChained) return bad("a chain has at most three proxies");

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "tunnel/base/byte_codec.h"
+#include "tunnel/base/text.h"
 
 namespace culvert::control {
 namespace {
@@ -16,13 +17,6 @@ std::array<std::byte, kChecksum> checksum(Bytes body) {
   crypto_generichash(hash.data(), hash.size(), as_u8(body), body.size(), nullptr, 0);
   std::memcpy(sum.data(), hash.data(), sum.size());
   return sum;
-}
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 tl::unexpected<Error> bad(std::string why) { return fail(ErrorCode::kBadInput, std::move(why)); }
@@ -41,7 +35,7 @@ std::string encode(const Invitation& invitation) {
 }
 
 Result<Invitation> decode_invitation(std::string_view text) {
-  text = trim(text);
+  text = trimmed(text, " \t\r\n");
   if (text.empty())
     return bad("no invitation was given: paste the line that starts with culvert1-");
   if (text.substr(0, 7) == "culvert" && text.substr(0, kPrefix.size()) != kPrefix)

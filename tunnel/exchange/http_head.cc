@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "tunnel/base/text.h"
+
 namespace culvert::exchange {
 namespace {
 
@@ -22,15 +24,8 @@ bool is_token(std::string_view text) {  // RFC 9110 section 5.6.2
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  std::ranges::transform(out, out.begin(), ascii_lower);
   return out;
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 tl::unexpected<Error> malformed(const char* what) {
@@ -61,7 +56,8 @@ Result<std::optional<Lines>> read_lines(Bytes received) {
     const auto colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
       return malformed("a field without a name");
-    out.fields.push_back({lower(line.substr(0, colon)), std::string(trim(line.substr(colon + 1)))});
+    out.fields.push_back(
+        {lower(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
   }
   out.size = at;
   return std::optional(std::move(out));
@@ -73,7 +69,7 @@ bool lists(const std::vector<HttpField>& fields, std::string_view name, std::str
     std::string_view rest = field.value;
     while (!rest.empty()) {
       const auto comma = rest.find(',');
-      if (lower(trim(rest.substr(0, comma))) == word) return true;
+      if (lower(trimmed(rest.substr(0, comma))) == word) return true;
       rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
     }
   }

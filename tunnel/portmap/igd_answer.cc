@@ -1,20 +1,14 @@
 #include "tunnel/portmap/igd_answer.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "tunnel/base/text.h"
 #include "tunnel/portmap/ssdp.h"
 
 namespace culvert::portmap {
 namespace {
 
 constexpr std::string_view kMapped = "mapped ", kFailed = "failed ";
-
-template <class T>
-bool take_number(std::string_view text, T& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 }  // namespace
 
@@ -40,8 +34,8 @@ Result<IgdTask> task_of(const std::vector<std::string>& words) {
   if (words[3] != "tcp" && words[3] != "udp")
     return fail(ErrorCode::kBadInput, "the fourth word is tcp or udp");
   task.port.protocol = words[3] == "tcp" ? Protocol::kTcp : Protocol::kUdp;
-  if (!take_number(words[4], task.port.number) || !take_number(words[5], task.external) ||
-      !take_number(words[6], task.lifetime))
+  if (!parse_number(words[4], task.port.number) || !parse_number(words[5], task.external) ||
+      !parse_number(words[6], task.lifetime))
     return fail(ErrorCode::kBadInput, "the last words are numbers");
   return task;
 }
@@ -69,7 +63,7 @@ Result<IgdAnswer> answer_of(std::string_view line) {
   const auto external = SocketAddress::parse(line.substr(0, space));
   IgdAnswer answer;
   if (!external || external->port == 0 || space == line.size() ||
-      !take_number(line.substr(space + 1), answer.lifetime))
+      !parse_number(line.substr(space + 1), answer.lifetime))
     return no();
   answer.external = *external;
   return answer;

@@ -1,24 +1,13 @@
 #include "tunnel/portmap/ssdp.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "tunnel/base/text.h"
 
 namespace culvert::portmap {
 namespace {
 
 constexpr std::size_t kMostOctets = 2048, kMostLines = 64;
-
-bool same_word(std::string_view one, std::string_view lower) {
-  return std::ranges::equal(one, lower, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-  });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 }  // namespace
 
@@ -37,7 +26,7 @@ Result<GatewayUrl> parse_gateway_url(std::string_view url, const IpAddress& gate
   if (url.size() > kMostUrl) return no("its URL is too long");
   if (!std::ranges::all_of(url, [](char c) { return c > 0x20 && c < 0x7f; }))
     return no("its URL has characters that none may have");
-  if (url.size() < kScheme.size() || !same_word(url.substr(0, kScheme.size()), kScheme))
+  if (url.size() < kScheme.size() || !same_ignoring_case(url.substr(0, kScheme.size()), kScheme))
     return no("its URL is not of HTTP");
   url.remove_prefix(kScheme.size());
   const auto slash = std::min(url.find('/'), url.size());
@@ -45,10 +34,7 @@ Result<GatewayUrl> parse_gateway_url(std::string_view url, const IpAddress& gate
   GatewayUrl out;
   out.path = slash == url.size() ? "/" : std::string(url.substr(slash));
   if (const auto colon = host.find(':'); colon != std::string_view::npos) {
-    const auto digits = host.substr(colon + 1);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
-    if (error != std::errc{} || end != digits.data() + digits.size() || out.port == 0)
+    if (!parse_number(host.substr(colon + 1), out.port) || out.port == 0)
       return no("its URL has no port that exists");
     host = host.substr(0, colon);
   }
@@ -76,8 +62,8 @@ Result<std::string> decode_igd_answer(Bytes datagram, const IpAddress& gateway) 
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) continue;
     const auto name = trimmed(line.substr(0, colon));
-    if (same_word(name, "location")) location = trimmed(line.substr(colon + 1));
-    if (same_word(name, "st")) type = trimmed(line.substr(colon + 1));
+    if (same_ignoring_case(name, "location")) location = trimmed(line.substr(colon + 1));
+    if (same_ignoring_case(name, "st")) type = trimmed(line.substr(colon + 1));
   }
   if (type.find(":device:InternetGatewayDevice:") == std::string_view::npos)
     return no("an SSDP answer of another device");

@@ -3,23 +3,21 @@
 #include <algorithm>
 #include <map>
 
+#include "tunnel/base/text.h"
+
 namespace culvert::proxies {
 namespace {
 
 using Values = std::map<std::string, std::string, std::less<>>;
 
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
+std::string_view without_blanks(std::string_view text) { return trimmed(text, " \t\r"); }
 
 template <class Take>
 void each_line(std::string_view text, Take take) {
   while (!text.empty()) {
     const auto line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
-    take(trimmed(line));
+    take(without_blanks(line));
   }
 }
 
@@ -75,7 +73,7 @@ std::string kde_url(std::string value, std::string_view scheme) {
   if (value.empty()) return {};
   const auto blank = value.find(' ');
   if (blank != std::string::npos) {
-    const auto port = std::string(trimmed(std::string_view(value).substr(blank)));
+    const auto port = std::string(without_blanks(std::string_view(value).substr(blank)));
     value.resize(blank);
     while (value.ends_with('/')) value.pop_back();
     value += ":" + port;
@@ -97,7 +95,7 @@ ProxySettings from_gsettings(std::string_view printed) {
     if (second == std::string_view::npos) return;
     auto key = std::string(line.substr(0, second));  // " mode", ".http host"
     key.erase(0, 1);
-    const auto value = trimmed(line.substr(second));
+    const auto value = without_blanks(line.substr(second));
     values[key] = key == "ignore-hosts" ? joined_list(value) : unquoted(value);
   });
   ProxySettings settings;
@@ -131,8 +129,8 @@ ProxySettings from_kioslaverc(std::string_view file) {
     const auto equals = line.find('=');
     if (!inside || equals == std::string_view::npos || line.starts_with('#')) return;
     auto key = line.substr(0, equals);
-    key = trimmed(key.substr(0, key.find("[$")));  // "httpProxy[$e]"
-    values[std::string(key)] = trimmed(line.substr(equals + 1));
+    key = without_blanks(key.substr(0, key.find("[$")));  // "httpProxy[$e]"
+    values[std::string(key)] = without_blanks(line.substr(equals + 1));
   });
   ProxySettings settings;
   const auto type = value_of(values, "ProxyType");

@@ -5,18 +5,12 @@
 #include <string>
 
 #include "tunnel/base/address.h"
+#include "tunnel/base/text.h"
 
 namespace culvert::proxies {
 namespace {
 
 constexpr std::string_view kSeparators = ", \t";
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same(std::string_view one, std::string_view other) {
-  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                    [](char a, char b) { return lower(a) == lower(b); });
-}
 
 std::string_view without_final_dot(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
@@ -28,7 +22,7 @@ bool excludes_name(std::string_view item, std::string_view host) {
   if (item.starts_with('.')) item.remove_prefix(1);
   if (item.empty() || item.size() > host.size()) return false;
   const auto tail = host.substr(host.size() - item.size());
-  if (!same(item, tail)) return false;
+  if (!same_ignoring_case(item, tail)) return false;
   return item.size() == host.size() || host[host.size() - item.size() - 1] == '.';
 }
 

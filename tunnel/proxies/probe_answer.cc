@@ -4,14 +4,13 @@
 #include <charconv>
 #include <optional>
 
+#include "tunnel/base/text.h"
+
 namespace culvert::proxies {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 bool starts_with(std::string_view line, std::string_view lower_case) {
-  return line.size() >= lower_case.size() &&
-         std::equal(lower_case.begin(), lower_case.end(), line.begin(),
-                    [](char a, char b) { return a == lower(b); });
+  return same_ignoring_case(line.substr(0, lower_case.size()), lower_case);
 }
 
 struct Head {
@@ -77,11 +76,6 @@ std::string_view host_of(std::string_view url) {
   return url.substr(0, url.find(':'));
 }
 
-bool same_host(std::string_view one, std::string_view other) {
-  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                    [](char a, char b) { return lower(a) == lower(b); });
-}
-
 }  // namespace
 
 std::string_view to_string(Spoken spoken) {
@@ -131,7 +125,7 @@ std::string find_portal(Bytes heard, std::string_view host) {
   auto to = value_of(head->fields, "location:");
   if (head->status == 511) return to.empty() ? "status 511" : to;
   if (head->status >= 300 && head->status < 400 && !host_of(to).empty() &&
-      !same_host(host_of(to), host))
+      !same_ignoring_case(host_of(to), host))
     return to;
   // The service's own page (service/web_page.cc) says this; a portal's login page does not.
   if (head->status == 200 && text.find("It works") == std::string_view::npos)
