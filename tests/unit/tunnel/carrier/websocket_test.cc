@@ -1,20 +1,10 @@
 #include "tunnel/carrier/websocket.h"
 
 #include "tests/unit/tunnel/carrier/script.h"
+#include "tests/unit/tunnel/seeded_random.h"
 
 namespace culvert::carrier {
 namespace {
-
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(unsigned seed) : engine_(seed) {}
-  void fill(MutableBytes out) override {
-    for (auto& byte : out) byte = static_cast<std::byte>(engine_());
-  }
-
- private:
-  std::mt19937 engine_;
-};
 
 std::string key_of(const std::string& request) {
   constexpr std::string_view kField = "Sec-WebSocket-Key: ";

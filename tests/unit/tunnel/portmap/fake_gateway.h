@@ -5,20 +5,10 @@
 #include <random>
 #include <set>
 
+#include "tests/unit/tunnel/seeded_random.h"
 #include "tunnel/portmap/mapper.h"
 
 namespace culvert::portmap {
-
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(unsigned seed) : engine_(seed) {}
-  void fill(MutableBytes out) override {
-    for (auto& octet : out) octet = static_cast<std::byte>(engine_());
-  }
-
- private:
-  std::mt19937 engine_;
-};
 
 class FakeGateway {
  public:

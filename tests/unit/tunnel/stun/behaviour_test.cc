@@ -7,23 +7,13 @@
 #include <random>
 #include <set>
 
+#include "tests/unit/tunnel/seeded_random.h"
 #include "tunnel/stun/responder.h"
 
 namespace culvert::stun {
 namespace {
 
 using enum Dependence;
-
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(unsigned seed) : engine_(seed) {}
-  void fill(MutableBytes out) override {
-    for (auto& octet : out) octet = static_cast<std::byte>(engine_());
-  }
-
- private:
-  std::mt19937 engine_;
-};
 
 // One inside socket; maps and filters as it is told to.
 class Nat {
