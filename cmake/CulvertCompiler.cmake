@@ -29,7 +29,9 @@ endif()
 
 find_program(CULVERT_CCACHE ccache)
 if(CULVERT_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CULVERT_CCACHE})
+  # Without these it does not remember what a precompiled header went into.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CULVERT_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${CULVERT_CCACHE})
 endif()
 find_program(CULVERT_MOLD mold)
