@@ -27,6 +27,7 @@ ShimGate::Options gate_options(const AgentConfig& config, const Identity& identi
   ShimGate::Options options;
   options.socket_path = config.control_socket;
   options.any_user = config.access.all || !config.access.users.empty();
+  options.publishes = config.publish.policy != PublishPolicy::Policy::kNever;
   options.pool = config.pool;
   options.domains = identity.domain;
   options.forwarding = destinations.asked_prefixes();
@@ -42,6 +43,9 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       place_(config_.direct),
       udp_(self_),
       udp_behaviour_(self_),
+      udp_mapping_(self_, udp_, static_cast<UdpMapping::Listener&>(*this)),
+      udp_witness_(self_, udp_, place_, static_cast<UdpWitness::Listener&>(*this)),
+      proxy_udp_(self_, udp_, static_cast<ProxyUdp::Listener&>(*this)),
       keys_(self_.identity.signing_key),
       replays_(config_.state_directory + "/replay-floors"),
       pool_(config_.pool),
@@ -54,12 +58,14 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
                     config_.service.value_or(self_.identity.service)),
       uplink_(self_, uplink_options(config_, self_.identity),
               static_cast<Uplink::Listener&>(*this)),
-      peers_(self_, place_, udp_, uplink_, keys_),
+      user_proxies_(config_.proxies_of, ::geteuid()),
+      peers_(self_, place_, udp_, uplink_, keys_, static_cast<PeerSessions::Listener&>(*this)),
       local_names_(self_.loop),
-      names_(config_.access, destinations_, local_names_, uplink_, keys_, pool_, pool_file_),
+      names_(self_.loop, config_.access, destinations_, local_names_, uplink_, keys_, pool_,
+             pool_file_, static_cast<const NameDesk::Acquaintances&>(*this)),
       direct_(self_.loop, static_cast<DirectListener::Listener&>(*this)),
       trials_(self_, place_, uplink_, direct_),
-      mapper_(self_.loop, self_.random, own_directory() + "/culvert-igd",
+      mapper_(self_.loop, self_.random, companion_file("culvert-igd"),
               static_cast<portmap::PortMapper::Listener&>(*this)),
       datagrams_(self_.loop, static_cast<DatagramPorts::Handler&>(*this)),
       direct_flows_(self_.loop),
@@ -77,6 +83,8 @@ Result<void> Agent::start(restart::Estate estate) {
   CULVERT_RETURN_IF_ERROR(consent_.load());
   if (destinations_.discovers()) destinations_.set_local(discover_local_network());
   take_over(std::move(estate));
+  if (const auto own = pool_.address_of(self_.identity.name, loop::Loop::wall_clock()))
+    gate_.set_own_address(*own);
   serve_names();
   if (!gate_.control().listening()) CULVERT_RETURN_IF_ERROR(gate_.start());
   renew_system_wide();
@@ -166,6 +174,9 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
   if (name.empty() || stopping_) return held->fail(ErrorCode::kHostUnreachable);
   pool_.touch(held->to().ip, now);
   pool_file_.changed();
+  if (name == self_.identity.name &&
+      !std::ranges::binary_search(publisher_.ports(), held->to().port))
+    return held->fail(ErrorCode::kRefused);
   const auto way = destinations_.of_name(name);
   // What the rules have caught cannot go on by itself.
   const bool directly = way == Way::kDirect && held->asker().system_wide && IpAddress::parse(name);
@@ -201,7 +212,10 @@ void Agent::on_program_connected_directly(ProgramConnect& connect, UniqueFd prog
   connects_.erase(&connect);
 }
 
-void Agent::on_program_connect_ended(ProgramConnect& connect) { connects_.erase(&connect); }
+void Agent::on_program_connect_ended(ProgramConnect& connect) {
+  names_.forget(connect.name());
+  connects_.erase(&connect);
+}
 
 Publisher& Agent::publisher(Protocol protocol) {
   return protocol == Protocol::kTcp ? publisher_ : udp_publisher_;
@@ -228,7 +242,9 @@ void Agent::on_listener_gone(const ProgramListener& listener) {
 
 void Agent::on_uplink_changed() {
   tell_status(status_line());
+  names_.forget_all();
   if (!uplink_.up()) return trials_.forget();
+  if (proxy_udp_.set_way(*uplink_.way()) && service_path_) service_path_->place_changed();
   learn_place();
   if (!stopping_) mapper_.check();  // what cut us off may have been the gateway's restart
 }
@@ -238,6 +254,8 @@ void Agent::on_network_changed() {
   log::info("agent", {{"event", "network-changed"}});
   if (destinations_.discovers()) destinations_.set_local(discover_local_network());
   ask_gateway();
+  proxy_udp_.network_changed();
+  udp_witness_.look();
   uplink_.network_changed();
   peers_.network_changed();
   for (const auto& session : incoming_) session->network_changed();
@@ -275,9 +293,19 @@ void Agent::on_incoming_session_ended(IncomingSession& ended) {
   save_peer_keys();
 }
 
-// Those whose sessions live here: they may call again although nothing is published any more.
+bool Agent::is_here(const std::string& name) const {
+  return name == self_.identity.name ||
+         std::any_of(incoming_.begin(), incoming_.end(), [&](const auto& one) {
+           return one->link() != nullptr && one->link()->attached() && one->caller() == name;
+         });
+}
+
+// Those whose sessions live here may call again although nothing is published any more, and those
+// that are called may call back: they hear from us that a port is closed, not from the service that
+// there is no such machine.
 void Agent::tell_expected() {
   std::set<std::string> callers;
+  for (const auto& one : peers_.all()) callers.insert(one->name());
   for (const auto& one : incoming_)
     if (one->link() != nullptr) callers.insert(one->caller());
   uplink_.expect({callers.begin(), callers.end()});

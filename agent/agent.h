@@ -22,6 +22,9 @@
 #include "agent/status.h"
 #include "agent/system_wide_gate.h"
 #include "agent/udp_behaviour.h"
+#include "agent/udp_mapping.h"
+#include "agent/udp_witness.h"
+#include "agent/user_proxies.h"
 #include "tunnel/flow/flow_list.h"
 #include "tunnel/loop/network_watch.h"
 #include "tunnel/portmap/port_mapper.h"
@@ -33,9 +36,15 @@ class Agent final : private ShimGate::Handler,
                     private DatagramPorts::Handler,
                     private SystemWideGate::Handler,
                     private Uplink::Listener,
+                    private NameDesk::Acquaintances,
+                    private PeerSessions::Listener,
                     private IncomingSession::Listener,
                     private DirectListener::Listener,
                     private UdpPlace::Waiter,
+                    private RelayDoor,
+                    private UdpMapping::Listener,
+                    private UdpWitness::Listener,
+                    private ProxyUdp::Listener,
                     private ProgramConnect::Listener,
                     private PublishConsent::Listener,
                     private loop::NetworkWatch::Listener,
@@ -83,6 +92,7 @@ class Agent final : private ShimGate::Handler,
   void on_status_asked(std::unique_ptr<StatusQuestion> question) override;
   void on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) override;
   Result<bool> on_system_wide_told() override;
+  bool on_proxy_told(const Asker& asker, const std::string& url) override;
   std::optional<IpAddress> pool_address(const IpAddress& ordinary) override;
   void on_caught_connect(std::unique_ptr<HeldConnect> held) override {
     on_connect(std::move(held));
@@ -93,8 +103,26 @@ class Agent final : private ShimGate::Handler,
   void on_inbound_tried(const control::InboundTried& outcome) override;
   void on_udp_seen(const UdpSight& sight) override;
   void on_discovery_servers(const control::DiscoveryServers& servers) override;
+  void on_uplink_session(session::SessionLink* link) override;
+  void on_path_message(const control::Message& message) override;
+  Result<void> open_relay(const control::Target& target, StreamOpening& opening) override {
+    return uplink_.open(target, opening);
+  }
+  void on_udp_mapping_tried() override;
+  void on_address_proof(const control::ProveAddress& proof) override;
+  void on_address_stated() override;
+  void on_own_address_stated(const control::AddressStated& stated) override {
+    udp_witness_.take(stated);
+  }
+  void on_proxy_udp_lost() override;
+  bool sends_by_udp() const override { return service_path_ && service_path_->up(); }
+  void want_udp() override {
+    if (service_path_) service_path_->want();
+  }
   IncomingSession* find_session(const crypto::PublicKey& caller,
                                 const control::SessionName& session) override;
+  bool is_here(const std::string& name) const override;
+  void on_peers_changed() override { tell_expected(); }
   void on_incoming_session_up(IncomingSession& session) override;
   void on_incoming_session_ended(IncomingSession& session) override;
   void on_caller_dialled(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) override;
@@ -131,6 +159,7 @@ class Agent final : private ShimGate::Handler,
   void tell_place_changed();
   void learn_place();
   void learn_udp_place();
+  void make_service_path();
   void answer_direct(std::unique_ptr<loop::BytePipe> pipe, ByteVector received, PeerWay way);
   void tell_expected();
   std::string status_line() const;
@@ -142,6 +171,9 @@ class Agent final : private ShimGate::Handler,
   OwnPlace place_;
   UdpPlace udp_;
   UdpBehaviour udp_behaviour_;
+  UdpMapping udp_mapping_;
+  UdpWitness udp_witness_;
+  ProxyUdp proxy_udp_;
   PeerKeys keys_;
   ReplayFloors replays_;
   resolver::AddressPool pool_;
@@ -151,6 +183,9 @@ class Agent final : private ShimGate::Handler,
   Destinations destinations_;
   // Below: each may borrow those above it, streams before the sessions that carry them.
   Uplink uplink_;
+  session::SessionLink* uplink_session_ = nullptr;  // of uplink_
+  std::optional<UdpPath> service_path_;             // of that one, once there are servers
+  UserProxies user_proxies_;
   PeerSessions peers_;
   resolver::DnsClient local_names_;  // for direct attempts
   NameDesk names_;

@@ -149,8 +149,10 @@ Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
   AgentFacts facts{socket,
                    {address_of(*answer), answer->port},
                    (answer->flags & CULVERT_LOW_PORTS_MAPPED) != 0,
+                   (answer->flags & CULVERT_PUBLISHES) != 0,
                    &answer->name[0],
                    {},
+                   std::nullopt,
                    std::nullopt};
   auto forwarding = ask_forwarding(socket, limit);
   if (!forwarding) return fail(forwarding.error());
@@ -158,6 +160,8 @@ Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
   const auto names = ask_one(socket, CULVERT_ASK_DNS, limit);
   if (names && names->verdict == CULVERT_FOUND)
     facts.name_server = SocketAddress{address_of(*names), names->port};
+  const auto own = ask_one(socket, CULVERT_ASK_OWN_ADDRESS, limit);
+  if (own && own->verdict == CULVERT_FOUND) facts.own_address = address_of(*own);
   return facts;
 }
 

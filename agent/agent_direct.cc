@@ -8,6 +8,8 @@ namespace culvert::agent {
 
 void Agent::open_direct_port() {
   if (!place_.enabled()) return;
+  udp_.set_relay_door(this);
+  udp_.chances().set_budget(config_.direct.mappings);
   if (const auto listening = direct_.listen(config_.direct.port); !listening)
     log::warning("direct", {{"event", "no-port"},
                             {"why", listening.error().detail +
@@ -25,17 +27,56 @@ void Agent::open_direct_port() {
     log::warning("udp", {{"event", "no-port"},
                          {"why", open.error().detail + "; set another [direct] port, or 0. "
                                                        "Datagrams go inside the sessions"}});
+  if (open && config_.direct.map_port) mapper_.want({portmap::Protocol::kUdp, udp_.local().port});
 }
 
 void Agent::on_discovery_servers(const control::DiscoveryServers& servers) {
-  if (!udp_.set_servers(servers.servers)) return;
-  learn_udp_place();
+  if (udp_.set_servers(servers.servers)) learn_udp_place();
+  if (service_path_) service_path_->set_peer_stated(udp_.server_addresses());
+  if (service_path_ || uplink_session_ == nullptr || !place_.enabled() || !udp_.has_servers())
+    return;
+  make_service_path();
+}
+
+void Agent::make_service_path() {
+  service_path_.emplace(self_, place_, udp_, *uplink_session_, UdpPath::Role::kCaller);
+  service_path_->set_proxy(proxy_udp_);
+  service_path_->set_peer_stated(udp_.server_addresses());
+}
+
+// Another path has other keys: by its offer the service knows at once that the old one is gone. The
+// next datagram wants it; the session may be about to be lost as well, and to go another way.
+void Agent::on_proxy_udp_lost() {
+  if (stopping_ || !service_path_ || !service_path_->up() || !service_path_->by_proxy()) return;
+  make_service_path();
+}
+
+// Another session begins without a path: the service tells it of its servers.
+void Agent::on_uplink_session(session::SessionLink* link) {
+  service_path_.reset();
+  uplink_session_ = link;
+}
+
+void Agent::on_path_message(const control::Message& message) {
+  if (service_path_) service_path_->take(message, udp_.first_server());
 }
 
 void Agent::learn_udp_place() {
   if (!place_.enabled() || !udp_.has_servers()) return;
   udp_.look(static_cast<UdpPlace::Waiter&>(*this));
+  udp_.look_for_opener();
+  udp_mapping_.try_again();
+  udp_witness_.look();
   udp_behaviour_.begin(udp_.first_server());
+}
+
+// What is lost with the session is asked again with the next look.
+void Agent::on_address_proof(const control::ProveAddress& proof) {
+  if (uplink_session_ != nullptr) uplink_session_->send(proof);
+}
+
+void Agent::on_address_stated() {
+  if (!stopping_) tell_place_changed();
 }
 
 void Agent::on_udp_seen(const UdpSight& sight) {
@@ -43,6 +84,8 @@ void Agent::on_udp_seen(const UdpSight& sight) {
                     {"port", udp_.local().port},
                     {"seen", sight.mapped ? sight.mapped->to_string() : "nowhere"},
                     {"ports", punch::describe(sight.allocation)}});
+  if (sight.asked && !sight.mapped && service_path_)
+    service_path_->want();  // one direction, perhaps
 }
 
 // Or look whether it still knows what it was asked.
@@ -55,7 +98,7 @@ void Agent::ask_gateway() {
 
 void Agent::on_port_mappings_changed() {
   if (stopping_) return;
-  std::uint16_t mapped = 0;
+  std::uint16_t mapped = 0, udp_mapped = 0;
   for (const auto& one : mapper_.core().report()) {
     log::info("direct", {{"event", one.mapping ? "port-mapped" : "port-not-mapped"},
                          {"protocol", portmap::to_string(one.port.protocol)},
@@ -65,9 +108,20 @@ void Agent::on_port_mappings_changed() {
                          {"why", one.why}});
     if (one.port.protocol == portmap::Protocol::kTcp && one.mapping)
       mapped = one.mapping->external.port;
+    if (one.port.protocol == portmap::Protocol::kUdp && one.mapping)
+      udp_mapped = one.mapping->external.port;
   }
+  udp_mapping_.set(udp_mapped);
   if (place_.set_mapped(mapped)) tell_place_changed();
   trials_.look();
+}
+
+void Agent::on_udp_mapping_tried() {
+  if (stopping_) return;
+  if (udp_mapping_.tried() != control::Inbound::kUnknown)
+    log::info("udp",
+              {{"event", "mapping-tried"}, {"open", udp_mapping_.port() != 0 ? "yes" : "no"}});
+  if (place_.set_udp_mapped(udp_mapping_.port())) tell_place_changed();
 }
 
 // Whether we are let in is asked once for each address that we are seen at, and each mapping.
@@ -83,6 +137,7 @@ void Agent::learn_place() {
 }
 
 void Agent::tell_place_changed() {
+  if (service_path_) service_path_->place_changed();
   peers_.place_changed();
   for (const auto& session : incoming_) session->place_changed();
 }

@@ -4,6 +4,20 @@
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
+namespace {
+
+std::vector<WatchedListener> watched(const std::map<std::uint64_t, ProgramListener>& listeners) {
+  std::vector<WatchedListener> all;
+  for (const auto& [cookie, listener] : listeners) {
+    all.push_back({cookie, listener.asker});
+    if (!listener.stand_in) continue;
+    all.back().token = listener.stand_in->token;
+    all.back().local = listener.local;
+  }
+  return all;
+}
+
+}  // namespace
 
 void Agent::prepare_to_leave() {
   if (stopping_ || leave_at_) return;
@@ -33,10 +47,8 @@ ByteVector Agent::hand_over(restart::Outgoing& out) {
   }
   for (const auto& session : incoming_)
     if (auto one = session->take_snapshot(out)) snapshot.incoming.push_back(std::move(*one));
-  for (const auto& [cookie, listener] : gate_.listeners(Protocol::kTcp))
-    snapshot.listeners.push_back({cookie, listener.asker});
-  for (const auto& [cookie, listener] : gate_.listeners(Protocol::kUdp))
-    snapshot.udp_listeners.push_back({cookie, listener.asker});
+  snapshot.listeners = watched(gate_.listeners(Protocol::kTcp));
+  snapshot.udp_listeners = watched(gate_.listeners(Protocol::kUdp));
   snapshot.ports = datagrams_.take_snapshots(out);
   return encode(snapshot);
 }
@@ -59,10 +71,8 @@ void Agent::go_on(const AgentSnapshot& from, restart::Inherited& sockets) {
     incoming_.push_back(std::make_unique<IncomingSession>(
         policy(), session, sockets, static_cast<IncomingSession::Listener&>(*this)));
   // As if the shims told it now: the kernel is asked what has become of the sockets.
-  for (const auto& listener : from.listeners)
-    gate_.watch_listener(Protocol::kTcp, listener.cookie, listener.asker);
-  for (const auto& listener : from.udp_listeners)
-    gate_.watch_listener(Protocol::kUdp, listener.cookie, listener.asker);
+  for (const auto& listener : from.listeners) gate_.watch_listener(Protocol::kTcp, listener);
+  for (const auto& listener : from.udp_listeners) gate_.watch_listener(Protocol::kUdp, listener);
   datagrams_.go_on(from.ports, sockets);
   tell_expected();
 }

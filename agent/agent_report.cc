@@ -34,6 +34,8 @@ PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since, c
   } else if (udp != nullptr && udp->is_wanted()) {
     out.udp_why = udp->why();
   }
+  if (udp != nullptr && (udp->is_wanted() || udp->up()))
+    out.datagrams = udp->up() ? "direct" : udp->by_service() ? "service" : "session";
   out.state = link == nullptr || !link->up() ? "connecting" : link->attached() ? "up" : "resuming";
   if (link == nullptr) return out;
   out.streams = link->session().streams().stream_count() - 1;  // without the control stream
@@ -51,7 +53,7 @@ const char* to_word(control::Inbound inbound) {
 }
 
 MappingStatus mapping_status(const portmap::Mapper::PortReport& report, const OwnPlace& place,
-                             TimePoint now) {
+                             control::Inbound udp, TimePoint now) {
   MappingStatus out;
   out.protocol = portmap::to_string(report.port.protocol);
   out.port = report.port.number;
@@ -61,24 +63,39 @@ MappingStatus mapping_status(const portmap::Mapper::PortReport& report, const Ow
   out.by = portmap::to_string(report.mapping->method);
   out.seconds =
       std::chrono::duration_cast<std::chrono::seconds>(report.mapping->expires_at - now).count();
-  if (report.port.protocol == portmap::Protocol::kTcp)
-    out.inbound = to_word(place.mapped_inbound());
+  out.inbound =
+      to_word(report.port.protocol == portmap::Protocol::kTcp ? place.mapped_inbound() : udp);
   return out;
 }
 
-void add_udp(PlaceStatus& out, const UdpPlace& udp,
-             const std::optional<stun::Behaviour>& behaviour) {
+// What the discovery servers do not answer may still pass in one direction: the path to the service
+// tells, which each side hears of in the session.
+std::string udp_word(const UdpSight& sight, bool by_six, const UdpPath* service) {
+  if (by_six && !sight.mapped) return "passes";
+  if (!sight.asked) return "";
+  if (sight.mapped) return "passes";
+  if (service != nullptr && service->has_been_up() && service->by_proxy()) return "proxied";
+  if (service == nullptr || service->has_been_up() == service->heard()) return "blocked";
+  return service->has_been_up() ? "out-only" : "in-only";
+}
+
+void add_udp(PlaceStatus& out, const UdpPlace& udp, const UdpPath* service, const ProxyUdp& proxy,
+             const OwnPlace& place, const std::optional<stun::Behaviour>& behaviour) {
   const auto& sight = udp.last_sight();
-  if (sight.asked) out.udp = sight.mapped ? "passes" : "blocked";
+  out.udp = udp_word(sight, place.udp_seen_six().has_value(), service);
+  out.udp_proxy = proxy.socket() != nullptr ? "relays" : proxy.why_not();
+  if (place.udp_seen_six()) out.udp_seen = place.udp_seen_six()->to_string();
   if (sight.mapped) out.udp_seen = sight.mapped->to_string();
-  if (sight.mapped) out.udp_ports = punch::describe(sight.allocation);
+  if (sight.mapped)
+    out.udp_ports =
+        punch::describe(sight.allocation) + (sight.of_low_ports ? " below 1024, else any" : "");
   if (!behaviour || !behaviour->udp) return;
   out.udp_mapping = to_string(behaviour->mapping);
   out.udp_filtering = to_string(behaviour->filtering);
 }
 
 PlaceStatus place_status(const OwnPlace& place, bool map_port, const portmap::Mapper& mapper,
-                         TimePoint now) {
+                         control::Inbound udp_mapping, TimePoint now) {
   PlaceStatus out;
   out.direct = place.enabled();
   out.port = place.port();
@@ -86,7 +103,8 @@ PlaceStatus place_status(const OwnPlace& place, bool map_port, const portmap::Ma
   out.inbound = to_word(place.inbound());
   out.inbound_why = place.inbound_why();
   out.map_port = map_port;
-  for (const auto& one : mapper.report()) out.mappings.push_back(mapping_status(one, place, now));
+  for (const auto& one : mapper.report())
+    out.mappings.push_back(mapping_status(one, place, udp_mapping, now));
   return out;
 }
 
@@ -150,6 +168,7 @@ StatusReport Agent::status() const {
     if (way->proxy) out.session.proxy = way->proxy->to_string();
     if (way->proxy) out.session.proxy_source = way->proxy->source;
     out.session.interceptor = uplink_.interceptor();
+    if (service_path_ && service_path_->up()) out.session.udp = service_path_->peer().to_string();
     count(*uplink_.link(), out.session);
   }
   for (const auto& peer : peers_.all()) {
@@ -161,8 +180,10 @@ StatusReport Agent::status() const {
     if (!peer->is_direct_stranger())
       out.peers.push_back(
           peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link(), peer->udp()));
-  out.place = place_status(place_, config_.direct.map_port, mapper_.core(), self_.loop.now());
-  add_udp(out.place, udp_, udp_behaviour_.result());
+  out.place = place_status(place_, config_.direct.map_port, mapper_.core(), udp_mapping_.tried(),
+                           self_.loop.now());
+  add_udp(out.place, udp_, service_path_ ? &*service_path_ : nullptr, proxy_udp_, place_,
+          udp_behaviour_.result());
   out.streams = flows_.size() + direct_flows_.size();
   for (const auto& peer : incoming_) out.streams += peer->stream_count();
   out.udp_flows = datagrams_.flow_count();

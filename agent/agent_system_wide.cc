@@ -49,6 +49,16 @@ void Agent::renew_system_wide() {
 
 Result<bool> Agent::on_system_wide_told() { return take_up_system_wide(); }
 
+bool Agent::on_proxy_told(const Asker& asker, const std::string& url) {
+  const auto fresh = user_proxies_.name(asker.uid, url);
+  if (!fresh) {
+    log::debug("proxies", {{"event", "not-taken"}, {"why", fresh.error().detail}});
+    return false;
+  }
+  if (*fresh) uplink_.take_hints(user_proxies_.hints());
+  return true;
+}
+
 bool Agent::chosen(uid_t uid) const {
   return wide_.all || !wide_.slices.empty() ||
          std::find(wide_.users.begin(), wide_.users.end(), uid) != wide_.users.end();

@@ -75,6 +75,8 @@ struct DirectPolicy {  // paths to other endpoints beside the relay
   std::uint16_t port = 0;  // of the listener for them; 0: the kernel chooses
   bool lan = true;         // private addresses, to peers behind the same NAT
   bool map_port = true;    // the gateway is asked to let connections in to that port
+  // At the barrier, that a search by chance may take at a time; 0: there is no such search.
+  std::size_t mappings = 200;
 };
 
 struct AgentConfig {
@@ -94,6 +96,7 @@ struct AgentConfig {
   std::optional<SocketAddress> name_server;  // ... there; none: a free address of the pool
   std::chrono::seconds resume{300};  // how long a session waits for another carrier; 0: not at all
   AccessPolicy access;
+  AccessPolicy proxies_of;  // whose programs may name proxies (user_proxies.h)
   PublishPolicy publish;
   DirectPolicy direct;
   std::vector<ListenEntry> listen;

@@ -59,7 +59,7 @@ Result<void> take_pool(const std::string& text, IpPrefix& out) {
   const auto prefix = IpPrefix::parse(text);
   if (!prefix) return fail(prefix.error());
   CULVERT_RETURN_IF_ERROR(resolver::AddressPool::check_prefix(*prefix));
-  if (prefix->address.v4_value() >> 24 != 127)
+  if (!prefix->address.is_loopback())
     return fail(ErrorCode::kBadInput,
                 "must lie in 127.0.0.0/8, which the kernel routes to this machine without any "
                 "privilege; the default is 127.64.0.0/10");
@@ -108,7 +108,7 @@ Result<void> take_name_server(const std::string& text, AgentConfig& config) {
   config.serve_names = text != "off";
   if (text == "off" || text == "auto") return {};
   const auto at = SocketAddress::parse(text);
-  if (!at || !at->ip.is_v4() || at->ip.v4_value() >> 24 != 127)
+  if (!at || !at->ip.is_v4() || !at->ip.is_loopback())
     return fail(ErrorCode::kBadInput,
                 "must be \"auto\", \"off\", or an address and port in 127.0.0.0/8, such as "
                 "\"127.0.0.54:53\"");
@@ -116,24 +116,26 @@ Result<void> take_name_server(const std::string& text, AgentConfig& config) {
   return {};
 }
 
-void read_access(Section& section, AccessPolicy& access) {
-  const auto* node = section.find("users");
+// `key` is a literal: the section keeps it. Whom besides the agent's own user and root.
+void read_users(Section& section, std::string_view key, AccessPolicy& access) {
+  const auto* node = section.find(key);
   if (node == nullptr) return;
   if (node->value_exact<std::string>() == "all") {
     access.all = true;
     return;
   }
+  const auto what = "access." + std::string(key);
   if (!node->is_array())
-    return section.fail(*node, "access.users must be \"all\" or a list of user names and uids");
-  section.list("users", "user names and uids", [&](const toml::node& user) {
+    return section.fail(*node, what + " must be \"all\" or a list of user names and uids");
+  section.list(key, "user names and uids", [&](const toml::node& user) {
     if (const auto uid = user.value_exact<std::int64_t>()) {
-      if (*uid < 0 || *uid > 0xfffffffe) return section.fail(user, "access.users: no such uid");
+      if (*uid < 0 || *uid > 0xfffffffe) return section.fail(user, what + ": no such uid");
       return access.users.push_back(static_cast<uid_t>(*uid));
     }
     const auto name = user.value_exact<std::string>().value_or("");
     const auto* entry = name.empty() ? nullptr : ::getpwnam(name.c_str());
     if (entry == nullptr)
-      return section.fail(user, "access.users: there is no user \"" + name +
+      return section.fail(user, what + ": there is no user \"" + name +
                                     "\" on this machine; write a name of /etc/passwd or a uid");
     access.users.push_back(entry->pw_uid);
   });
@@ -159,6 +161,8 @@ void read_direct(Section& section, DirectPolicy& direct) {
   section.port("port", direct.port);
   section.flag("lan", direct.lan);
   section.flag("map_port", direct.map_port);
+  section.number("mappings", 0, 20'000,
+                 [&](std::int64_t value) { direct.mappings = static_cast<std::size_t>(value); });
 }
 
 void read_listen(Section& section, std::vector<ListenEntry>& listen) {
@@ -257,7 +261,10 @@ void read_all(Section& root, AgentConfig& config, const std::string& home) {
   root.text("dns", [&](const std::string& text) { return take_name_server(text, config); });
   root.number("resume_seconds", 0, 86'400,
               [&](std::int64_t value) { config.resume = std::chrono::seconds{value}; });
-  root.table("access", [&](Section& section) { read_access(section, config.access); });
+  root.table("access", [&](Section& section) {
+    read_users(section, "users", config.access);
+    read_users(section, "proxies_of", config.proxies_of);
+  });
   root.table("publish", [&](Section& section) { read_publish(section, config.publish); });
   root.table("direct", [&](Section& section) { read_direct(section, config.direct); });
   root.tables("listen", [&](Section& section) { read_listen(section, config.listen); });

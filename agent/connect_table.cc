@@ -119,6 +119,10 @@ void ConnectTable::listen_to_shim(std::uint64_t cookie, UniqueFd conversation) {
   if (auto* pending = find(cookie)) pending->listen_to_shim(std::move(conversation));
 }
 
+void ConnectTable::on_told(std::uint64_t cookie, const ShimQuestion& told) {
+  if (auto* pending = find(cookie)) pending->on_told(told);
+}
+
 void ConnectTable::on_socket_destroyed(std::uint64_t cookie) {
   if (auto* pending = find(cookie)) pending->abandon("the program closed its socket");
 }

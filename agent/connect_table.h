@@ -44,6 +44,7 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
   // After the core heard of it: an error if it has refused at once, else waits for the shim.
   Result<void> check_decision(std::uint64_t cookie);
   void listen_to_shim(std::uint64_t cookie, UniqueFd conversation);
+  void on_told(std::uint64_t cookie, const ShimQuestion& told);  // instead of the two before
 
   // System-wide mode. `catcher` lives until this is called with null.
   void set_catcher(SynCatcher* catcher) { catcher_ = catcher; }

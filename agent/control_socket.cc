@@ -5,12 +5,16 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
+#include "shim/wire.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
 namespace {
+
+constexpr int kBacklog = 4096;  // large: where it is full, a program's connect() would wait for us
 
 Result<sockaddr_un> to_address(const std::string& path) {
   sockaddr_un address{};
@@ -78,8 +82,7 @@ Result<void> ControlSocket::listen(const std::string& path, bool any_user) {
   if (bound != 0) return failed("bind");
   struct stat facts {};
   if (lstat(path.c_str(), &facts) != 0) return failed("look at");
-  // Large: where the queue is full, a program's connect() would wait for us.
-  if (::listen(fd.get(), 4096) != 0) return failed("listen on");
+  if (::listen(fd.get(), kBacklog) != 0) return failed("listen on");
   begin(std::move(fd), facts.st_ino, path, any_user);
   return {};
 }
@@ -91,7 +94,35 @@ void ControlSocket::begin(UniqueFd listening, std::uint64_t inode, const std::st
   any_user_ = any_user;
   fd_ = std::move(listening);
   watch_.emplace(loop_, fd_.get(), static_cast<loop::FdWatch::Listener&>(*this));
-  watch_->start(/*readable=*/true, /*writable=*/false);
+  open_abstract();
+  watch_for_askers(true);
+}
+
+void ControlSocket::open_abstract() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto name = CULVERT_ABSTRACT + path_;
+  if (name.size() + 1 > sizeof address.sun_path) return;
+  name.copy(&address.sun_path[1], name.size());
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  auto fd = make_socket();
+  if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
+      ::listen(fd.get(), kBacklog) != 0)
+    return log::warning("control", {{"event", "no-abstract-name"},
+                                    {"why", std::strerror(errno)},
+                                    {"effect", "programs in a chroot are not carried"}});
+  abstract_fd_ = std::move(fd);
+  abstract_watch_.emplace(loop_, abstract_fd_.get(), static_cast<loop::FdWatch::Listener&>(*this));
+}
+
+void ControlSocket::watch_for_askers(bool on) {
+  if (watch_) watch_->start(/*readable=*/on, /*writable=*/false);
+  if (abstract_watch_) abstract_watch_->start(/*readable=*/on, /*writable=*/false);
+}
+
+UniqueFd ControlSocket::accept_at(const loop::FdWatch& watch) const {
+  const auto& listening = watch_ && &watch == &*watch_ ? fd_ : abstract_fd_;
+  return UniqueFd(::accept4(listening.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
 bool ControlSocket::adopt(UniqueFd listening, std::uint64_t inode, const std::string& path,
@@ -118,23 +149,22 @@ bool ControlSocket::may_ask(const Asker& asker) const {
 
 void ControlSocket::pause() {
   paused_ = true;
-  if (watch_) watch_->start(false, false);
+  watch_for_askers(false);
 }
 
 void ControlSocket::resume() {
-  if (!std::exchange(paused_, false) || !watch_) return;
-  watch_->start(/*readable=*/true, /*writable=*/false);
+  if (std::exchange(paused_, false)) watch_for_askers(true);
 }
 
-void ControlSocket::on_fd_ready(loop::FdWatch&, bool, bool) {
+void ControlSocket::on_fd_ready(loop::FdWatch& watch, bool, bool) {
   for (int batch = 0; batch < 64 && !paused_; ++batch) {  // others must get their turn
-    UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    auto fd = accept_at(watch);
     if (!fd) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         log::warning("control", {{"event", "paused"},
                                  {"why", std::strerror(errno)},
                                  {"do", "raise the limit of open files (ulimit -n)"}});
-        watch_->start(false, false);
+        watch_for_askers(false);
         retry_.start(std::chrono::milliseconds{100});
       }
       return;
@@ -155,7 +185,7 @@ void ControlSocket::on_fd_ready(loop::FdWatch&, bool, bool) {
 }
 
 void ControlSocket::on_timer(loop::Timer&) {
-  if (!paused_) watch_->start(/*readable=*/true, /*writable=*/false);
+  if (!paused_) watch_for_askers(true);
 }
 
 }  // namespace culvert::agent

@@ -1,7 +1,9 @@
 // agent/control_socket.h: the unix SOCK_SEQPACKET socket that shims and `culvert` connect to.
 //
 // The kernel says who connects (SO_PEERCRED): other users are turned away here, before a byte of
-// theirs is read. A socket file that a dead agent left behind is replaced; one that answers is not.
+// theirs is read. The same at an abstract name (shim/wire.h), for programs in a chroot, which do
+// not see the file; it is made anew by each process, and missing it is no failure. A socket file
+// that a dead agent left behind is replaced; one that answers is not.
 #pragma once
 #include <optional>
 #include <string>
@@ -42,6 +44,9 @@ class ControlSocket final : private loop::FdWatch::Listener, private loop::Timer
   void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
   void on_timer(loop::Timer& timer) override;
   void begin(UniqueFd listening, std::uint64_t inode, const std::string& path, bool any_user);
+  void open_abstract();
+  UniqueFd accept_at(const loop::FdWatch& watch) const;
+  void watch_for_askers(bool on);
   bool may_ask(const Asker& asker) const;
 
   loop::Loop& loop_;
@@ -53,6 +58,8 @@ class ControlSocket final : private loop::FdWatch::Listener, private loop::Timer
   bool paused_ = false, passed_on_ = false;
   UniqueFd fd_;
   std::optional<loop::FdWatch> watch_;
+  UniqueFd abstract_fd_;
+  std::optional<loop::FdWatch> abstract_watch_;
   loop::Timer retry_;  // after descriptors ran out: a readable listener would otherwise spin
 };
 

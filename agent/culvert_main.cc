@@ -5,6 +5,7 @@
 #include "agent/commands.h"
 #include "agent/prompt_command.h"
 #include "agent/run_command.h"
+#include "agent/supervision.h"
 
 namespace {
 
@@ -32,6 +33,7 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
   if (verb == "netcheck") return culvert::agent::netcheck_command(arguments);
   if (verb == "enroll") return culvert::agent::enroll_command(arguments);
   if (verb == culvert::agent::kPromptVerb) return culvert::agent::prompt_command(arguments);
+  if (verb == culvert::agent::kSuperviseVerb) return culvert::agent::supervise_command(arguments);
   if (verb == "version" || verb == "--version") {
     std::puts("culvert " CULVERT_VERSION);
     return 0;

@@ -114,9 +114,9 @@ void DatagramPorts::ask(std::unique_ptr<DatagramQuestion> question) {
   }
   (*port)->asked_for(loop_.now());
   look_again_in(Duration{kLinger});
-  const auto& [cookie, own_port] = question->sender();
+  const auto& [cookie, own_port, at] = question->sender();
   if (own_port != 0) {
-    const SocketAddress program{IpAddress::v4(INADDR_LOOPBACK), own_port};
+    const SocketAddress program{at, own_port};
     const auto socket = diag_.find_any(Protocol::kUdp, program, question->to());
     const auto uid = question->asker().uid;
     if (socket && socket->cookie == cookie && (socket->uid == uid || uid == 0) &&

@@ -25,11 +25,11 @@ constexpr const char* kInstead =
     "[[listen]] and a program that can be reached.";
 
 Reach unreachable(const std::string& path, const std::string& why, const std::string& remedy) {
-  return {false, false, "'" + path + "' " + why + ".", remedy};
+  return {false, false, "'" + path + "' " + why + ".", false, remedy};
 }
 
 Reach enclosable(const std::string& path, const std::string& why, const std::string& remedy) {
-  return {false, true, "'" + path + "' " + why + ".", remedy};
+  return {false, true, "'" + path + "' " + why + ".", true, remedy};
 }
 
 std::optional<ByteVector> read_front(const std::string& path) {
@@ -88,10 +88,13 @@ std::optional<Reach> check_privileges(const std::string& path) {
 }
 
 Reach check_elf(const std::string& path, const ElfFacts& facts, const ElfFacts& ours) {
-  if (facts.elf_class != ours.elf_class || facts.machine != ours.machine)
-    return enclosable(path,
-                      "is built for another kind of processor than the shim (for example 32 bits)",
-                      " Use a build for this machine's own kind.");
+  if (facts.elf_class != ours.elf_class || facts.machine != ours.machine) {
+    auto reach = enclosable(
+        path, "is built for another kind of processor than the shim (for example 32 bits)",
+        " Use a build for this machine's own kind.");
+    reach.supervisable = false;
+    return reach;
+  }
   if (facts.interpreter.empty())
     return enclosable(path,
                       facts.is_go ? "is a statically linked Go program, which loads no libraries"

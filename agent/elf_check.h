@@ -8,10 +8,11 @@
 namespace culvert::agent {
 
 struct Reach {
-  bool reachable = true;    // by LD_PRELOAD
-  bool enclosable = true;   // in a network namespace (agent/enclosure.h)
-  std::string why;          // if not reachable: one sentence
-  std::string remedy = {};  // and what to do, where nothing else helps
+  bool reachable = true;     // by LD_PRELOAD
+  bool enclosable = true;    // in a network namespace (agent/enclosure.h)
+  std::string why;           // if not reachable: one sentence
+  bool supervisable = true;  // by its system calls (agent/supervision.h)
+  std::string remedy = {};   // and what to do, where nothing else helps
 };
 
 // `path` as program_path.h found it. Follows "#!" lines, env(1) in them, and symbolic links.

@@ -10,10 +10,9 @@
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::agent {
-namespace {
 
 // Any address is at home inside, and may be bound; the mark lets our SYN through.
-UniqueFd open_towards(const SocketAddress& program, const SocketAddress& from) {
+UniqueFd open_inside(const SocketAddress& to, const SocketAddress& from) {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return fd;
   const int on = 1;
@@ -24,14 +23,12 @@ UniqueFd open_towards(const SocketAddress& program, const SocketAddress& from) {
   sockaddr_storage address{};
   auto length = from.fill(address);
   if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return UniqueFd{};
-  length = program.fill(address);
+  length = to.fill(address);
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
       errno != EINPROGRESS)
     return UniqueFd{};
   return fd;
 }
-
-}  // namespace
 
 EnclosedConnect::EnclosedConnect(loop::Loop& loop, const AgentFacts& agent, EnclosedSide& inside,
                                  const SeenSyn& syn, std::uint64_t cookie, Listener& listener)
@@ -57,7 +54,7 @@ void EnclosedConnect::on_dialled_out(OutwardDial&, UniqueFd fd, int error) {
 }
 
 void EnclosedConnect::join() {
-  ours_ = inside_.thread.make([&] { return open_towards(syn_.program, syn_.to); });
+  ours_ = inside_.thread.make([&] { return open_inside(syn_.program, syn_.to); });
   if (!ours_) return listener_.on_enclosed_connect_ended(*this);
   watch_.emplace(loop_, ours_.get(), static_cast<loop::FdWatch::Listener&>(*this));
   watch_->start(/*readable=*/false, /*writable=*/true);  // mostly at once

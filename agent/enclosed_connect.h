@@ -18,6 +18,10 @@ struct EnclosedSide {
   std::optional<Refusal> refusal;
 };
 
+// A socket inside that is bound to `from`, which need not be anybody's address there, and on its
+// way to `to`; non-blocking. In the thread inside alone.
+UniqueFd open_inside(const SocketAddress& to, const SocketAddress& from);
+
 class EnclosedConnect final : private OutwardDial::Listener, private loop::FdWatch::Listener {
  public:
   using Key = std::pair<SocketAddress, SocketAddress>;  // program, where it wants to

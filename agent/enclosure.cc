@@ -2,14 +2,14 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
+#include "agent/companion.h"
 #include "agent/enclosure_files.h"
 #include "agent/enclosure_network.h"
 #include "agent/porter.h"
@@ -58,34 +58,8 @@ Result<void> enter_user_namespace() {
 // The porter must share our user namespace, for its privileges over the network, and not our
 // network: so it is made in between.
 Result<UniqueFd> start_porter(const AgentFacts& agent) {
-  std::array<int, 2> ends{-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return fail(ErrorCode::kIo, "cannot make a socket: " + std::string(std::strerror(errno)));
-  UniqueFd ours(ends[0]), its(ends[1]);
   const auto program = ::getpid();
-  const auto child = ::fork();
-  if (child == 0) {  // twice: the command must not find a child that it never started
-    if (::fork() == 0) {
-      ours.reset();
-      run_porter(agent, program, std::move(its));
-    }
-    ::_exit(0);
-  }
-  if (child < 0)
-    return fail(ErrorCode::kIo, "cannot start the porter: " + std::string(std::strerror(errno)));
-  ::waitpid(child, nullptr, 0);
-  return ours;
-}
-
-Result<void> let_porter_in(const UniqueFd& porter) {
-  std::string answer(4096, '\0');
-  if (::send(porter.get(), "ready", 5, MSG_NOSIGNAL) == 5) {
-    const auto size = ::recv(porter.get(), answer.data(), answer.size(), 0);
-    answer.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-    if (answer == "carrying") return {};
-  }
-  return fail(ErrorCode::kIo,
-              "the porter did not start: " + (answer.empty() ? "it ended at once" : answer));
+  return start_companion([&](UniqueFd command) { run_porter(agent, program, std::move(command)); });
 }
 
 }  // namespace
@@ -113,7 +87,16 @@ Result<void> enter_enclosure(const AgentFacts& agent) {
   (void)write_file(kLowPorts, low_ports);
   (void)write_file(kMultipath, "0");
   CULVERT_RETURN_IF_ERROR(show_enclosure_files(agent.name_server->ip));
-  return let_porter_in(*porter);
+  UniqueFd calls;
+  if (agent.publishes) {
+    auto watched = EnclosedListeners::watch_calls();
+    if (watched)
+      calls = std::move(*watched);
+    else
+      std::fprintf(stderr, "culvert run: listeners of this program will not be published: %s\n",
+                   watched.error().detail.c_str());
+  }
+  return let_companion_start(*porter, calls);
 }
 
 }  // namespace culvert::agent

@@ -64,7 +64,7 @@ IpAddress usual_own_address() {
       ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
     return IpAddress::v4(kNobodysAddress);
   const auto own = SocketAddress::from(reinterpret_cast<sockaddr*>(&address)).ip;
-  return own.v4_value() >> 24 == 127 ? IpAddress::v4(kNobodysAddress) : own;
+  return own.is_loopback() ? IpAddress::v4(kNobodysAddress) : own;
 }
 
 // A SYN that meets a listener of the namespace itself is let through, one to the pool never: the

@@ -7,9 +7,13 @@
 #include "agent/commands.h"
 #include "agent/config.h"
 #include "agent/enrolment.h"
+#include "agent/program_path.h"
 #include "agent/state_file.h"
 #include "agent/token_input.h"
+#include "tunnel/base/act_as_owner.h"
 #include "tunnel/carrier/proxy_trust.h"
+#include "tunnel/carrier/ticket_helper.h"
+#include "tunnel/crypto/name_certificate.h"
 
 namespace culvert::agent {
 namespace {
@@ -85,21 +89,24 @@ Result<Identity> enroll(const AgentConfig& config, const control::Invitation& in
   if (!tls) return fail(tls.error());
   carrier::ProxyTrust proxy_trust(config.proxy_ca, random);
   loop::Loop loop;
+  carrier::TicketHelper tickets(loop, companion_file("culvert-ticket"));
   Wait wait(loop);
   Enrolment enrolment(
-      loop, carrier::Means{*tls, random, {}, &proxy_trust}, invitation,
-      {config.service.value_or(*service), config.via, config.tls_port, config.proxies}, wait);
-  enrolment.start();
+      loop, carrier::Means{*tls, random, {}, &proxy_trust, &tickets}, invitation,
+      {config.service.value_or(*service), config.via, config.tls_port, config.proxies},
+      proxy_sources(config, "this shell"), wait);
   loop.run();
+  if (wait.outcome) std::printf("The service was reached %s.\n", enrolment.way().c_str());
   return std::move(wait.outcome);
 }
 
 Result<Identity> run(const Options& options) {
   auto config = load_config(options.config, Environment::current());
   if (!config) return fail(config.error());
-  CULVERT_RETURN_IF_ERROR(make_state_directory(config->state_directory));
   auto token = read_token(options.token_file);
   if (!token) return fail(token.error());
+  CULVERT_RETURN_IF_ERROR(act_as_owner(config->state_directory));
+  CULVERT_RETURN_IF_ERROR(make_state_directory(config->state_directory));
   const auto invitation = control::decode_invitation(*token);
   sodium_memzero(token->data(), token->size());
   if (!invitation) return fail(invitation.error());
@@ -109,6 +116,13 @@ Result<Identity> run(const Options& options) {
   CULVERT_RETURN_IF_ERROR(save_identity(config->state_directory, *identity));
   std::printf("This endpoint is now %s (identity in %s).\n", identity->name.c_str(),
               identity_file(config->state_directory).c_str());
+  const auto now = crypto::NameCertificate::verify(identity->certificate, identity->signing_key,
+                                                   loop::Loop::wall_clock());
+  if (!now)
+    std::fprintf(stderr,
+                 "culvert enroll: warning: set this machine's clock right, or the agent will not "
+                 "start: %s\n",
+                 now.error().detail.c_str());
   return identity;
 }
 

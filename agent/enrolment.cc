@@ -1,127 +1,88 @@
 #include "agent/enrolment.h"
 
-#include <cstring>
+#include <algorithm>
 
-#include "agent/own_endpoint.h"
+#include "tunnel/crypto/name_certificate.h"
 
 namespace culvert::agent {
 
 Enrolment::Enrolment(loop::Loop& loop, const carrier::Means& means, control::Invitation invitation,
-                     WayOptions ways, Listener& listener)
+                     WayOptions ways, ProxySources sources, Listener& listener)
     : loop_(loop),
       means_(means),
       invitation_(std::move(invitation)),
-      options_(std::move(ways)),
+      service_(ways.service),
       listener_(listener),
       key_(crypto::KeyPair::generate(means.random)),
       service_key_(std::span<const std::byte, 32>{invitation_.service_key}),
-      dns_(loop),
-      timer_(loop, *this) {
+      picker_({}, /*first_is_remembered=*/false, loop.now()),
+      timer_(loop, *this),
+      search_(loop, means.random, std::move(ways), std::move(sources),
+              static_cast<WaySearch::Listener&>(*this)) {
   means_.service_key = service_key_;
 }
 
-void Enrolment::start() {
-  lookup_.emplace(loop_, dns_, options_, static_cast<WayLookup::Listener&>(*this));
+void Enrolment::on_ways_found(std::vector<carrier::Way> ways) {
+  for (auto& way : ways) {
+    way.notes = std::make_shared<carrier::WayNotes>();
+    picker_.add(std::move(way));
+  }
+  timer_.start(Duration::zero());
 }
 
-void Enrolment::on_ways_looked_up(WayLookup&, Result<WayAddresses> addresses) {
-  if (!addresses) return finish(fail(addresses.error()));
-  ways_ = plan_ways(options_, *addresses);
-  next_attempt();
-  lookup_.reset();  // last: it is the caller
-}
-
-void Enrolment::next_attempt() {
-  pipe_.reset();
-  dial_.reset();
-  if (tried_ == ways_.size())
-    return finish(fail(ErrorCode::kNetworkUnreachable,
-                       "the service at " + options_.service.to_string() +
-                           " was not reached: " + failures_ +
-                           "; check the network and the address, then try again: the invitation "
-                           "has not been used"));
-  dial_.emplace(loop_, ways_[tried_++], means_, kDialLimit,
-                static_cast<carrier::CarrierDial::Listener&>(*this));
-}
-
-void Enrolment::attempt_failed(const Error& why) {
-  const auto title = to_string(ways_[tried_ - 1]);
-  failures_ += failures_.empty() ? "" : "; ";
-  failures_ += why.detail.starts_with(title) ? why.detail : title + ": " + why.detail;
-  timer_.start(Duration::zero());  // the pipe or the dial is our caller: go on from the loop
-  if (pipe_ != nullptr) pipe_->set_listener(nullptr);
-  handshake_.reset();
-}
-
+// What ended is destroyed outside its own calls.
 void Enrolment::on_timer(loop::Timer&) {
-  if (handshake_) return attempt_failed({ErrorCode::kTimedOut, "no answer in time"});
-  next_attempt();
+  ended_.clear();
+  go_on();
 }
 
-void Enrolment::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePipe> pipe,
-                           const Error& why) {
-  if (pipe == nullptr) return attempt_failed(why);
-  pipe_ = std::move(pipe);
-  greet();
+void Enrolment::go_on() {
+  if (finished_) return;
+  const EnrolmentAttempt::Who who{key_, service_key_, invitation_};
+  while (const auto next = refusal_ ? std::nullopt : picker_.next_start(loop_.now()))
+    running_.push_back(
+        std::make_unique<EnrolmentAttempt>(loop_, means_, who, picker_.way(*next), *next,
+                                           static_cast<EnrolmentAttempt::Listener&>(*this)));
+  if (refusal_ && running_.empty()) return finish(fail(*refusal_));
+  if (picker_.exhausted() && search_.ended()) return finish(fail(unreached()));
+  if (const auto deadline = refusal_ ? std::nullopt : picker_.next_deadline())
+    timer_.start(std::max(*deadline - loop_.now(), Duration::zero()));
 }
 
-void Enrolment::greet() {
-  control::Hello hello;
-  hello.purpose = control::Purpose::kEnrol;
-  hello.timestamp = to_unix_nanoseconds(loop::Loop::wall_clock());
-  hello.name = invitation_.name;
-  hello.secret = invitation_.secret;
-  means_.random.fill(hello.session);
-  handshake_.emplace(key_, service_key_, means_.random);
-  const auto packet = handshake_->start(hello, {});
-  if (!packet) return attempt_failed(packet.error());
-  output_ = {};
-  input_ = {};
-  output_.append(*packet);
-  pipe_->set_listener(this);
-  pipe_->set_interest(/*readable=*/true, /*writable=*/true);
-  timer_.start(kDialLimit);
+void Enrolment::on_enrolment_answered(EnrolmentAttempt& attempt,
+                                      const control::HelloAnswer& answer) {
+  if (answer.refusal == ErrorCode::kNone) {
+    way_ = to_string(picker_.way(attempt.number()));
+    return finish(make_identity(answer));
+  }
+  refusal_ = Error{answer.refusal, "the service refused the invitation: " + answer.reason +
+                                       "; ask for a new one (culvert-service invite " +
+                                       invitation_.name + ")"};
+  ended(attempt, answer.reason);
 }
 
-void Enrolment::on_writable() {
-  const auto put = pipe_->write(output_.peek());
-  using State = loop::IoResult::State;
-  if (put.state == State::kFailed) return on_broken(put.error);
-  if (put.state == State::kMoved) output_.pop(put.count);
-  pipe_->set_interest(true, !output_.empty());
+void Enrolment::on_enrolment_attempt_failed(EnrolmentAttempt& attempt, const Error& why) {
+  ended(attempt, why.detail);
 }
 
-void Enrolment::on_readable() {
-  std::byte buffer[16 * 1024];
-  const auto got = pipe_->read(buffer);
-  using State = loop::IoResult::State;
-  if (got.state == State::kEnd)
-    return attempt_failed({ErrorCode::kClosed,
-                           "the connection was closed without an answer: is "
-                           "this the service of the invitation?"});
-  if (got.state == State::kFailed) return on_broken(got.error);
-  append(input_, Bytes{buffer}.first(got.count));
-  read_answer();
+void Enrolment::ended(EnrolmentAttempt& attempt, std::string why) {
+  if (finished_) return;
+  picker_.failed(attempt.number(), std::move(why), loop_.now());
+  ended_.splice(ended_.end(), running_,
+                std::ranges::find_if(running_, [&](const auto& one) { return &*one == &attempt; }));
+  search_.hurry();
+  timer_.start(Duration::zero());
 }
 
-void Enrolment::on_broken(int error) {
-  if (const auto* known = pipe_->failure()) return attempt_failed(Error{*known});
-  attempt_failed({from_errno(error), std::strerror(error)});
-}
-
-void Enrolment::read_answer() {
-  std::size_t taken = 0;
-  const auto outcome = handshake_->receive(input_, taken);
-  if (!outcome) return attempt_failed(outcome.error());
-  if (!*outcome) return;
-  timer_.stop();
-  pipe_->set_interest(false, false);
-  const auto& answer = (*outcome)->answer;
-  if (answer.refusal != ErrorCode::kNone)
-    return finish(fail(answer.refusal, "the service refused the invitation: " + answer.reason +
-                                           "; ask for a new one (culvert-service invite " +
-                                           invitation_.name + ")"));
-  finish(make_identity(answer));
+Error Enrolment::unreached() const {
+  std::string why = search_.name_failure();
+  if (why.empty() || picker_.count() != 0) why += (why.empty() ? "" : "; ") + picker_.why();
+  const auto portal = search_.captive_portal();
+  return {ErrorCode::kNetworkUnreachable,
+          "the service at " + service_.to_string() + " was not reached: " + why +
+              (portal.empty() ? "; check the network and the address"
+                              : "; this network has a portal: open " + portal + " in a browser") +
+              ", then try again: the invitation has not been used"};
 }
 
 Result<Identity> Enrolment::make_identity(const control::HelloAnswer& answer) const {
@@ -131,18 +92,23 @@ Result<Identity> Enrolment::make_identity(const control::HelloAnswer& answer) co
   identity.key = key_;
   identity.name = invitation_.name;
   identity.domain = answer.domain;
-  identity.service = options_.service;
+  identity.service = service_;
   identity.service_key = service_key_;
   identity.signing_key =
       crypto::SignaturePublicKey{std::span<const std::byte, 32>{answer.signing_key.data(), 32}};
   identity.certificate = answer.certificate;
-  CULVERT_RETURN_IF_ERROR(check_identity(identity, loop::Loop::wall_clock()));
+  // At a time when it is good: the invitation is used up by now, and a wrong clock can be set
+  // right.
+  const auto certificate = crypto::NameCertificate::decode_unverified(identity.certificate);
+  if (!certificate) return fail(certificate.error());
+  CULVERT_RETURN_IF_ERROR(check_identity(identity, certificate->not_before));
   // What is written has to be readable again: the domain came from the network.
   return decode_identity(encode(identity));
 }
 
 void Enrolment::finish(Result<Identity> outcome) {
   timer_.stop();
+  finished_ = true;
   listener_.on_enrolled(*this, std::move(outcome));
 }
 

@@ -72,7 +72,7 @@ void HoldTable::release(const SocketAddress& key) {
   if (--hold.leases > 0) return;
   hold.idle_since = now_;
   hold.idle = idle_.insert(idle_.end(), key);
-  if (idle_.size() > kMostIdle) {
+  if (idle_.size() > kMostIdle && holds_.at(idle_.front()).idle_since + kPromised <= now_) {
     holds_.erase(idle_.front());
     idle_.pop_front();
   }

@@ -31,6 +31,10 @@ class HoldTable {
 
   static constexpr std::size_t kMostIdle = 256;  // lingering; least recently used goes first
   static constexpr std::size_t kMost = 4096;
+  // From an answer with CULVERT_HOLDS_ON on nobody else may listen there, or he would be given the
+  // connections of shims that do not ask again: those of the last CULVERT_HOLD_SECONDS stay, and a
+  // bit longer, as shims look first and connect then.
+  static constexpr std::chrono::milliseconds kPromised{1250};
 
   HoldTable(bool low_ports_mapped, Duration linger)
       : low_ports_mapped_(low_ports_mapped), linger_(linger) {}

@@ -117,7 +117,7 @@ Result<void> check_identity(const Identity& identity, UnixTime now) {
   if (!certificate)
     return fail(ErrorCode::kAuthentication,
                 "our own name certificate is not usable: " + certificate.error().detail +
-                    "; check the clock, or enrol again");
+                    "; if this machine's clock is right, enrol again");
   if (certificate->name != identity.name || certificate->key != identity.key.public_key)
     return fail(ErrorCode::kAuthentication,
                 "our name certificate is for another name or key; enrol again");

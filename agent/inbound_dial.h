@@ -5,6 +5,8 @@
 #pragma once
 #include <optional>
 
+#include "agent/stand_in.h"
+#include "tunnel/loop/fd_watch.h"
 #include "tunnel/loop/tcp_dial.h"
 
 namespace culvert::agent {
@@ -17,7 +19,15 @@ std::optional<SocketAddress> inbound_target(const SocketAddress& bound, const Ip
 // The same for UDP, at once: a socket whose datagrams the program sees come from the caller.
 Result<UniqueFd> open_inbound_datagrams(const IpAddress& caller, const SocketAddress& bound);
 
-class InboundDial final : private loop::TcpDial::Listener, private loop::Timer::Listener {
+struct InboundTarget {
+  SocketAddress bound;
+  std::optional<StandIn> stand_in = {};  // is dialled instead; of UDP, sent to, without a call
+  bool operator==(const InboundTarget&) const = default;
+};
+
+class InboundDial final : private loop::TcpDial::Listener,
+                          private loop::FdWatch::Listener,
+                          private loop::Timer::Listener {
  public:
   class Listener {
    public:
@@ -33,15 +43,24 @@ class InboundDial final : private loop::TcpDial::Listener, private loop::Timer::
 
   // `caller` and `own` virtual, in 127/8.
   InboundDial(loop::Loop& loop, const IpAddress& caller, const IpAddress& own,
-              const SocketAddress& bound, Listener& listener);
+              const InboundTarget& to, Listener& listener);
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
   void on_timer(loop::Timer& timer) override;
+  bool call();
+  void end(int error);
 
+  loop::Loop& loop_;
   Listener& listener_;
   std::optional<loop::TcpDial> dial_;
-  loop::Timer refused_;
+  std::optional<StandIn> stand_in_;
+  IpAddress own_;
+  UniqueFd called_;                     // waits for the stand-in's answer
+  std::optional<loop::FdWatch> watch_;  // of that
+  int refusal_;                         // when the timer runs out
+  loop::Timer timer_;
 };
 
 }  // namespace culvert::agent

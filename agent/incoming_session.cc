@@ -126,10 +126,12 @@ void IncomingSession::resume(session::FreshCarrier carrier, IncomingSession& new
 }
 
 void IncomingSession::on_carrier_attached(session::SessionLink&) {
+  if (udp_path_) udp_path_->set_carrier_direct(!way_.with.empty());
   if (answerer_ || !policy_.place.enabled()) return;
   answerer_.emplace(policy_.self, policy_.place, *link_,
                     static_cast<DirectAnswerer::Listener&>(*this));
   udp_path_.emplace(policy_.self, policy_.place, policy_.udp, *link_, UdpPath::Role::kAnswerer);
+  udp_path_->set_peer_key(key_);
   quic_.emplace(policy_.self, *udp_path_, static_cast<DirectAnswerer::Listener&>(*this));
 }
 
@@ -200,7 +202,7 @@ void IncomingSession::open_datagrams(session::SessionLink& link, mux::StreamId s
                        "UDP port " + std::to_string(port) + " is not published");
   const auto from = caller_address();
   if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
-  auto socket = open_inbound_datagrams(*from, *to);
+  auto socket = open_inbound_datagrams(*from, to->stand_in ? to->stand_in->at : to->bound);
   if (!socket) return link.refuse(stream, socket.error().code, socket.error().detail);
   datagrams_.add(link, stream, std::move(*socket));
   link.accept(stream);

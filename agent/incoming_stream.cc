@@ -6,7 +6,7 @@ namespace culvert::agent {
 
 IncomingStream::IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
                                const IpAddress& caller, const IpAddress& own,
-                               const SocketAddress& to, Listener& listener)
+                               const InboundTarget& to, Listener& listener)
     : link_(link),
       stream_(stream),
       to_(to),
@@ -20,7 +20,7 @@ void IncomingStream::on_stream_reset(const Error&) { listener_.on_incoming_strea
 void IncomingStream::on_inbound_dialled(InboundDial&, UniqueFd fd, int error) {
   if (!fd) {
     // The caller's program is shown the errno that this one would be shown.
-    link_.refuse(stream_, from_errno(error), to_.to_string() + ": " + std::strerror(error));
+    link_.refuse(stream_, from_errno(error), to_.bound.to_string() + ": " + std::strerror(error));
     return listener_.on_incoming_stream_ended(*this);
   }
   link_.accept(stream_);

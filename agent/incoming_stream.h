@@ -20,7 +20,7 @@ class IncomingStream final : private session::SessionLink::StreamHandler,
   };
 
   IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
-                 const IpAddress& caller, const IpAddress& own, const SocketAddress& to,
+                 const IpAddress& caller, const IpAddress& own, const InboundTarget& to,
                  Listener& listener);
 
   mux::StreamId stream() const { return stream_; }
@@ -34,7 +34,7 @@ class IncomingStream final : private session::SessionLink::StreamHandler,
 
   session::SessionLink& link_;
   mux::StreamId stream_;
-  SocketAddress to_;
+  InboundTarget to_;
   Listener& listener_;
   InboundDial dial_;
 };

@@ -16,26 +16,37 @@ ListenerWatch::ListenerWatch(loop::Loop& loop, Listener& listener, Protocol prot
                  protocol),
       timer_(loop, *this) {}
 
-void ListenerWatch::add(std::uint64_t cookie, const Asker& asker) {
-  if (listeners_.contains(cookie)) return;  // listen() again, or a forked child's
+void ListenerWatch::add(const WatchedListener& told) {
+  const auto socket = begin(told.cookie, told.asker);
+  if (!socket) return;
+  ProgramListener listener{told.cookie, socket->local, told.asker, protocol_, socket->v6_only};
+  if (!told.token.empty()) {
+    listener.local = told.local;
+    listener.stand_in = StandIn{socket->local, told.token};
+  }
+  listeners_.emplace(told.cookie, listener);
+  if (!timer_.running()) timer_.start(kLookAgain);
+  listener_.on_listener_found(listener);
+}
+
+std::optional<DiagSocket> ListenerWatch::begin(std::uint64_t cookie, const Asker& asker) {
+  if (listeners_.contains(cookie)) return std::nullopt;  // listen() again, or a forked child's
   if (listeners_.size() >= kMost) {
     log::warning("listen", {{"event", "ignored"}, {"why", "too many listening sockets"}});
-    return;
+    return std::nullopt;
   }
   destroyed_.want(true);  // before looking: no death may fall in between
   const auto all = diag_.listeners(protocol_);
   if (!all) {
     log::warning("listen", {{"event", "ignored"}, {"why", all.error().detail}});
-    return;
+    return std::nullopt;
   }
   const auto found = std::find_if(all->begin(), all->end(), [&](const DiagSocket& socket) {
     return socket.cookie == cookie && (socket.uid == asker.uid || asker.uid == 0);
   });
-  if (found == all->end()) return destroyed_.want(!listeners_.empty());
-  const ProgramListener listener{cookie, found->local, asker, protocol_, found->v6_only};
-  listeners_.emplace(cookie, listener);
-  if (!timer_.running()) timer_.start(kLookAgain);
-  listener_.on_listener_found(listener);
+  if (found != all->end()) return *found;
+  destroyed_.want(!listeners_.empty());
+  return std::nullopt;
 }
 
 void ListenerWatch::on_socket_destroyed(std::uint64_t cookie) { remove(cookie); }

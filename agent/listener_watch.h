@@ -3,10 +3,12 @@
 // never holds a duplicate itself, which would keep the port open.
 #pragma once
 #include <map>
+#include <optional>
 
 #include "agent/asker.h"
 #include "agent/destroy_watch.h"
 #include "agent/inet_diag.h"
+#include "agent/stand_in.h"
 #include "tunnel/loop/timer.h"
 
 namespace culvert::agent {
@@ -16,7 +18,15 @@ struct ProgramListener {
   SocketAddress local;       // as bound; 0.0.0.0 or :: if any
   Asker asker;               // the process that called listen() or bind()
   Protocol protocol = Protocol::kTcp;
-  bool v6_only = false;  // takes no IPv4; told of TCP alone
+  bool v6_only = false;                  // takes no IPv4; told of TCP alone
+  std::optional<StandIn> stand_in = {};  // to be dialled instead; then the cookie is its
+};
+
+struct WatchedListener {  // what a shim or a porter tells of one
+  std::uint64_t cookie = 0;
+  Asker asker;
+  std::string token = {};    // of a stand-in (agent/stand_in.h); otherwise empty
+  SocketAddress local = {};  // what that stands in for, IPv4
 };
 
 class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer::Listener {
@@ -34,9 +44,9 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
   };
 
   ListenerWatch(loop::Loop& loop, Listener& listener, Protocol protocol = Protocol::kTcp);
-  // Told by a shim. Found only if the kernel knows such a listening socket with that cookie, of
+  // Found only if the kernel knows such a listening socket with that cookie, of
   // the asker's user: nobody can publish another user's port.
-  void add(std::uint64_t cookie, const Asker& asker);
+  void add(const WatchedListener& listener);
   std::size_t size() const { return listeners_.size(); }
   const std::map<std::uint64_t, ProgramListener>& all() const { return listeners_; }  // by cookie
 
@@ -45,6 +55,7 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
   void on_events_lost() override { look(); }
   void on_timer(loop::Timer& timer) override;
   void look();
+  std::optional<DiagSocket> begin(std::uint64_t cookie, const Asker& asker);
   void remove(std::uint64_t cookie);
 
   Listener& listener_;

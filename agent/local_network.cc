@@ -33,8 +33,7 @@ void add_subnet(const ifaddrs& entry, std::vector<IpPrefix>& out) {
   const auto address = SocketAddress::from(entry.ifa_addr).ip;
   if (address.is_v4() != (family == AF_INET)) return;
   const IpPrefix subnet{address, length_of(SocketAddress::from(entry.ifa_netmask).ip)};
-  static const IpPrefix kLinkLocal = *IpPrefix::parse("fe80::/10");
-  if (subnet.length == 0 || kLinkLocal.contains(address)) return;
+  if (subnet.length == 0 || (!address.is_v4() && address.is_link_local())) return;
   if (std::find(out.begin(), out.end(), subnet) == out.end()) out.push_back(subnet);
 }
 

@@ -6,16 +6,19 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include "agent/agent.h"
 #include "agent/descriptor_limit.h"
 #include "agent/options.h"
+#include "agent/program_path.h"
 #include "agent/readiness.h"
 #include "agent/state_file.h"
 #include "agent/state_lock.h"
 #include "tunnel/base/heap.h"
+#include "tunnel/carrier/ticket_helper.h"
 #include "tunnel/loop/signals.h"
 
 namespace culvert::agent {
@@ -75,12 +78,13 @@ class Process final : private loop::Signals::Listener,
     auto tls = carrier::TlsClientContext::make({{"http/1.1"}, ""}, random_);
     if (!tls) return fail(tls.error());
     carrier::ProxyTrust proxy_trust(config_.proxy_ca, random_);
+    carrier::TicketHelper tickets(loop_, companion_file("culvert-ticket"));
     raise_descriptor_limit();
     keep_freed_heap();
-    agent_.emplace(
-        config_,
-        OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume, &proxy_trust},
-        static_cast<Agent::Listener&>(*this));
+    agent_.emplace(config_,
+                   OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume,
+                               &proxy_trust, &tickets},
+                   static_cast<Agent::Listener&>(*this));
     // Private agents are nobody's service: nothing is kept for them.
     auto started = agent_->start(is_private() ? restart::Estate{} : restart::take_from_manager());
     if (started) loop_.run();
@@ -190,5 +194,6 @@ int start(std::span<char* const> arguments) {
 }  // namespace culvert::agent
 
 int main(int argc, char** argv) {
+  ::setenv("CULVERT_AGENT", "", 1);  // neither we nor our helpers ask ourselves for names
   return culvert::agent::start({argv, static_cast<std::size_t>(argc)});
 }

@@ -32,16 +32,19 @@ class NameDesk::Wait final : private LookupRequest::Listener,
   NameDesk& desk_;
 };
 
-NameDesk::NameDesk(const AccessPolicy& access, Destinations& destinations,
+NameDesk::NameDesk(loop::Loop& loop, const AccessPolicy& access, Destinations& destinations,
                    resolver::DnsClient& local_names, Uplink& uplink, PeerKeys& keys,
-                   resolver::AddressPool& pool, PoolFile& pool_file)
-    : access_(access),
+                   resolver::AddressPool& pool, PoolFile& pool_file,
+                   const Acquaintances& acquaintances)
+    : loop_(loop),
+      access_(access),
       destinations_(destinations),
       local_names_(local_names),
       uplink_(uplink),
       keys_(keys),
       pool_(pool),
-      pool_file_(pool_file) {}
+      pool_file_(pool_file),
+      acquaintances_(acquaintances) {}
 
 NameDesk::~NameDesk() = default;
 
@@ -51,6 +54,8 @@ void NameDesk::ask(std::unique_ptr<NameInquiry> inquiry) {
   if (!name) return inquiry->on_not_ours();  // libc says what is wrong with it
   const auto way = destinations_.of_name(*name);
   if (way == Way::kDirect || IpAddress::parse(*name)) return inquiry->on_not_ours();
+  if (const auto* known = known_.find(*name, loop_.now()))
+    return inquiry->on_found(IpAddress{*known});
   if (waits_.size() >= kMostWaiting) return inquiry->on_try_again();
   auto& wait = *waits_.emplace_back(std::make_unique<Wait>(*this, std::move(inquiry), *name));
   if (way == Way::kAfterDirect) return wait.ask_here();
@@ -82,12 +87,15 @@ Result<void> NameDesk::accept(const std::string& name, Bytes certificate, UnixTi
 void NameDesk::finish(Wait& wait, const Result<ByteVector>& answer) {
   const auto now = loop::Loop::wall_clock();
   auto error = answer ? Error{} : answer.error();
-  if (answer && destinations_.is_virtual(wait.name))
+  if (error.code == ErrorCode::kNameUnknown && acquaintances_.is_here(wait.name))
+    error = {};
+  else if (answer && destinations_.is_virtual(wait.name))
     if (const auto accepted = accept(wait.name, *answer, now); !accepted) error = accepted.error();
   if (error.code == ErrorCode::kNone) {
     if (const auto address = pool_.address_of(wait.name, now)) {
       wait.inquiry->on_found(*address);
       pool_file_.changed();
+      known_.remember(wait.name, *address, loop_.now());
     } else {
       error = address.error();
     }

@@ -9,7 +9,10 @@
 #include "agent/commands.h"
 #include "agent/config.h"
 #include "agent/netcheck.h"
+#include "agent/program_path.h"
 #include "agent/status.h"
+#include "tunnel/base/act_as_owner.h"
+#include "tunnel/carrier/ticket_helper.h"
 
 namespace culvert::agent {
 namespace {
@@ -47,7 +50,8 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
 
 class Printer final : public Netcheck::Listener {
  public:
-  Printer(loop::Loop& loop, bool json) : loop_(loop), json_(json) {}
+  Printer(loop::Loop& loop, bool json, const std::optional<StatusReport>& agent)
+      : loop_(loop), json_(json), agent_(agent) {}
 
   void on_netcheck_progress(const std::string& line) override {
     if (json_) return;
@@ -56,7 +60,9 @@ class Printer final : public Netcheck::Listener {
   }
   void on_netcheck_done(const NetcheckReport& report) override {
     reached = !report.best.empty();
-    std::fputs((json_ ? to_json(report) : conclusion(report)).c_str(), stdout);
+    auto full = report;
+    if (agent_) full.place = agent_->place;
+    std::fputs((json_ ? to_json(full) : conclusion(full)).c_str(), stdout);
     loop_.stop();
   }
   bool reached = false;
@@ -64,17 +70,23 @@ class Printer final : public Netcheck::Listener {
  private:
   loop::Loop& loop_;
   bool json_;
+  const std::optional<StatusReport>& agent_;
 };
 
 // What an agent that runs says of itself; nothing if there is none.
-void show_agent(const AgentConfig& config) {
+std::optional<StatusReport> ask_agent(const AgentConfig& config) {
   auto sockets = agent_sockets("");
   sockets.insert(sockets.begin(), config.control_socket);
   for (const auto& socket : sockets) {
     const auto text = ask_status(socket, std::chrono::seconds{2});
     if (!text) continue;
-    const auto report = status_from_json(*text);
-    if (!report) continue;
+    if (auto report = status_from_json(*text)) return std::move(*report);
+  }
+  return std::nullopt;
+}
+
+void show_agent(const std::optional<StatusReport>& report) {
+  if (report) {
     const auto& session = report->session;
     auto line = "agent:   " + session.state;
     if (!session.via.empty()) line += " by " + session.via + " to " + session.address;
@@ -86,6 +98,7 @@ void show_agent(const AgentConfig& config) {
       std::puts(("mapped:  " + to_text(mapping)).c_str());
     if (report->place.direct && !report->place.map_port)
       std::puts("mapped:  no port is ([direct] map_port)");
+    std::fputs(reachability(report->place).c_str(), stdout);
     return;
   }
   std::puts("agent:   none runs");
@@ -95,6 +108,7 @@ void show_agent(const AgentConfig& config) {
 Result<bool> run(const Options& options) {
   const auto config = load_config(options.config, Environment::current());
   if (!config) return fail(config.error());
+  CULVERT_RETURN_IF_ERROR(act_as_owner(config->state_directory));
   auto identity = load_identity(config->state_directory);
   if (!identity)
     return fail(identity.error().code, identity.error().detail +
@@ -103,12 +117,14 @@ Result<bool> run(const Options& options) {
   SystemRandom random;
   auto tls = carrier::TlsClientContext::make({{"h2", "http/1.1"}, ""}, random);
   if (!tls) return fail(tls.error());
-  if (!options.json) show_agent(*config);
+  const auto agent = ask_agent(*config);
+  if (!options.json) show_agent(agent);
   loop::Loop loop;
   log::set_level(log::Level::kError);
   carrier::ProxyTrust proxy_trust(config->proxy_ca, random);
-  const OwnEndpoint self{loop, random, *tls, *std::move(identity), {}, &proxy_trust};
-  Printer printer(loop, options.json);
+  carrier::TicketHelper tickets(loop, companion_file("culvert-ticket"));
+  const OwnEndpoint self{loop, random, *tls, *std::move(identity), {}, &proxy_trust, &tickets};
+  Printer printer(loop, options.json, agent);
   Netcheck netcheck(self,
                     {config->service.value_or(self.identity.service), config->via, config->tls_port,
                      config->proxies},

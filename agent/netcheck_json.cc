@@ -33,6 +33,24 @@ std::string to_json(const NetcheckReport& report) {
                             {"interceptor", one.interceptor},
                             {"began_ms", one.began_ms},
                             {"took_ms", one.took_ms}});
+  auto& reach = out["reachability"];
+  reach["address"] = report.place.seen;
+  reach["tcp_port"] = report.place.port;
+  reach["tcp_in"] = report.place.inbound;
+  reach["tcp_in_why"] = report.place.inbound_why;
+  reach["udp"] = report.place.udp;
+  reach["udp_proxy"] = report.place.udp_proxy;
+  reach["udp_address"] = report.place.udp_seen;
+  reach["udp_mapping"] = report.place.udp_mapping;
+  reach["udp_filtering"] = report.place.udp_filtering;
+  reach["udp_ports"] = report.place.udp_ports;
+  reach["mapped"] = nlohmann::ordered_json::array();
+  for (const auto& mapping : report.place.mappings)
+    reach["mapped"].push_back({{"protocol", mapping.protocol},
+                               {"port", mapping.port},
+                               {"external", mapping.external},
+                               {"by", mapping.by},
+                               {"inbound", mapping.inbound}});
   out["best"] = report.best;
   out["why"] = report.why;
   // A stranger's text need not be UTF-8: replaced, instead of an exception.

@@ -49,6 +49,30 @@ std::string mapping_line(const NetcheckReport& report) {
   return "mapping: the gateway maps ports by " + report.port_mapping;
 }
 
+std::string reachability(const PlaceStatus& place) {
+  // Behind a proxy the service sees the proxy.
+  if (place.seen.empty() && place.udp.empty()) return {};
+  std::string out;
+  if (!place.seen.empty()) out = "seen:    from outside at " + plain(place.seen) + "\n";
+  if (place.inbound == "open")
+    out += "tcp:     connections from outside get in at port " + std::to_string(place.port) + "\n";
+  if (place.inbound == "closed")
+    out += "tcp:     connections from outside do not get in (" + plain(place.inbound_why) + ")\n";
+  if (place.udp.empty()) return out + "udp:     not known: the service has no discovery servers\n";
+  out += "udp:     ";
+  if (place.udp == "proxied") return out + "gets out and in by the SOCKS5 proxy, not without it\n";
+  if (place.udp == "blocked")
+    return out + "neither gets out nor in" +
+           (place.udp_proxy.empty() ? "" : "; " + plain(place.udp_proxy)) + "\n";
+  if (place.udp == "out-only") return out + "gets out, and nothing of it in\n";
+  if (place.udp == "in-only") return out + "gets in, and nothing of it out\n";
+  out += "gets out and in, seen at " + plain(place.udp_seen) + "\n";
+  if (!place.udp_mapping.empty())
+    out += "nat:     mapping is " + plain(place.udp_mapping) + ", filtering is " +
+           plain(place.udp_filtering) + ", " + plain(place.udp_ports) + "\n";
+  return out;
+}
+
 std::string conclusion(const NetcheckReport& report) {
   std::string out;
   if (!report.portal.empty())

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/status.h"
+
 namespace culvert::agent {
 
 struct NetcheckTry {
@@ -35,6 +37,7 @@ struct NetcheckReport {
   std::vector<NetcheckTry> tries;  // in the order in which an agent would try them
   std::string best;                // the first of them that reached the service; empty: none
   std::string why;                 // this one, or why none
+  PlaceStatus place{};             // as a running agent knows it; else empty
   bool operator==(const NetcheckReport&) const = default;
 };
 
@@ -42,6 +45,8 @@ std::string to_line(const NetcheckStep& step);
 std::string to_line(const NetcheckTry& one);
 std::string network_line(const NetcheckReport& report);
 std::string mapping_line(const NetcheckReport& report);
+// How peers and the service reach this machine, for people: lines; empty: it is not known.
+std::string reachability(const PlaceStatus& place);
 std::string conclusion(const NetcheckReport& report);  // lines
 std::string to_json(const NetcheckReport& report);
 

@@ -61,7 +61,7 @@ int OutwardDial::start(const SocketAddress& to) {
   const bool is_server = agent_.name_server && to.ip == agent_.name_server->ip;
   const bool is_virtual = agent_.pool.contains(to.ip) && !is_server;
   // The agent wants to be asked about some ordinary addresses, too: it says which are not its own.
-  if (is_virtual || (!agent_.forwarding.empty() && to.ip.v4_value() >> 24 != 127))
+  if (is_virtual || (!agent_.forwarding.empty() && !(to.ip.is_v4() && to.ip.is_loopback())))
     return start_held(to);
   return start_plain(to);
 }

@@ -15,8 +15,9 @@ struct OwnEndpoint {
   Identity identity;
   Duration grace{};                            // how long a session waits for another carrier
   carrier::ProxyTrust* proxy_trust = nullptr;  // null: without https:// proxies
+  carrier::TicketSource* tickets = nullptr;    // null: without Kerberos
 
-  carrier::Means means() const { return {tls, random, identity.service_key, proxy_trust}; }
+  carrier::Means means() const { return {tls, random, identity.service_key, proxy_trust, tickets}; }
 
   control::Hello hello(control::Purpose purpose) const {
     control::Hello out;

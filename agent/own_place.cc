@@ -71,7 +71,7 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
   offer.inbound = inbound();
   if (!policy_.enabled || port_ == 0 || !seen_ || !punch::is_offerable(seen_->ip)) return offer;
   bool seen_is_ours = false;
-  offer.candidates = host_candidates(Candidate::Transport::kTcp, port_, seen_is_ours);
+  offer.candidates = host_candidates(Candidate::Transport::kTcp, {port_, port_}, seen_is_ours);
   const bool by_mapping =
       inbound_ != control::Inbound::kOpen && inbound() == control::Inbound::kOpen;
   if (!seen_is_ours)
@@ -82,13 +82,14 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
 }
 
 std::vector<control::Candidate> OwnPlace::host_candidates(control::Candidate::Transport transport,
-                                                          std::uint16_t port,
+                                                          UdpPorts ports,
                                                           bool& seen_is_ours) const {
   std::vector<control::Candidate> out;
   for (const auto& network : discover_local_network().subnets) {
-    if (!punch::is_offerable(network.address)) continue;
-    const bool is_public = network.address == seen_->ip;
-    seen_is_ours |= is_public;
+    const auto port = ports.of(network.address);
+    if (!punch::is_offerable(network.address) || port == 0) continue;
+    seen_is_ours |= network.address == seen_->ip;
+    const bool is_public = network.address == seen_->ip || is_stated(network.address);
     if (!is_public && !policy_.lan) continue;
     if (out.size() < kMostHostCandidates)
       out.push_back({control::Candidate::Kind::kHost, transport, {network.address, port}});
@@ -96,30 +97,54 @@ std::vector<control::Candidate> OwnPlace::host_candidates(control::Candidate::Tr
   return out;
 }
 
-std::vector<control::Candidate> OwnPlace::udp_candidates(std::uint16_t port,
-                                                         const std::optional<SocketAddress>& mapped,
-                                                         bool asked) const {
+std::vector<control::Candidate> OwnPlace::udp_candidates(
+    UdpPorts ports, const std::vector<SocketAddress>& mapped) const {
   using control::Candidate;
-  if (!policy_.enabled || port == 0 || !seen_ || !punch::is_offerable(seen_->ip)) return {};
+  if (!policy_.enabled || !seen_ || !punch::is_offerable(seen_->ip)) return {};
   bool seen_is_ours = false;
-  auto out = host_candidates(Candidate::Transport::kUdp, port, seen_is_ours);
-  std::erase_if(out, [](const Candidate& one) { return !one.at.ip.is_v4(); });
-  if (asked && !mapped) return out;
+  auto out = host_candidates(Candidate::Transport::kUdp, ports, seen_is_ours);
   const auto add = [&](const SocketAddress& at) {
     const Candidate one{Candidate::Kind::kServerReflexive, Candidate::Transport::kUdp, at};
     const auto same = [&](const Candidate& other) { return other.at == at; };
-    if (at.ip.is_v4() && std::ranges::none_of(out, same)) out.push_back(one);
+    if (at.port != 0 && std::ranges::none_of(out, same)) out.push_back(one);
   };
-  if (mapped) add(*mapped);
+  if (udp_mapped_port_ != 0 && ports.four != 0 && seen_->ip.is_v4())
+    add({seen_->ip, udp_mapped_port_});
+  for (const auto& one : mapped) add(one);
   // Most barriers keep the port, and some have a rule of their owner's that leads here.
-  if (!seen_is_ours) add({seen_->ip, port});
+  if (!seen_is_ours) add({seen_->ip, ports.of(seen_->ip)});
   return out;
 }
 
-punch::Ground OwnPlace::ground(const std::optional<SocketAddress>& peer_seen) const {
+bool OwnPlace::is_stated(const IpAddress& address) const {
+  return std::ranges::any_of(stated_, [&](const Stated& one) { return one.address == address; });
+}
+
+bool OwnPlace::set_stated(const IpAddress& address, ByteVector statement) {
+  const bool news = !is_stated(address);
+  std::erase_if(stated_, [&](const Stated& one) { return one.address.is_v4() == address.is_v4(); });
+  stated_.push_back({address, std::move(statement)});
+  return news;
+}
+
+void OwnPlace::forget_stated(bool v4, const std::optional<IpAddress>& but) {
+  std::erase_if(stated_,
+                [&](const Stated& one) { return one.address.is_v4() == v4 && one.address != but; });
+}
+
+std::vector<ByteVector> OwnPlace::statements() const {
+  std::vector<ByteVector> out;
+  for (const auto& one : stated_) out.push_back(one.statement);
+  return out;
+}
+
+punch::Ground OwnPlace::ground(const std::optional<SocketAddress>& peer_seen,
+                               std::vector<IpAddress> peer_stated) const {
   punch::Ground ground;
   if (seen_) ground.own_seen = seen_->ip;
   if (peer_seen) ground.peer_seen = peer_seen->ip;
+  for (const auto& one : stated_) ground.own_stated.push_back(one.address);
+  ground.peer_stated = std::move(peer_stated);
   ground.own_networks = discover_local_network().subnets;
   ground.lan_allowed = policy_.lan;
   ground.own_inbound = inbound();

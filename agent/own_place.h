@@ -2,6 +2,7 @@
 // peers, and on what ground it judges their offers. Holds facts; sends and dials nothing.
 #pragma once
 #include <optional>
+#include <utility>
 
 #include "agent/config.h"
 #include "tunnel/control/messages.h"
@@ -27,28 +28,51 @@ class OwnPlace {
   std::uint16_t trial_port() const;
   // Each: true if that is news for peers. A mapping is offered to them when it has been tried.
   bool set_mapped(std::uint16_t port);
+  // Of UDP, tried already; 0: none.
+  bool set_udp_mapped(std::uint16_t port) { return std::exchange(udp_mapped_port_, port) != port; }
+  std::uint16_t udp_mapped_port() const { return udp_mapped_port_; }
   bool set_seen(const std::optional<SocketAddress>& seen);
   bool set_inbound(const control::InboundTried& outcome);
 
   control::Offer offer(std::uint32_t round, const control::OfferToken& token) const;
-  // Of the UDP socket at `port`. `mapped`: as a discovery server sees it; nothing, although one was
-  // asked: UDP does not get out, and neighbours alone might reach it.
-  std::vector<control::Candidate> udp_candidates(std::uint16_t port,
-                                                 const std::optional<SocketAddress>& mapped,
-                                                 bool asked) const;
-  punch::Ground ground(const std::optional<SocketAddress>& peer_seen) const;
+  // Ports of the UDP sockets; 0: there is none of that family.
+  struct UdpPorts {
+    std::uint16_t four = 0, six = 0;
+    std::uint16_t of(const IpAddress& address) const { return address.is_v4() ? four : six; }
+  };
+  // Of the UDP sockets. `mapped`: as discovery servers see them. Without any, one direction may
+  // still pass: the address that the session comes from is as good a guess.
+  std::vector<control::Candidate> udp_candidates(UdpPorts ports,
+                                                 const std::vector<SocketAddress>& mapped) const;
+
+  // Where a discovery server sees our UDP socket of IPv6.
+  const std::optional<SocketAddress>& udp_seen_six() const { return udp_seen_six_; }
+  void set_udp_seen_six(const std::optional<SocketAddress>& seen) { udp_seen_six_ = seen; }
+  // By the service, with its word for it: we receive there. One of each family. True: it is news.
+  bool set_stated(const IpAddress& address, ByteVector statement);
+  // Of that family, unless it is this one.
+  void forget_stated(bool v4, const std::optional<IpAddress>& but = {});
+  std::vector<ByteVector> statements() const;
+  punch::Ground ground(const std::optional<SocketAddress>& peer_seen,
+                       std::vector<IpAddress> peer_stated = {}) const;
 
  private:
   // Addresses of interfaces; `seen_is_ours`: what the service sees is among them.
   std::vector<control::Candidate> host_candidates(control::Candidate::Transport transport,
-                                                  std::uint16_t port, bool& seen_is_ours) const;
+                                                  UdpPorts ports, bool& seen_is_ours) const;
+  bool is_stated(const IpAddress& address) const;
 
   DirectPolicy policy_;
   std::uint16_t port_ = 0;
-  std::optional<SocketAddress> seen_;
+  std::optional<SocketAddress> seen_, udp_seen_six_;
+  struct Stated {
+    IpAddress address;
+    ByteVector statement;
+  };
+  std::vector<Stated> stated_;
   control::Inbound inbound_ = control::Inbound::kUnknown;
   std::string inbound_why_;
-  std::uint16_t mapped_port_ = 0;
+  std::uint16_t mapped_port_ = 0, udp_mapped_port_ = 0;
   control::Inbound mapped_inbound_ = control::Inbound::kUnknown;  // if that is another number
 };
 

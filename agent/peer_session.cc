@@ -175,6 +175,7 @@ void PeerSession::on_carrier_lost(session::SessionLink& link, const Error& why) 
 }
 
 void PeerSession::on_carrier_attached(session::SessionLink&) {
+  if (udp_path_) udp_path_->set_carrier_direct(!way_.with.empty());
   log::info("peer", {{"event", "resumed"},
                      {"name", name_},
                      {"via", way_.via},
@@ -191,6 +192,7 @@ void PeerSession::look_for_direct() {
   direct_.emplace(self_, place_, *link_, key_, static_cast<DirectCaller::Listener&>(*this));
   direct_->begin();
   udp_path_.emplace(self_, place_, udp_, *link_, UdpPath::Role::kCaller);
+  udp_path_->set_peer_key(key_);
   quic_.emplace(self_, *udp_path_, *direct_, *link_);
 }
 

@@ -16,6 +16,7 @@ void PeerSessions::open(const std::string& name, const control::Target& target,
     found = sessions_.insert(
         sessions_.end(), std::make_unique<PeerSession>(self_, place_, udp_, uplink_, keys_, name,
                                                        static_cast<PeerSession::Listener&>(*this)));
+    listener_.on_peers_changed();
   }
   (*found)->open(target, opening);
 }
@@ -52,9 +53,12 @@ std::string PeerSessions::path_to(const std::string& name) const {
             ? "Its session goes through the relay" + (why.empty() ? "." : ": " + why + ".")
             : "Its session is on a path without the relay: " + way.via + ", " + way.with + ".";
     if (const auto* const udp = session->udp(); udp != nullptr && udp->is_wanted())
-      path += udp->up()
-                  ? "\nDatagrams take a UDP path of their own: " + udp->peer().to_string() + "."
-                  : "\nDatagrams travel inside it, without a UDP path: " + udp->why() + ".";
+      path +=
+          udp->up() ? "\nDatagrams take a UDP path of their own: " + udp->peer().to_string() + "."
+          : udp->by_service()
+              ? "\nDatagrams go by the service, without a UDP path of their own: " + udp->why() +
+                    "."
+              : "\nDatagrams travel inside it, without a UDP path: " + udp->why() + ".";
     return path;
   }
   return {};
@@ -69,6 +73,7 @@ DirectCaller* PeerSessions::awaiting(const control::OfferToken& token) {
 
 void PeerSessions::on_peer_session_ended(PeerSession& ended) {
   std::erase_if(sessions_, [&](const auto& session) { return session.get() == &ended; });
+  listener_.on_peers_changed();
 }
 
 }  // namespace culvert::agent

@@ -11,9 +11,17 @@ class PeerSessions final : private PeerSession::Listener {
  public:
   static constexpr std::size_t kMost = 1024;
 
+  class Listener {
+   public:
+    virtual void on_peers_changed() = 0;  // a session was begun or has ended; see all()
+
+   protected:
+    ~Listener() = default;
+  };
+
   PeerSessions(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp, Uplink& uplink,
-               PeerKeys& keys)
-      : self_(self), place_(place), udp_(udp), uplink_(uplink), keys_(keys) {}
+               PeerKeys& keys, Listener& listener)
+      : self_(self), place_(place), udp_(udp), uplink_(uplink), keys_(keys), listener_(listener) {}
 
   void open(const std::string& name, const control::Target& target, StreamOpening& opening);
   void cancel(StreamOpening& opening);
@@ -35,6 +43,7 @@ class PeerSessions final : private PeerSession::Listener {
   UdpPlace& udp_;
   Uplink& uplink_;
   PeerKeys& keys_;
+  Listener& listener_;
   std::list<std::unique_ptr<PeerSession>> sessions_;
 };
 

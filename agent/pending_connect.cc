@@ -77,9 +77,13 @@ void PendingConnect::on_shim_spoke() {
     return abandon("the shim hung up before it connected");
   watch_->stop_and_close(conversation_);
   watch_.reset();
-  if (told->cookie != cookie_ || !told->address.ip.is_v4())
+  on_told(*told);
+}
+
+void PendingConnect::on_told(const ShimQuestion& told) {
+  if (told.cookie != cookie_ || !told.address.ip.is_v4())
     return abandon("the shim spoke of another socket");
-  program_ = told->address;
+  program_ = told.address;
   set_phase(Phase::kConnecting);
   if (decision_ != Decision::kNone) carry_out();
 }

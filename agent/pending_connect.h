@@ -41,12 +41,13 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
   // For the table. Those marked * may destroy this.
   std::optional<ErrorCode> failed_already() const;
   void listen_to_shim(UniqueFd conversation);
-  void on_shim_spoke();                // * or may have
-  bool is_the_announced_socket();      // in SYN_SENT, of the asker's user: asks the kernel
-  void abandon(std::string_view why);  // *
-  void try_again();                    // * a failure that could not be carried out before
-  void fail_at_once();                 // the agent ends
-  void take_syn(CaughtSyn caught);     // instead of the shim; again when the SYN was repeated
+  void on_shim_spoke();                    // * or may have
+  void on_told(const ShimQuestion& told);  // *
+  bool is_the_announced_socket();          // in SYN_SENT, of the asker's user: asks the kernel
+  void abandon(std::string_view why);      // *
+  void try_again();                        // * a failure that could not be carried out before
+  void fail_at_once();                     // the agent ends
+  void take_syn(CaughtSyn caught);         // instead of the shim; again when the SYN was repeated
   bool is_caught() const { return caught_.has_value(); }
   void on_let_in(UniqueFd ours);  // *
 

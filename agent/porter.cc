@@ -1,16 +1,15 @@
 #include "agent/porter.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 
+#include "agent/companion.h"
 #include "agent/descriptor_limit.h"
 #include "agent/enclosure_network.h"
 
@@ -21,7 +20,7 @@ Porter::Porter(loop::Loop& loop, AgentFacts agent)
       agent_(std::move(agent)),
       census_(loop, static_cast<EnclosureCensus::Listener&>(*this)) {}
 
-Result<void> Porter::start(pid_t program) {
+Result<void> Porter::start(pid_t program, UniqueFd calls) {
   const auto path = "/proc/" + std::to_string(program) + "/ns/net";
   const UniqueFd network(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts {};
@@ -41,6 +40,9 @@ Result<void> Porter::start(pid_t program) {
   syns_ = std::move(*syns);
   datagrams_.emplace(loop_, agent_, inside_);
   CULVERT_RETURN_IF_ERROR(datagrams_->start());
+  if (calls)
+    listeners_.emplace(loop_, agent_, inside_, std::move(calls),
+                       static_cast<EnclosedListeners::Listener&>(*this));
   CULVERT_RETURN_IF_ERROR(census_.start(program, facts.st_ino));
   watch_.emplace(loop_, syns_.get(), static_cast<loop::FdWatch::Listener&>(*this));
   watch_->start(/*readable=*/true, /*writable=*/false);
@@ -63,6 +65,11 @@ void Porter::on_fd_ready(loop::FdWatch&, bool, bool) {
 }
 
 void Porter::on_enclosed_connected(EnclosedConnect& connect, UniqueFd program, UniqueFd far) {
+  join(std::move(program), std::move(far));
+  connects_.erase(connect.key());
+}
+
+void Porter::join(UniqueFd program, UniqueFd far) {
   auto near_end = std::make_unique<loop::TcpSocket>(loop_, std::move(program));
   auto far_end = std::make_unique<loop::TcpSocket>(loop_, std::move(far));
   auto circuit = std::make_unique<loop::Circuit>(
@@ -70,40 +77,22 @@ void Porter::on_enclosed_connected(EnclosedConnect& connect, UniqueFd program, U
       &pipes_, static_cast<loop::Circuit::Listener&>(*this));
   auto* const key = circuit.get();
   circuits_.emplace(key, std::move(circuit));
-  connects_.erase(connect.key());
 }
 
 void Porter::on_enclosed_connect_ended(EnclosedConnect& connect) { connects_.erase(connect.key()); }
 
 void Porter::on_circuit_ended(loop::Circuit& circuit) { circuits_.erase(&circuit); }
 
-namespace {
-
-// Nothing of the program's is to be kept open, waited for or hung up by us.
-void leave_everything(const UniqueFd& but) {
-  ::setsid();
-  ::prctl(PR_SET_NAME, "culvert-porter");
-  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP}) ::signal(signal, SIG_IGN);
-  (void)::chdir("/");
-  const UniqueFd nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (const int standard : {0, 1, 2}) ::dup2(nowhere.get(), standard);
-  const auto kept = static_cast<unsigned>(but.get());
-  if (kept > 3) ::close_range(3, kept - 1, 0);
-  ::close_range(kept + 1, ~0u, 0);
-}
-
-}  // namespace
-
 void run_porter(const AgentFacts& agent, pid_t program, UniqueFd command) {
-  leave_everything(command);
+  leave_everything(command, "culvert-porter");
   raise_descriptor_limit();
-  std::array<char, 16> ready;
-  if (::recv(command.get(), ready.data(), ready.size(), 0) <= 0) ::_exit(0);  // it gave up
+  UniqueFd calls;
+  if (!hear_ready(command, calls)) ::_exit(0);  // it gave up
   {
     loop::Loop loop;
     Porter porter(loop, agent);
-    const auto started = porter.start(program);
-    const std::string answer = started ? "carrying" : started.error().detail;
+    const auto started = porter.start(program, std::move(calls));
+    const std::string answer = started ? std::string(kCarrying) : started.error().detail;
     ::send(command.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
     command.reset();
     if (started) loop.run();

@@ -16,6 +16,7 @@
 
 #include "agent/enclosed_connect.h"
 #include "agent/enclosed_datagrams.h"
+#include "agent/enclosed_listeners.h"
 #include "agent/enclosure_census.h"
 #include "tunnel/loop/circuit.h"
 
@@ -23,19 +24,25 @@ namespace culvert::agent {
 
 class Porter final : private loop::FdWatch::Listener,
                      private EnclosedConnect::Listener,
+                     private EnclosedListeners::Listener,
                      private EnclosureCensus::Listener,
                      private loop::Circuit::Listener {
  public:
   static constexpr std::size_t kMostConnects = 4096;
 
   Porter(loop::Loop& loop, AgentFacts agent);
-  // `program`: a process that is in the enclosure by now.
-  Result<void> start(pid_t program);
+  // `program`: a process that is in the enclosure by now; `calls`: what it chose of its system
+  // calls (EnclosedListeners::watch_calls()), or nothing.
+  Result<void> start(pid_t program, UniqueFd calls);
 
  private:
   void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
   void on_enclosed_connected(EnclosedConnect& connect, UniqueFd program, UniqueFd far) override;
   void on_enclosed_connect_ended(EnclosedConnect& connect) override;
+  void on_program_called(UniqueFd program, UniqueFd caller) override {
+    join(std::move(program), std::move(caller));
+  }
+  void join(UniqueFd program, UniqueFd far);
   void on_circuit_ended(loop::Circuit& circuit) override;
   void on_enclosure_empty() override { loop_.stop(); }
 
@@ -48,10 +55,12 @@ class Porter final : private loop::FdWatch::Listener,
   loop::SplicePipePool pipes_;
   std::map<loop::Circuit*, std::unique_ptr<loop::Circuit>> circuits_;
   std::optional<EnclosedDatagrams> datagrams_;
+  std::optional<EnclosedListeners> listeners_;
   EnclosureCensus census_;
 };
 
-// The porter's process: waits on `command` for "ready", answers "carrying" or what went wrong, and
+// The porter's process: waits on `command` for "ready" (with the descriptor of chosen system calls,
+// if there is one), answers "carrying" or what went wrong, and
 // carries until the enclosure is empty. `program`: the process that enters it.
 [[noreturn]] void run_porter(const AgentFacts& agent, pid_t program, UniqueFd command);
 

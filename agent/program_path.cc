@@ -55,4 +55,13 @@ std::string own_directory() {
   return std::string(whole.substr(0, whole.rfind('/')));
 }
 
+std::string companion_file(std::string_view name) {
+  const auto directory = own_directory();
+  auto beside = directory + "/" + std::string(name);
+  if (access(beside.c_str(), R_OK) == 0) return beside;
+  // Without "..": it stands in LD_PRELOAD, for people to read.
+  auto installed = directory.substr(0, directory.rfind('/')) + "/lib/culvert/" + std::string(name);
+  return access(installed.c_str(), R_OK) == 0 ? installed : beside;
+}
+
 }  // namespace culvert::agent

@@ -1,4 +1,4 @@
-// agent/program_path.h: finds a command as execvp(3) would.
+// agent/program_path.h: finds a command as execvp(3) would, and the files that come with Culvert.
 #pragma once
 #include <string>
 #include <string_view>
@@ -12,5 +12,9 @@ Result<std::string> find_program(std::string_view command, std::string_view sear
 
 // The directory of the running executable, without a slash at the end.
 std::string own_directory();
+
+// A file that comes with Culvert: beside the running executable, as built, or in ../lib/culvert, as
+// installed. Where it is in neither, the first of these paths.
+std::string companion_file(std::string_view name);
 
 }  // namespace culvert::agent

@@ -69,6 +69,7 @@ void ProxyFinder::add(const std::vector<proxies::Hint>& hints) {
     if (known || found_.size() >= kMost) continue;
     proxy->source = hint.source;
     proxy->trusted = hint.trusted;
+    proxy->passing = hint.passing;
     if (!hint.trusted) proxy->forget_credentials();
     found_.push_back(*proxy);
     fresh.push_back(*std::move(proxy));
@@ -80,6 +81,7 @@ void ProxyFinder::begin() {
   begun_ = true;
   if (!sources_.pac_url.empty()) start_script({sources_.pac_url, "pac_url of agent.toml", true});
   for (const auto& settings : sources_.settings) take(settings);
+  add_of_users(/*passing=*/false);
   if (sources_.ask_desktop && DesktopAsker::possible())
     desktop_.emplace(loop_, static_cast<DesktopAsker::Listener&>(*this));
   if (sources_.ask_network && network_) {
@@ -95,12 +97,25 @@ void ProxyFinder::begin() {
   go_on();
 }
 
-void ProxyFinder::take(const ProxySources::Settings& from) {
+void ProxyFinder::take(const NamedSettings& from) {
   auto hints = proxies::hints_of(from.settings, service_.host, from.whose);
   for (const auto& hint : hints) step(hint.source, "names a proxy");
   add(hints);
   if (!from.settings.pac_url.empty())
     start_script({from.settings.pac_url, "the PAC script of " + from.whose, true});
+}
+
+void ProxyFinder::add_of_users(bool passing) {
+  std::vector<proxies::Hint> hints;
+  for (const auto& hint : sources_.of_users) {
+    if (hint.passing != passing) continue;
+    if (hint.script)
+      start_script({hint.url, hint.source, hint.trusted, hint.passing});
+    else
+      hints.push_back(hint);
+  }
+  for (const auto& hint : hints) step(hint.source, "names a proxy");
+  add(hints);
 }
 
 void ProxyFinder::on_desktop_answer(const proxies::ProxySettings& settings) {
@@ -126,7 +141,7 @@ void ProxyFinder::go_on() {
     scripts_.erase(scripts_.begin());
     const auto own = network_ ? network_->own.to_string() : std::string("127.0.0.1");
     run_ = std::make_unique<proxies::PacRun>(
-        loop_, own_directory() + "/culvert-pac",
+        loop_, companion_file("culvert-pac"),
         proxies::PacRun::Question{running_->url, service_.host, service_.port, own},
         static_cast<proxies::NameLookup&>(*this), static_cast<proxies::PacRun::Listener&>(*this));
     return;
@@ -137,6 +152,10 @@ void ProxyFinder::go_on() {
     return go_on();
   }
   if (wpad_ || desktop_) return;
+  if (!std::exchange(asked_users_, true)) {
+    add_of_users(/*passing=*/true);
+    if (!scripts_.empty()) return go_on();
+  }
   if (phase_ == Phase::kAsking && found_.empty() && sources_.ask_network && network_)
     return probe_gateway();
   if (!probes_.empty()) return;
@@ -212,7 +231,8 @@ void ProxyFinder::on_pac_answer(proxies::PacRun&, Result<proxies::PacAnswer> ans
        any ? "says " + joined(answer->urls) + (answer->direct ? ", or direct" : "")
            : std::string("says direct"));
   std::vector<proxies::Hint> hints;
-  for (auto& url : answer->urls) hints.push_back({std::move(url), script.source, script.trusted});
+  for (auto& url : answer->urls)
+    hints.push_back({std::move(url), script.source, script.trusted, script.passing});
   add(hints);
 }
 

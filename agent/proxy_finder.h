@@ -7,7 +7,9 @@
 //   3. WPAD: DHCP option 252 (DHCPINFORM), else http://wpad/wpad.dat with "wpad" looked up through
 //   the
 //      search list; no devolution, no multicast names: anybody could answer
-//   4. if nobody named any: the usual proxy ports of the gateway, one connection each
+//   4. what other users of this machine have set and the agent may use (user_proxies.h), their
+//      PAC scripts last
+//   5. if nobody named any: the usual proxy ports of the gateway, one connection each
 #pragma once
 #include <list>
 #include <memory>
@@ -68,7 +70,7 @@ class ProxyFinder final : private loop::Timer::Listener,
   enum class Phase : std::uint8_t { kAsking, kProbing, kDone };
   struct Script {
     std::string url, source;
-    bool trusted;
+    bool trusted, passing = false;  // as proxies::Hint has it
   };
   void on_timer(loop::Timer& timer) override;
   void on_resolved(resolver::DnsRequest& request,
@@ -83,11 +85,12 @@ class ProxyFinder final : private loop::Timer::Listener,
 
   void begin();
   void go_on();
-  void take(const ProxySources::Settings& from);
+  void take(const NamedSettings& from);
   void start_script(Script script);
   void probe_gateway();
   void wpad_answered(bool exists, const std::string& why);
   void add(const std::vector<proxies::Hint>& hints);
+  void add_of_users(bool passing);
   void step(std::string what, std::string outcome);
 
   loop::Loop& loop_;
@@ -99,7 +102,7 @@ class ProxyFinder final : private loop::Timer::Listener,
   Listener& listener_;
   Phase phase_ = Phase::kAsking;
   TimePoint began_at_;
-  bool begun_ = false;
+  bool begun_ = false, asked_users_ = false;
   loop::Timer start_, name_limit_;
   std::optional<proxies::DhcpAsker> dhcp_;
   std::optional<DesktopAsker> desktop_;

@@ -4,20 +4,20 @@
 #include <vector>
 
 #include "agent/config.h"
-#include "tunnel/proxies/proxy_settings.h"
+#include "agent/own_proxy_settings.h"
+#include "tunnel/proxies/hint.h"
 
 namespace culvert::agent {
 
 struct ProxySources {
-  struct Settings {
-    proxies::ProxySettings settings;
-    std::string whose;  // "the agent"
-  };
-  std::vector<Settings> settings;
+  std::vector<NamedSettings> settings;
+  std::vector<proxies::Hint> of_users;  // user_proxies.h; those that are trusted first
   std::string pac_url;
   bool ask_desktop = false;
   bool ask_network = true;
-  bool wanted() const { return ask_network || !settings.empty() || !pac_url.empty(); }
+  bool wanted() const {
+    return ask_network || !settings.empty() || !of_users.empty() || !pac_url.empty();
+  }
 };
 
 // With this process's environment, and KDE's settings of its user. Whoever names a proxy or a

@@ -2,8 +2,6 @@
 
 #include <set>
 
-#include "agent/inbound_dial.h"
-
 namespace culvert::agent {
 
 Publisher::Publisher(Protocol protocol, PublishPolicy policy, std::vector<ListenEntry> entries)
@@ -38,11 +36,11 @@ std::vector<std::uint16_t> Publisher::ports() const {
   return {out.begin(), out.end()};
 }
 
-std::optional<SocketAddress> Publisher::target(std::uint16_t port) const {
+std::optional<InboundTarget> Publisher::target(std::uint16_t port) const {
   for (const auto& [cookie, listener] : listeners_)
-    if (listener.local.port == port) return listener.local;
+    if (listener.local.port == port) return InboundTarget{listener.local, listener.stand_in};
   for (const auto& entry : entries_)
-    if (entry.port == port) return entry.to;
+    if (entry.port == port) return InboundTarget{entry.to};
   return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/config.h"
+#include "agent/inbound_dial.h"
 #include "agent/listener_watch.h"
 
 namespace culvert::agent {
@@ -25,7 +26,7 @@ class Publisher {
 
   std::vector<std::uint16_t> ports() const;  // ascending
   // Asked at each stream that is opened (S10). A program that listens goes before an entry.
-  std::optional<SocketAddress> target(std::uint16_t port) const;
+  std::optional<InboundTarget> target(std::uint16_t port) const;
 
  private:
   PublishPolicy policy_;

@@ -89,6 +89,7 @@ class DatagramQuestion final : public Question {
   struct Sender {
     std::uint64_t cookie = 0;
     std::uint16_t port = 0;  // its own; 0: not bound yet
+    IpAddress at;            // where it sends from
   };
   DatagramQuestion(UniqueFd asker_socket, const Asker& asker,
                    std::shared_ptr<std::size_t> open_count, const SocketAddress& to,

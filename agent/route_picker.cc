@@ -3,26 +3,40 @@
 #include <algorithm>
 
 namespace culvert::agent {
+namespace {
+
+bool goes_first(const carrier::Way& way) { return way.proxy && way.recipe->lanes == nullptr; }
+
+}  // namespace
 
 RoutePicker::RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembered, TimePoint now)
     : next_at_(now), head_start_(first_is_remembered) {
   attempts_.reserve(ways.size());
-  for (auto& way : ways) attempts_.push_back({std::move(way), State::kWaiting, {}});
+  for (auto& way : ways) {
+    order_.push_back(attempts_.size());
+    attempts_.push_back({std::move(way), State::kWaiting, {}});
+  }
 }
 
 void RoutePicker::add(carrier::Way way) {
   const bool known = std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& attempt) {
     return is_same_way(attempt.way, way);
   });
-  if (!known && attempts_.size() < kMost)
-    attempts_.push_back({std::move(way), State::kWaiting, {}});
+  if (known || attempts_.size() >= kMost) return;
+  auto at = order_.end();
+  if (goes_first(way))
+    at = std::find_if(order_.begin() + static_cast<std::ptrdiff_t>(started_), order_.end(),
+                      [&](std::size_t other) { return !goes_first(attempts_[other].way); });
+  order_.insert(at, attempts_.size());
+  attempts_.push_back({std::move(way), State::kWaiting, {}});
 }
 
 std::optional<std::size_t> RoutePicker::next_start(TimePoint now) {
   if (winner_ || started_ == attempts_.size() || now < next_at_) return std::nullopt;
   next_at_ = now + (started_ == 0 && head_start_ ? Duration{kHeadStart} : Duration{kStagger});
-  attempts_[started_].state = State::kRunning;
-  return started_++;
+  const auto next = order_[started_++];
+  attempts_[next].state = State::kRunning;
+  return next;
 }
 
 std::optional<TimePoint> RoutePicker::next_deadline() const {

@@ -23,13 +23,16 @@ class RoutePicker {
 
   RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembered, TimePoint now);
 
-  void add(carrier::Way way);  // found later; no effect if it is there already
+  // Found later; no effect if it is there already. What people or the network name is tried before
+  // what is only imaginable: next, unless it is made of requests.
+  void add(carrier::Way way);
   std::optional<std::size_t> next_start(TimePoint now);  // call until it gives nothing
   std::optional<TimePoint> next_deadline() const;        // when to ask again
   void failed(std::size_t way, std::string why, TimePoint now);
   void won(std::size_t way) { winner_ = way; }
 
   const carrier::Way& way(std::size_t index) const { return attempts_[index].way; }
+  std::size_t count() const { return attempts_.size(); }
   bool exhausted() const;  // everything was tried and failed
   // For people: why this way, or why none. "direct to 192.0.2.1:443: connection refused".
   std::string why() const;
@@ -42,7 +45,8 @@ class RoutePicker {
     std::string failure;
   };
   std::vector<Attempt> attempts_;
-  std::size_t started_ = 0;
+  std::vector<std::size_t> order_;  // of attempts_
+  std::size_t started_ = 0;         // of order_
   TimePoint next_at_;
   bool head_start_;
   std::optional<std::size_t> winner_;

@@ -16,6 +16,8 @@
 #include "agent/enclosure.h"
 #include "agent/private_agent.h"
 #include "agent/program_path.h"
+#include "agent/proxy_telling.h"
+#include "agent/supervision.h"
 
 namespace culvert::agent {
 namespace {
@@ -37,8 +39,9 @@ constexpr const char* kUsage =
     "  --private       start an agent for this command alone, whatever agent runs already; one\n"
     "                  with the same identity (state_directory) still serves this command too\n"
     "  --how WAY       \"preload\": load a library into it; \"namespace\": give it a network\n"
-    "                  namespace of its own, for programs that load no library; default \"auto\":\n"
-    "                  what COMMAND's file needs\n"
+    "                  namespace of its own, for programs that load no library; \"calls\":\n"
+    "                  make its network calls for it, where namespaces are not allowed;\n"
+    "                  default \"auto\": what COMMAND's file needs\n"
     "  --explain       say on standard error which way was taken, and why\n"
     "  --argv0 NAME    what COMMAND is told to be its own name\n"
     "  --help          show this text\n"
@@ -51,7 +54,7 @@ constexpr const char* kUsage =
     "Exit status: that of COMMAND; 125 if Culvert failed, 126 if COMMAND cannot be executed (or\n"
     "Culvert cannot reach it), 127 if there is no COMMAND.\n";
 
-enum class How { kAuto, kPreload, kNamespace };
+enum class How { kAuto, kPreload, kNamespace, kCalls };
 
 struct Arguments {
   std::string agent, argv0;
@@ -66,8 +69,9 @@ Result<How> parse_how(std::string_view text) {
   if (text == "auto") return How::kAuto;
   if (text == "preload") return How::kPreload;
   if (text == "namespace") return How::kNamespace;
+  if (text == "calls") return How::kCalls;
   return fail(ErrorCode::kBadInput,
-              "--how must be auto, preload or namespace, not '" + std::string(text) + "'");
+              "--how must be auto, preload, namespace or calls, not '" + std::string(text) + "'");
 }
 
 // "--name VALUE" or "--name=VALUE": the value, and `at` on its last word.
@@ -147,18 +151,15 @@ Result<AgentFacts> find_agent(const Arguments& arguments) {
 }
 
 Result<std::string> find_shim() {
-  const auto directory = own_directory();
-  for (const auto& path :
-       {directory + "/libculvert-shim.so", directory + "/../lib/culvert/libculvert-shim.so"}) {
-    if (access(path.c_str(), R_OK) != 0) continue;
-    if (path.find_first_of(" :") != std::string::npos)
-      return fail(ErrorCode::kBadInput, "'" + path +
-                                            "' has a space or a colon in its path, which "
-                                            "LD_PRELOAD cannot name: install Culvert elsewhere");
-    return path;
-  }
-  return fail(ErrorCode::kIo, "there is no libculvert-shim.so in '" + directory +
-                                  "' nor in its ../lib/culvert: install Culvert completely");
+  auto path = companion_file("libculvert-shim.so");
+  if (access(path.c_str(), R_OK) != 0)
+    return fail(ErrorCode::kIo, "there is no libculvert-shim.so in '" + own_directory() +
+                                    "' nor in its ../lib/culvert: install Culvert completely");
+  if (path.find_first_of(" :") != std::string::npos)
+    return fail(ErrorCode::kBadInput, "'" + path +
+                                          "' has a space or a colon in its path, which "
+                                          "LD_PRELOAD cannot name: install Culvert elsewhere");
+  return path;
 }
 
 // The address sanitizer's runtime ends programs whose environment preloads anything before it; that
@@ -183,6 +184,7 @@ void set_environment(const AgentFacts& agent, const std::string& shim) {
   setenv("CULVERT_POOL", agent.pool.to_string().c_str(), 1);
   setenv("CULVERT_DOMAINS", agent.domains.c_str(), 1);
   setenv("CULVERT_FORWARD", agent.forwarding.c_str(), 1);
+  if (agent.own_address) setenv("CULVERT_OWN", agent.own_address->to_string().c_str(), 1);
   if (agent.name_server) setenv("CULVERT_DNS", agent.name_server->to_string().c_str(), 1);
   setenv("CULVERT_RUN", (own_directory() + "/culvert").c_str(), 1);
   allow_late_sanitizer();
@@ -246,9 +248,19 @@ void clear_environment() {
     kept.empty() ? unsetenv("LD_PRELOAD") : setenv("LD_PRELOAD", kept.c_str(), 1);
   }
   for (const char* name : {"CULVERT_AGENT", "CULVERT_POOL", "CULVERT_DOMAINS", "CULVERT_FORWARD",
-                           "CULVERT_DNS", "CULVERT_RUN", "CULVERT_LOW_PORTS"})
+                           "CULVERT_OWN", "CULVERT_DNS", "CULVERT_RUN", "CULVERT_LOW_PORTS"})
     unsetenv(name);
   setenv(kEnclosedVariable, "1", 1);
+}
+
+int run_supervised(const AgentFacts& agent, const std::string& program,
+                   std::vector<char*>& command) {
+  const auto shim = find_shim();
+  if (!shim) return complain(kCulvertFailed, shim.error().detail);
+  const auto entered = enter_supervision([&] { set_environment(agent, *shim); });
+  if (!entered) return complain(kCannotExecute, entered.error().detail + ".");
+  clear_environment();
+  return execute(program, command);
 }
 
 int run_enclosed(const Arguments& arguments, const Reach& reach, const std::string& program,
@@ -260,7 +272,18 @@ int run_enclosed(const Arguments& arguments, const Reach& reach, const std::stri
   };
   const auto agent = find_agent(arguments);
   if (!agent) return complain(kCulvertFailed, agent.error().detail);
-  if (const auto entered = enter_enclosure(*agent); !entered) return refuse(entered.error().detail);
+  tell_proxies(agent->socket, kAnswerWithin);
+  if (arguments.how == How::kCalls) return run_supervised(*agent, program, command);
+  if (const auto entered = enter_enclosure(*agent); !entered) {
+    const bool instead = entered.error().code == ErrorCode::kNotPermitted &&
+                         arguments.how == How::kAuto && reach.supervisable;
+    if (!instead) return refuse(entered.error().detail);
+    complain(0, entered.error().detail +
+                    ". Its network calls are made for it instead; not carried "
+                    "then: " +
+                    kNotSupervised + ".");
+    return run_supervised(*agent, program, command);
+  }
   clear_environment();
   return execute(program, command);
 }
@@ -271,6 +294,7 @@ int run_preloaded(const Arguments& arguments, const std::string& program,
   if (!shim) return complain(kCulvertFailed, shim.error().detail);
   const auto agent = find_agent(arguments);
   if (!agent) return complain(kCulvertFailed, agent.error().detail);
+  tell_proxies(agent->socket, kAnswerWithin);
   set_environment(*agent, *shim);
   return execute(program, command);
 }
@@ -279,7 +303,10 @@ void explain(bool enclosed, const Arguments& arguments, const Reach& reach) {
   const std::string why = arguments.how != How::kAuto ? "as --how says"
                           : reach.reachable           ? "it loads libraries of this system"
                                                       : reach.why;
-  complain(0, (enclosed ? "in a network namespace: " : "by a preloaded library: ") + why);
+  complain(0, (arguments.how == How::kCalls ? "by its system calls: "
+               : enclosed                   ? "in a network namespace: "
+                                            : "by a preloaded library: ") +
+                  why);
 }
 
 std::string search_path() {
@@ -309,7 +336,11 @@ int run_command(std::span<char* const> given) {
   if (!reach.reachable && arguments->how == How::kPreload)
     return complain(kCannotExecute, "Culvert cannot reach this program by a preloaded library: " +
                                         reach.why + " Leave --how out, or say --how=namespace.");
-  const bool enclosed = !reach.reachable || arguments->how == How::kNamespace;
+  if (!reach.supervisable && arguments->how == How::kCalls)
+    return complain(kCannotExecute, "Culvert cannot make this program's calls: " + reach.why +
+                                        " Leave --how out, or say --how=namespace.");
+  const bool enclosed =
+      !reach.reachable || arguments->how == How::kNamespace || arguments->how == How::kCalls;
   if (enclosed && is_carried()) return start_again_uncarried(given);
   if (arguments->explain) explain(enclosed, *arguments, reach);
   if (!enclosed) return run_preloaded(*arguments, *program, arguments->command);

@@ -1,5 +1,6 @@
 #include "agent/shim_gate.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -90,6 +91,7 @@ void ShimGate::on_timer(loop::Timer&) {
 
 void ShimGate::on_packet(UniqueFd socket, const Asker& asker, const ReceivedPacket& packet) {
   if (packet.size == 0) return;  // hung up
+  if (packet.is_pair()) return on_connecting(asker, packet);
   const auto question = parse_question(packet.bytes());
   if (!question) {
     log::warning("gate",
@@ -99,6 +101,30 @@ void ShimGate::on_packet(UniqueFd socket, const Asker& asker, const ReceivedPack
   }
   answer(std::move(socket), asker, *question);
 }
+
+void ShimGate::watch_listener(Protocol protocol, const WatchedListener& listener) {
+  (protocol == Protocol::kTcp ? listeners_ : udp_listeners_).add(listener);
+}
+
+namespace {
+
+// Who tells it for a program (a porter, a supervisor) names that, which is to be asked for and
+// remembered: one of the same user, or it is the teller itself.
+WatchedListener watched(const ShimQuestion& question, const Asker& asker) {
+  WatchedListener told{question.cookie, asker};
+  if ((question.flags & CULVERT_STANDS_IN) != 0 && question.name.size() == kTokenSize) {
+    told.token = question.name;
+    told.local = question.address;
+  }
+  const auto program = static_cast<pid_t>(question.flags >> CULVERT_PROGRAM_SHIFT);
+  struct stat facts {};
+  const auto path = "/proc/" + std::to_string(program);
+  if (program > 0 && ::stat(path.c_str(), &facts) == 0 && facts.st_uid == asker.uid)
+    told.asker.pid = program;
+  return told;
+}
+
+}  // namespace
 
 void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& question) {
   switch (question.kind) {
@@ -118,23 +144,35 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
     }
     case CULVERT_TELL_LISTENING:
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
-      return listeners_.add(question.cookie, asker);
+      return listeners_.add(watched(question, asker));
     case CULVERT_TELL_BOUND:
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
-      return udp_listeners_.add(question.cookie, asker);
+      return udp_listeners_.add(watched(question, asker));
     case CULVERT_ASK_DATAGRAMS:
       return handler_.on_datagrams_asked(std::make_unique<DatagramQuestion>(
           std::move(socket), asker, open_count_, question.address,
           DatagramQuestion::Sender{question.cookie,
-                                   static_cast<std::uint16_t>(question.flags >> 16)}));
+                                   static_cast<std::uint16_t>(question.flags >> 16),
+                                   (question.flags & CULVERT_AT_OWN_ADDRESS) != 0 && own_address_
+                                       ? *own_address_
+                                       : IpAddress::v4(INADDR_LOOPBACK)}));
     case CULVERT_ASK_AGENT: return answer_agent(socket.get());
     case CULVERT_TELL_SYSTEM_WIDE: return answer_system_wide(socket.get(), asker);
+    case CULVERT_TELL_PROXY:
+      send_answer(socket.get(),
+                  make_answer(handler_.on_proxy_told(asker, question.name) ? CULVERT_FOUND
+                                                                           : CULVERT_NOT_OURS));
+      return;
     case CULVERT_ASK_FORWARDING: return replies_->send(std::move(socket), options_.forwarding);
     case CULVERT_ASK_WHY:
       return handler_.on_why_asked(
           std::make_unique<StatusQuestion>(std::move(socket), asker, replies_), question.name);
     case CULVERT_ASK_DNS:
       send_answer(socket.get(), name_server_ ? make_answer(CULVERT_FOUND, *name_server_)
+                                             : make_answer(CULVERT_NOT_OURS));
+      return;
+    case CULVERT_ASK_OWN_ADDRESS:
+      send_answer(socket.get(), own_address_ ? make_answer(CULVERT_FOUND, {*own_address_, 0})
                                              : make_answer(CULVERT_NOT_OURS));
       return;
     case CULVERT_ASK_STATUS:
@@ -147,6 +185,7 @@ void ShimGate::answer_agent(int socket) {
   const SocketAddress pool{options_.pool.address, static_cast<std::uint16_t>(options_.pool.length)};
   auto answer = make_answer(CULVERT_FOUND, pool, options_.domains);
   if (low_ports_mapped()) answer.flags |= CULVERT_LOW_PORTS_MAPPED;
+  if (options_.publishes) answer.flags |= CULVERT_PUBLISHES;
   send_answer(socket, answer);
 }
 
@@ -161,19 +200,47 @@ void ShimGate::answer_system_wide(int socket, const Asker& asker) {
   send_answer(socket, answer);
 }
 
+std::optional<SocketAddress> ShimGate::virtual_address(const SocketAddress& wanted,
+                                                       const Asker& asker) {
+  if (options_.pool.contains(wanted.ip)) return wanted;
+  const auto stand_in = handler_.stand_in(wanted.ip, asker);
+  if (!stand_in) return std::nullopt;
+  return SocketAddress{*stand_in, wanted.port};
+}
+
+// The program's socket waits in SYN_SENT already, so all that can be said to it is said there.
+void ShimGate::on_connecting(const Asker& asker, const ReceivedPacket& pair) {
+  const auto ignored = [&](const std::string& why) {
+    log::warning("gate", {{"event", "ignored"}, {"pid", asker.pid}, {"why", why}});
+  };
+  const auto question = parse_question(pair.first());
+  const auto told = parse_question(pair.second());
+  if (!question || !told) return ignored((question ? told : question).error().detail);
+  if (question->kind != CULVERT_ASK_CONNECT || told->kind != CULVERT_TELL_CONNECTING)
+    return ignored("two packets in one message that do not belong together");
+  const auto to = virtual_address(question->address, asker);
+  if (!to) return ignored("a connect to " + question->address.to_string() + " is not ours");
+  connects_.failures().forget(question->cookie);  // of an earlier connect of this socket
+  const auto added = connects_.add(asker, question->cookie, *to);
+  if (!added) {
+    connects_.failures().remember(question->cookie, to_errno(added.error().code), loop_.now());
+    return ignored(added.error().detail);
+  }
+  if (added->fresh == nullptr) return;
+  handler_.on_connect(std::make_unique<HeldConnect>(*added->fresh));
+  connects_.on_told(question->cookie, *told);
+}
+
 void ShimGate::answer_connect(UniqueFd socket, const Asker& asker, const ShimQuestion& question) {
   const auto refuse = [&](ErrorCode code) {
     send_answer(socket.get(), make_error_answer(CULVERT_FAIL, to_errno(code)));
   };
-  auto to = question.address;
-  if (!options_.pool.contains(to.ip)) {
-    const auto stand_in = handler_.stand_in(to.ip, asker);
-    if (!stand_in) {
-      send_answer(socket.get(), make_answer(CULVERT_NOT_OURS));
-      return;
-    }
-    to.ip = *stand_in;
+  const auto virtual_one = virtual_address(question.address, asker);
+  if (!virtual_one) {
+    send_answer(socket.get(), make_answer(CULVERT_NOT_OURS));
+    return;
   }
+  const auto& to = *virtual_one;
   connects_.failures().forget(question.cookie);  // of an earlier connect of this socket
   const auto added = connects_.add(asker, question.cookie, to);
   if (!added) {
@@ -184,6 +251,8 @@ void ShimGate::answer_connect(UniqueFd socket, const Asker& asker, const ShimQue
     return refuse(added.error().code);
   }
   auto hold = make_answer(CULVERT_HOLD, added->held_at);
+  if (options_.hold_linger >= 2 * std::chrono::seconds{CULVERT_HOLD_SECONDS})
+    hold.flags |= CULVERT_HOLDS_ON;
   if (added->held_at.port == CULVERT_LOW_PORT_BASE + to.port)
     hold.flags |= CULVERT_LOW_PORTS_MAPPED;
   if (added->fresh == nullptr) {

@@ -37,6 +37,8 @@ class ShimGate final : private ControlSocket::Listener,
                               const std::string& host) = 0;
     // agent/system_wide.h has changed. Whether system-wide mode is on now.
     virtual Result<bool> on_system_wide_told() = 0;
+    // Whether the proxy with this URL will be used where there is no other way.
+    virtual bool on_proxy_told(const Asker& asker, const std::string& url) = 0;
 
    protected:
     ~Handler() = default;
@@ -48,6 +50,7 @@ class ShimGate final : private ControlSocket::Listener,
     IpPrefix pool;
     std::string forwarding;      // CULVERT_FORWARD of shim/wire.h
     std::string domains;         // virtual domain suffixes, space separated, at most 255 octets
+    bool publishes = false;      // listeners may be published; if not, none need be told
     bool use_raw_socket = true;  // forge exact refusals if we may
     Duration hold_linger = std::chrono::seconds{5};  // see hold_listener.h
   };
@@ -60,9 +63,7 @@ class ShimGate final : private ControlSocket::Listener,
   Result<void> start();
   // Instead of start() or before it, with what an earlier process left.
   bool adopt_control(UniqueFd listening, std::uint64_t inode);
-  void watch_listener(Protocol protocol, std::uint64_t cookie, const Asker& asker) {
-    (protocol == Protocol::kTcp ? listeners_ : udp_listeners_).add(cookie, asker);
-  }
+  void watch_listener(Protocol protocol, const WatchedListener& listener);
 
   // For the next process: askers wait in the control socket's queue for it.
   void stop_asking();
@@ -73,6 +74,7 @@ class ShimGate final : private ControlSocket::Listener,
   }
 
   void set_name_server(const SocketAddress& at) { name_server_ = at; }
+  void set_own_address(const IpAddress& own) { own_address_ = own; }
   void set_domains(std::string domains) { options_.domains = std::move(domains); }
   bool low_ports_mapped() const { return connects_.low_ports_mapped(); }
   bool refusals_exact() const { return connects_.has_raw_socket(); }
@@ -93,10 +95,13 @@ class ShimGate final : private ControlSocket::Listener,
   void answer_agent(int socket);
   void answer_system_wide(int socket, const Asker& asker);
   void answer_connect(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
+  void on_connecting(const Asker& asker, const ReceivedPacket& pair);
+  std::optional<SocketAddress> virtual_address(const SocketAddress& wanted, const Asker& asker);
 
   loop::Loop& loop_;
   Options options_;
   std::optional<SocketAddress> name_server_;
+  std::optional<IpAddress> own_address_;
   Handler& handler_;
   std::shared_ptr<std::size_t> open_count_;  // shared with the questions handed out
   ConnectTable connects_;

@@ -1,4 +1,4 @@
-// agent/shim_packet.h: one packet of shim/wire.h in or out of a unix socket, without waiting.
+// agent/shim_packet.h: one message of shim/wire.h in or out of a unix socket, without waiting.
 #pragma once
 #include <array>
 
@@ -8,10 +8,15 @@
 namespace culvert::agent {
 
 struct ReceivedPacket {
-  std::array<std::byte, sizeof(culvert_question_packet) + 1> data;  // + 1: shows if it is longer
+  static constexpr std::size_t kOne = sizeof(culvert_question_packet);
+  std::array<std::byte, 2 * kOne + 1> data;  // + 1: shows if it is longer
   std::size_t size = 0;
   bool nothing_yet = false;  // otherwise, size 0: the other end hung up
   Bytes bytes() const { return Bytes{data}.first(size); }
+  // A question and what is told along with it.
+  bool is_pair() const { return size == 2 * kOne; }
+  Bytes first() const { return Bytes{data}.first(kOne); }
+  Bytes second() const { return Bytes{data}.subspan(kOne, kOne); }
 };
 
 // Descriptors that an asker passes along are closed by the kernel.

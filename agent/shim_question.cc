@@ -54,10 +54,14 @@ Result<void> check(const ShimQuestion& question) {
     case CULVERT_ASK_WHY:
       if (question.name.empty()) return bad("about a decision has no host");
       return {};
+    case CULVERT_TELL_PROXY:
+      if (question.name.empty()) return bad("about a proxy has no URL");
+      return {};
     case CULVERT_ASK_AGENT:
     case CULVERT_ASK_FORWARDING:
     case CULVERT_ASK_STATUS:
     case CULVERT_ASK_DNS:
+    case CULVERT_ASK_OWN_ADDRESS:
     case CULVERT_TELL_SYSTEM_WIDE: return {};
   }
   return bad("is of an unknown kind");
@@ -74,7 +78,7 @@ Result<ShimQuestion> parse_question(Bytes packet) {
     return bad("is of version " + std::to_string(raw.version) + ", this agent's is " +
                std::to_string(CULVERT_WIRE_VERSION) +
                ": install shim and agent of one release and start the program anew");
-  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_TELL_SYSTEM_WIDE)
+  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_TELL_PROXY)
     return bad("is of an unknown kind");
   ShimQuestion question;
   question.kind = static_cast<culvert_question>(raw.kind);

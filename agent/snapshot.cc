@@ -44,11 +44,23 @@ Result<IncomingSnapshot> take_incoming(Reader& in) {
   return session;
 }
 
+void encode(const SocketAddress& address, Writer& out) {
+  out.u32(address.ip.v4_value());
+  out.u16(address.port);
+}
+
+SocketAddress take_address(Reader& in) {
+  const auto ip = IpAddress::v4(in.u32());
+  return {ip, in.u16()};
+}
+
 void encode(const std::vector<WatchedListener>& listeners, Writer& out) {
   put_list(out, listeners, [&](const WatchedListener& listener) {
     out.u64(listener.cookie);
     out.u32(static_cast<std::uint32_t>(listener.asker.pid));
     out.u32(listener.asker.uid);
+    out.text16(listener.token);
+    if (!listener.token.empty()) encode(listener.local, out);
   });
 }
 
@@ -58,18 +70,10 @@ void take_listeners(Reader& in, std::vector<WatchedListener>& into) {
     listener.cookie = in.u64();
     listener.asker.pid = static_cast<pid_t>(in.u32());
     listener.asker.uid = in.u32();
+    listener.token = in.text16();
+    if (!listener.token.empty()) listener.local = take_address(in);
     return listener;
   });
-}
-
-void encode(const SocketAddress& address, Writer& out) {
-  out.u32(address.ip.v4_value());
-  out.u16(address.port);
-}
-
-SocketAddress take_address(Reader& in) {
-  const auto ip = IpAddress::v4(in.u32());
-  return {ip, in.u16()};
 }
 
 template <class List, class Take>

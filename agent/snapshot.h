@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/asker.h"
+#include "agent/listener_watch.h"
 #include "tunnel/base/address.h"
 #include "tunnel/crypto/keys.h"
 #include "tunnel/flow/flow_snapshot.h"
@@ -25,11 +25,6 @@ struct IncomingSnapshot {
   crypto::PublicKey key;
   session::LinkSnapshot link;
   std::vector<flow::FlowSnapshot> flows;
-};
-
-struct WatchedListener {
-  std::uint64_t cookie = 0;
-  Asker asker;
 };
 
 struct PortSnapshot {  // a UDP port of a virtual address

@@ -21,6 +21,7 @@ struct SessionStatus {
   std::string proxy;           // "http://proxy.example.net:3128"; empty if none
   std::string proxy_source;    // who named it
   std::string interceptor;     // certificate that was shown in TLS, if it is not the service's
+  std::string udp{};           // where its datagrams go beside the carrier; empty: nowhere
   bool operator==(const SessionStatus&) const = default;
 };
 
@@ -39,6 +40,8 @@ struct PeerStatus {
   std::string udp{};           // address of the peer on the UDP path for datagrams; empty: none
   std::string udp_why{};       // why not
   double udp_round_trip_ms = 0;
+  std::string datagrams{};  // which way they leave: "direct", "service" (by UDP from here to there
+                            // or from there on), "session"; empty: none were sent
   bool operator==(const PeerStatus&) const = default;
 };
 
@@ -49,7 +52,7 @@ struct MappingStatus {
   std::string external;      // the gateway's address and port; empty: not mapped
   std::string by;            // "PCP", "NAT-PMP", "UPnP"
   std::int64_t seconds = 0;  // that it lasts without being renewed
-  std::string inbound;       // tcp: "open", "closed", "unknown", as the service found out
+  std::string inbound;       // "open", "closed", "unknown", as the service found out
   std::string why;           // not mapped
   bool operator==(const MappingStatus&) const = default;
 };
@@ -65,8 +68,10 @@ struct PlaceStatus {
   bool map_port = false;    // allowed by the configuration
   std::vector<MappingStatus> mappings{};
   // Of UDP, towards the discovery servers; empty: not known.
-  std::string udp{};                           // "passes", "blocked"
-  std::string udp_seen{};                      // the socket for peers, as they see it
+  // "passes", "out-only", "in-only", "blocked", "proxied": by the SOCKS5 proxy alone
+  std::string udp{};
+  std::string udp_proxy{};  // a SOCKS5 proxy's part: "relays", or why it does not
+  std::string udp_seen{};   // the socket for peers, as they see it
   std::string udp_mapping{}, udp_filtering{};  // RFC 4787, RFC 5780
   std::string udp_ports{};                     // how ports are given, in words
   bool operator==(const PlaceStatus&) const = default;

@@ -38,6 +38,7 @@ Json to_document(const StatusReport& report) {
   session["address"] = report.session.address;
   session["proxy"] = report.session.proxy;
   session["proxy_source"] = report.session.proxy_source;
+  session["udp"] = report.session.udp;
   session["interceptor"] = report.session.interceptor;
   session["why"] = report.session.why;
   session["since"] = report.session.since;
@@ -59,6 +60,7 @@ Json to_document(const StatusReport& report) {
                                  {"inbound", mapping.inbound},
                                  {"why", mapping.why}});
   place["udp"] = report.place.udp;
+  place["udp_proxy"] = report.place.udp_proxy;
   place["udp_seen"] = report.place.udp_seen;
   place["udp_mapping"] = report.place.udp_mapping;
   place["udp_filtering"] = report.place.udp_filtering;
@@ -74,6 +76,7 @@ Json to_document(const StatusReport& report) {
     one["why"] = peer.why;
     one["udp"] = peer.udp;
     one["udp_why"] = peer.udp_why;
+    one["datagrams"] = peer.datagrams;
     one["udp_round_trip_ms"] = peer.udp_round_trip_ms;
     one["streams"] = peer.streams;
     one["since"] = peer.since;
@@ -104,6 +107,7 @@ StatusReport from_document(const Json& in) {
   report.session.address = session.value("address", "");
   report.session.proxy = session.value("proxy", "");
   report.session.proxy_source = session.value("proxy_source", "");
+  report.session.udp = session.value("udp", "");
   report.session.interceptor = session.value("interceptor", "");
   report.session.why = session.value("why", "");
   get_counters(session, report.session);
@@ -120,6 +124,7 @@ StatusReport from_document(const Json& in) {
                                      one.value("seconds", std::int64_t{0}),
                                      one.value("inbound", ""), one.value("why", "")});
   report.place.udp = place.value("udp", "");
+  report.place.udp_proxy = place.value("udp_proxy", "");
   report.place.udp_seen = place.value("udp_seen", "");
   report.place.udp_mapping = place.value("udp_mapping", "");
   report.place.udp_filtering = place.value("udp_filtering", "");
@@ -134,6 +139,7 @@ StatusReport from_document(const Json& in) {
     peer.why = one.value("why", "");
     peer.udp = one.value("udp", "");
     peer.udp_why = one.value("udp_why", "");
+    peer.datagrams = one.value("datagrams", "");
     peer.udp_round_trip_ms = one.value("udp_round_trip_ms", 0.0);
     peer.streams = one.value("streams", std::uint64_t{0});
     get_counters(one, peer);

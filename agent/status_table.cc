@@ -71,6 +71,7 @@ std::string session_line(const SessionStatus& session, std::int64_t now, bool co
   if (up && !session.proxy.empty())
     state += ", via " + session.via + " through " + plain(session.proxy) + " (" + session.address +
              "; named by " + plain(session.proxy_source) + ")";
+  if (up && !session.udp.empty()) state += ", datagrams by UDP to " + plain(session.udp);
   if (up && !session.interceptor.empty())
     state += ", TLS ends on the way (certificate " + plain(session.interceptor) +
              "), what is inside stays sealed";
@@ -107,9 +108,15 @@ std::string way(const PeerStatus& peer) {
 }
 
 std::string udp_place_line(const PlaceStatus& place) {
-  if (place.udp == "blocked") return "does not pass: the discovery servers do not answer";
-  auto line =
-      "passes, seen from outside at " + plain(place.udp_seen) + ", " + plain(place.udp_ports);
+  if (place.udp == "proxied")
+    return "passes by the SOCKS5 proxy alone: the discovery servers do not answer";
+  if (place.udp == "blocked")
+    return "does not pass: the discovery servers do not answer" +
+           (place.udp_proxy.empty() ? "" : "; " + plain(place.udp_proxy));
+  if (place.udp == "out-only") return "leaves this network, and nothing of it comes in";
+  if (place.udp == "in-only") return "comes into this network, and nothing of it leaves";
+  auto line = "passes, seen from outside at " + plain(place.udp_seen);
+  if (!place.udp_ports.empty()) line += ", " + plain(place.udp_ports);
   if (place.udp_filtering == "endpoint-independent") return line + "; anybody gets in then";
   if (place.udp_filtering == "address-dependent")
     return line + "; addresses that were sent to get in then";
@@ -122,8 +129,10 @@ std::string udp_line(const PeerStatus& peer) {
   if (!peer.udp.empty())
     return who + " goes straight to " + plain(peer.udp) + ", round trip " +
            milliseconds(peer.udp_round_trip_ms) + "\n";
-  return peer.udp_why.empty() ? ""
-                              : who + " goes inside its session: " + plain(peer.udp_why) + "\n";
+  const std::string how = peer.datagrams == "service"
+                              ? " goes by the service, by UDP where that passes: "
+                              : " goes inside its session: ";
+  return peer.udp_why.empty() ? "" : who + how + plain(peer.udp_why) + "\n";
 }
 
 std::string resumed(std::uint64_t carriers) {

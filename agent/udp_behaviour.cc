@@ -12,7 +12,7 @@ void UdpBehaviour::begin(const SocketAddress& server) {
   result_.reset();
   test_.reset();
   socket_.reset();
-  auto fd = loop::make_udp_socket(AF_INET);
+  auto fd = loop::make_udp_socket(server.ip.is_v4() ? AF_INET : AF_INET6);
   if (!fd) return;
   socket_.emplace(self_.loop, std::move(fd), static_cast<loop::UdpSocket::Listener&>(*this));
   test_.emplace(server, self_.random);

@@ -41,6 +41,10 @@ class Uplink final : private UplinkAttempt::Listener,
     virtual void on_incoming(const control::Incoming& incoming) = 0;
     virtual void on_inbound_tried(const control::InboundTried& outcome) = 0;
     virtual void on_discovery_servers(const control::DiscoveryServers& servers) = 0;
+    // There is one; it is about to go (null).
+    virtual void on_uplink_session(session::SessionLink* link) = 0;
+    virtual void on_path_message(const control::Message& message) = 0;  // PathOffer, PathSeen
+    virtual void on_own_address_stated(const control::AddressStated& stated) = 0;
 
    protected:
     ~Listener() = default;
@@ -63,6 +67,8 @@ class Uplink final : private UplinkAttempt::Listener,
   void start();
   void stop();  // says goodbye to the service; what follows comes from the loop
   bool stopped() const { return stopping_ && link_ == nullptr; }
+  // Proxies that users of this machine have set, in place of those before (user_proxies.h).
+  void take_hints(std::vector<proxies::Hint> hints);
   void network_changed();  // look whether the carrier still works, or try again at once
 
   // The set of published ports, sent now if the session is up and after each login.
@@ -122,6 +128,7 @@ class Uplink final : private UplinkAttempt::Listener,
   void give_up_if_exhausted();
   bool is_poor(const carrier::Way& way) const;
   void seek_better();
+  void take_turns(std::vector<carrier::Way>& ways);
   void move_to(UplinkAttempt& attempt, session::FreshCarrier carrier);
   void go_by(const carrier::Way& way, session::FreshCarrier carrier, std::string why);
   void wait_and_retry(const std::string& why);
@@ -144,7 +151,8 @@ class Uplink final : private UplinkAttempt::Listener,
   bool was_up_ = false, stopping_ = false;
   resolver::DnsClient dns_;
   std::optional<WayLookup> lookup_, found_lookup_;
-  std::optional<NetworkFacts> network_;             // of the last race
+  std::optional<NetworkFacts> network_;  // of the last race
+  bool hints_are_new_ = false;
   std::optional<ProxyFinder> finder_;               // of this network
   std::vector<carrier::Proxy> found_, looking_up_;  // still without an address
   std::vector<carrier::Way> found_ways_;
@@ -160,6 +168,7 @@ class Uplink final : private UplinkAttempt::Listener,
   loop::Timer timer_, lookup_timer_, find_timer_, better_timer_;
   std::list<std::unique_ptr<UplinkAttempt>> better_attempts_;
   Duration better_pause_{};
+  std::size_t better_turn_ = 0;
   Lookups lookups_;
   std::vector<std::uint16_t> published_, published_udp_;
   std::vector<std::string> expected_;

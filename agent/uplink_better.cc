@@ -34,12 +34,26 @@ void Uplink::seek_better() {
     ways.erase(current, ways.end());
   else  // it is remembered, and was not found again: at least without a proxy
     std::erase_if(ways, [](const carrier::Way& way) { return way.proxy.has_value(); });
-  if (ways.size() > kMostAtOnce) ways.resize(kMostAtOnce);
+  take_turns(ways);
   better_pause_ = std::min<Duration>(better_pause_ * 2, kMostBetter);
   for (std::size_t i = 0; i < ways.size(); ++i)
     better_attempts_.push_back(std::make_unique<UplinkAttempt>(
         self_, with_notes(ways[i]), kBetter + i, static_cast<UplinkAttempt::Listener&>(*this)));
   if (ways.empty()) better_timer_.start(better_pause_);
+}
+
+// The best one each time, and of the others a few: first those through the proxy that is in use,
+// whose rules are what changes most likely.
+void Uplink::take_turns(std::vector<carrier::Way>& ways) {
+  if (ways.size() <= kMostAtOnce) return;
+  const auto others = ways.begin() + 1;
+  std::stable_partition(others, ways.end(), [&](const carrier::Way& way) {
+    return way.proxy && way_->proxy && way.proxy->to_string() == way_->proxy->to_string();
+  });
+  const auto turn = better_turn_ % (ways.size() - 1);
+  std::rotate(others, others + static_cast<std::ptrdiff_t>(turn), ways.end());
+  better_turn_ += kMostAtOnce - 1;
+  ways.resize(kMostAtOnce);
 }
 
 void Uplink::move_to(UplinkAttempt& attempt, session::FreshCarrier carrier) {
@@ -59,6 +73,7 @@ void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::
   enter(State::kUp, std::move(why));
   remember(*way_);
   better_pause_ = kFirstBetter;
+  better_turn_ = 0;
   if (is_poor(*way_)) better_timer_.start(better_pause_);
   auto interceptor = interception(*way_, carrier.tls_certificate);
   if (interceptor != interceptor_ && !interceptor.empty())

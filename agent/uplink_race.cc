@@ -36,7 +36,7 @@ std::vector<carrier::Way> Uplink::all_ways() const {
 void Uplink::race() {
   auto network = look_at_network();
   const bool searched_in_vain = finder_ && finder_->done() && found_ways_.empty();
-  if (!is_same(network, network_) || searched_in_vain) {
+  if (!is_same(network, network_) || searched_in_vain || std::exchange(hints_are_new_, false)) {
     finder_.reset();
     found_lookup_.reset();
     found_.clear();
@@ -73,6 +73,15 @@ void Uplink::start_attempts() {
                                         static_cast<UplinkAttempt::Listener&>(*this)));
   }
   if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
+}
+
+void Uplink::take_hints(std::vector<proxies::Hint> hints) {
+  if (!options_.sources.ask_network) return;  // the configuration has named what is to be used
+  options_.sources.of_users = std::move(hints);
+  hints_are_new_ = true;
+  if (state_ != State::kWaiting || stopping_) return;
+  delay_.reset();
+  timer_.start(Duration::zero());
 }
 
 void Uplink::start_finding() {
@@ -167,6 +176,7 @@ void Uplink::remember_exchange() {
 }
 
 void Uplink::remember(const carrier::Way& way) {
+  if (way.proxy && way.proxy->passing) return;
   auto known = memory();
   if (auto now = look_at_network(); is_same(now, network_)) network_ = std::move(now);
   std::string exchange;

@@ -31,6 +31,7 @@ session::SessionLink& Uplink::go_on(const PeerSnapshot& from, std::uint32_t next
   was_up_ = true;
   link_ = std::make_unique<session::SessionLink>(
       self_.loop, from.link, initiator(), static_cast<session::SessionLink::Listener&>(*this));
+  listener_.on_uplink_session(link_.get());
   return *link_;
 }
 
@@ -42,6 +43,7 @@ std::optional<PeerSnapshot> Uplink::take_snapshot() {
 void Uplink::make_link() {
   link_ = std::make_unique<session::SessionLink>(
       self_.loop, initiator(), static_cast<session::SessionLink::Listener&>(*this));
+  listener_.on_uplink_session(link_.get());
   link_->send(control::Publish{published_});
   if (!published_udp_.empty()) link_->send(control::PublishUdp{published_udp_});
   if (!expected_.empty()) link_->send(control::Expect{expected_});
@@ -105,6 +107,7 @@ void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
 void Uplink::on_session_down(session::SessionLink&, const Error& why) {
   const bool was_up = up();
   const auto detail = why.detail.empty() ? std::string(to_string(why.code)) : why.detail;
+  listener_.on_uplink_session(nullptr);
   link_.reset();
   attempts_.clear();
   better_attempts_.clear();
@@ -138,6 +141,11 @@ void Uplink::on_control(session::SessionLink&, const control::Message& message) 
     listener_.on_inbound_tried(*tried);
   if (const auto* servers = std::get_if<control::DiscoveryServers>(&message))
     listener_.on_discovery_servers(*servers);
+  if (const auto* stated = std::get_if<control::AddressStated>(&message))
+    listener_.on_own_address_stated(*stated);
+  if (std::holds_alternative<control::PathOffer>(message) ||
+      std::holds_alternative<control::PathSeen>(message))
+    listener_.on_path_message(message);
 }
 
 Result<void> Uplink::open(const control::Target& target, StreamOpening& opening) {

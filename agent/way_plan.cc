@@ -6,6 +6,7 @@ namespace culvert::agent {
 namespace {
 
 HostPort service_for(const carrier::Recipe& recipe, const WayOptions& options) {
+  if (recipe.fixed_port != 0) return {options.service.host, recipe.fixed_port};
   const bool own_port = recipe.has(carrier::LayerKind::kTls) && options.tls_port != 0;
   return {options.service.host, own_port ? options.tls_port : options.service.port};
 }
@@ -25,7 +26,8 @@ std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresse
   std::optional<IpAddress> service_address;
   if (!addresses.service.empty()) service_address = addresses.service.front();
   const auto wanted = [&](const carrier::Recipe& recipe) {
-    return options.via == "auto" || options.via == recipe.name;
+    if (options.via != "auto") return options.via == recipe.name;
+    return recipe.fixed_port != options.service.port;  // or it would be the same as another one
   };
   // Carriers made of requests pass where nothing else does, and are slower where others do.
   for (const bool of_requests : {false, true}) {

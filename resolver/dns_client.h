@@ -39,7 +39,7 @@ class DnsClient {
   Result<void> start(Query& query, const std::string& name);
 
   loop::Loop& loop_;
-  RecentAnswers recent_;
+  RecentAnswers<std::vector<IpAddress>> recent_;
   CurrentDnsChannel channel_;  // last: calls its queries back when it is destroyed
 };
 

@@ -1,4 +1,5 @@
-// What an endpoint does with names behind which there is no machine: conferences and gateways.
+// What an endpoint does with names behind which there is no machine: conferences and gateways; and
+// with places where two endpoints meet.
 #include <algorithm>
 
 #include "service/client_link.h"
@@ -44,6 +45,19 @@ void ClientLink::on_conference_left(ConferenceMember& member) {
                            {"port", member.place().second},
                            {"endpoint", principal_.name}});
   memberships_.erase(&member);
+}
+
+std::optional<Error> ClientLink::meet(mux::StreamId stream, const control::Target& target) {
+  if (closing_) return Error{ErrorCode::kReset, "the session is ending"};
+  if (auto why = room_for(target)) return why;
+  if (context_.packet_relays.members(target.host) >= PacketRelays::kMembers)
+    return Error{ErrorCode::kExhausted, "two are there already"};
+  auto member = std::make_unique<PacketRelayMember>(
+      PacketRelayMember::Context{context_.loop, context_.packet_relays, datagram_budget_},
+      target.host, link_, stream, static_cast<PacketRelayMember::Listener&>(*this));
+  auto* const key = member.get();
+  relays_.emplace(key, std::move(member));
+  return std::nullopt;
 }
 
 std::optional<Error> ClientLink::call(mux::StreamId stream, const control::Target& target,

@@ -62,7 +62,9 @@ void ClientLink::on_session_down(session::SessionLink&, const Error& why) {
 void ClientLink::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                                   const control::Target& target) {
   std::optional<Error> why;
-  if (const auto* conference = find_conference(context_.config.conferences, target.host))
+  if (target.kind == control::Target::Kind::kRelay)
+    why = meet(stream, target);
+  else if (const auto* conference = find_conference(context_.config.conferences, target.host))
     why = join(stream, target, *conference);
   else if (const auto* gateway =
                find_gateway(context_.config.gateways, target.host, context_.config.domain))
@@ -86,7 +88,8 @@ std::optional<Error> ClientLink::refusal(const control::Target& target, NamedBy 
 std::optional<Error> ClientLink::room_for(const control::Target& target) const {
   const auto& limits = context_.config.limits;
   constexpr std::size_t kNotCounted = 2;  // the control stream and this one
-  const auto udp_flows = udp_forwards_.size() + datagrams_.size() + memberships_.size();
+  const auto udp_flows =
+      udp_forwards_.size() + datagrams_.size() + memberships_.size() + relays_.size();
   if (!target.is_udp() && link_.session().streams().stream_count() - kNotCounted >=
                               limits.streams_per_session + udp_flows)
     return Error{ErrorCode::kExhausted,
@@ -136,20 +139,24 @@ void ClientLink::on_forward_connected(Forward& forward, UniqueFd destination) {
 
 void ClientLink::on_control(session::SessionLink&, const control::Message& message) {
   if (closing_) return;
-  std::visit(overloaded{
-                 [this](const control::Publish& publish) { handle(publish); },
-                 [this](const control::PublishUdp& publish) { handle(publish); },
-                 [this](const control::Lookup& lookup) { handle(lookup); },
-                 [this](const control::Expect& expect) { expected_ = expect.callers; },
-                 [](const control::Found&) {},  // these two are for endpoints to hear
-                 [](const control::Incoming&) {},
-                 [this](const control::TryInbound& wish) { handle(wish); },
-                 [](const control::InboundTried&) {}, [](const control::DiscoveryServers&) {},
-                 [](const control::Offer&) {},  // between endpoints, as these two
-                 [](const control::PathOffer&) {}, [](const control::PathSeen&) {},
-                 [](const control::Goodbye&) {},  // the link has dealt with it
-             },
-             message);
+  std::visit(
+      overloaded{
+          [this](const control::Publish& publish) { handle(publish); },
+          [this](const control::PublishUdp& publish) { handle(publish); },
+          [this](const control::Lookup& lookup) { handle(lookup); },
+          [this](const control::Expect& expect) { expected_ = expect.callers; },
+          [](const control::Found&) {},  // these two are for endpoints to hear
+          [](const control::Incoming&) {},
+          [this](const control::TryInbound& wish) { handle(wish); },
+          [](const control::InboundTried&) {}, [](const control::DiscoveryServers&) {},
+          [](const control::Offer&) {},  // between endpoints
+          [this](const control::PathOffer& offer) { handle(offer); },
+          [this](const control::PathSeen& seen) { handle(seen); }, [](const control::PathRelay&) {},
+          [this](const control::ProveAddress& shown) { handle(shown); },
+          [](const control::AddressStated&) {},
+          [](const control::Goodbye&) {},  // the link has dealt with it
+      },
+      message);
 }
 
 void ClientLink::handle(const control::Publish& publish) {
@@ -170,6 +177,38 @@ void ClientLink::tell_published(bool before) const {
                          {"name", principal_.name},
                          {"ports", ports_.size()},
                          {"udp-ports", udp_ports_.size()}});
+}
+
+void ClientLink::handle(const control::PathOffer& offer) {
+  if (context_.path_packets.places().empty()) return;
+  if (path_ == nullptr)
+    path_ = std::make_unique<ClientPath>(context_.loop, context_.path_packets, link_,
+                                         static_cast<ClientPath::Listener&>(*this));
+  path_->take(offer, seen_,
+              context_.prover.stated(offer.statements, principal_.key, loop::Loop::wall_clock()));
+}
+
+void ClientLink::handle(const control::ProveAddress& shown) {
+  const auto now = context_.loop.now();
+  if (now - statements_since_ >= Duration{kStatementsIn}) {
+    statements_since_ = now;
+    statements_ = 0;
+  }
+  if (statements_++ >= kMostStatements) return;
+  auto statement = context_.prover.state(shown, principal_.key, now, loop::Loop::wall_clock());
+  if (!statement)
+    return log::info("endpoint", {{"event", "address-not-stated"},
+                                  {"name", principal_.name},
+                                  {"why", statement.error().detail}});
+  send(control::AddressStated{std::move(*statement)});
+}
+
+void ClientLink::on_client_path_changed() {
+  for (const auto& [key, member] : relays_) member->tell_other();
+}
+
+void ClientLink::handle(const control::PathSeen& seen) {
+  if (path_ != nullptr) path_->take(seen);
 }
 
 // Only where its own session comes from, so nobody can have others connected to; never this

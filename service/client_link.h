@@ -4,12 +4,15 @@
 #include <memory>
 #include <unordered_map>
 
+#include "service/address_prover.h"
+#include "service/client_path.h"
 #include "service/conference.h"
 #include "service/config.h"
 #include "service/forward.h"
 #include "service/inbound_trial.h"
 #include "service/login.h"
 #include "service/ordinary_lookup.h"
+#include "service/packet_relay.h"
 #include "service/snapshot.h"
 #include "service/udp_forward.h"
 #include "tunnel/flow/datagram_flow.h"
@@ -33,6 +36,8 @@ class ClientLink final : private session::SessionLink::Listener,
                          private Forward::Listener,
                          private UdpForward::Listener,
                          private ConferenceMember::Listener,
+                         private ClientPath::Listener,
+                         private PacketRelayMember::Listener,
                          private InboundTrial::Listener,
                          private OrdinaryLookup::Listener {
  public:
@@ -50,9 +55,14 @@ class ClientLink final : private session::SessionLink::Listener,
     const Config& config;
     Directory& directory;
     Conferences& conferences;
+    PathPackets& path_packets;
+    const AddressProver& prover;
+    PacketRelays& packet_relays;
   };
 
   static constexpr std::chrono::seconds kAwayUnnoticed{10};  // others may still call it so long
+  static constexpr int kMostStatements = 8;                  // of addresses, in
+  static constexpr std::chrono::seconds kStatementsIn{10};
 
   ClientLink(const Context& context, Principal principal, const control::SessionName& session,
              session::FreshCarrier carrier, Listener& listener);
@@ -82,6 +92,9 @@ class ClientLink final : private session::SessionLink::Listener,
   void on_udp_forward_ready(UdpForward& forward, UniqueFd destination) override;
   void on_udp_forward_ended(UdpForward& forward) override { udp_forwards_.erase(&forward); }
   void on_conference_left(ConferenceMember& member) override;
+  void on_client_path_changed() override;
+  void on_packet_relay_left(PacketRelayMember& member) override { relays_.erase(&member); }
+  bool is_reached_by_udp() const override { return path_ != nullptr && path_->up(); }
   void on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) override;
 
   void go_on(const ClientSnapshot& from, restart::Inherited& sockets);
@@ -91,6 +104,7 @@ class ClientLink final : private session::SessionLink::Listener,
   void forward(mux::StreamId stream, const control::Target& target, NamedBy named_by);
   std::optional<Error> join(mux::StreamId stream, const control::Target& target,
                             const ConferenceConfig& conference);
+  std::optional<Error> meet(mux::StreamId stream, const control::Target& target);
   std::optional<Error> call(mux::StreamId stream, const control::Target& target,
                             const GatewayConfig& gateway);
   std::optional<Error> room_for(const control::Target& target) const;
@@ -102,6 +116,9 @@ class ClientLink final : private session::SessionLink::Listener,
   void refuse_trial(const control::TryInbound& wish, const std::string& why);
   void handle(const control::Publish& publish);
   void handle(const control::PublishUdp& publish);
+  void handle(const control::PathOffer& offer);
+  void handle(const control::PathSeen& seen);
+  void handle(const control::ProveAddress& shown);
   bool is_published() const { return !ports_.empty() || !udp_ports_.empty(); }
   void tell_published(bool before) const;
   void handle(const control::Lookup& lookup);
@@ -117,16 +134,19 @@ class ClientLink final : private session::SessionLink::Listener,
   std::vector<std::string> expected_;
   std::optional<SocketAddress> seen_;  // where its carrier comes from
   control::Inbound inbound_ = control::Inbound::kUnknown;
-  TimePoint next_trial_at_{};
+  TimePoint next_trial_at_{}, statements_since_{};
+  int statements_ = 0;  // since then
   bool closing_ = false;
   session::SessionLink link_;
   // After link_: they use it to the end.
+  std::unique_ptr<ClientPath> path_;  // once the endpoint has offered one
   std::unordered_map<Forward*, std::unique_ptr<Forward>> forwards_;
   flow::FlowList flows_;
   flow::DatagramBudget datagram_budget_;
   flow::DatagramFlows datagrams_;
   std::unordered_map<UdpForward*, std::unique_ptr<UdpForward>> udp_forwards_;
   std::unordered_map<ConferenceMember*, std::unique_ptr<ConferenceMember>> memberships_;
+  std::unordered_map<PacketRelayMember*, std::unique_ptr<PacketRelayMember>> relays_;
   std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;
   std::unique_ptr<InboundTrial> trial_;  // hardly anybody has one at the moment
 };

@@ -18,8 +18,8 @@ std::vector<SocketAddress> DiscoveryConfig::servers() const {
 Result<HostPort> Config::invitation_address() const {
   if (public_address) return *public_address;
   for (const auto& address : listen) {
-    const bool wildcard = address.ip == IpAddress::v4(0) || address.ip == IpAddress::v6({});
-    if (!wildcard && address.port != 0) return HostPort{address.ip.to_string(), address.port};
+    if (!address.ip.is_unspecified() && address.port != 0)
+      return HostPort{address.ip.to_string(), address.port};
   }
   return fail(ErrorCode::kBadInput,
               "an invitation must say where the service is, and \"listen\" names every address; "

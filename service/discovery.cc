@@ -7,11 +7,12 @@
 #include <cstring>
 
 #include "tunnel/loop/tcp_socket.h"
+#include "tunnel/loop/udp_socket.h"
 
 namespace culvert::service {
 namespace {
 
-constexpr int kBatch = 64;  // datagrams of a turn of the loop: the sessions have their turn, too
+constexpr std::size_t kLargest = 2048;  // longer than any STUN message or packet of a path
 
 stun::Servers servers_of(const DiscoveryConfig& config) {
   return {config.advertised.empty() ? config.addresses : config.advertised, config.ports};
@@ -19,51 +20,51 @@ stun::Servers servers_of(const DiscoveryConfig& config) {
 
 }  // namespace
 
-class Discovery::Datagrams final : private loop::FdWatch::Listener {
+class Discovery::Datagrams final : private loop::UdpSocket::Listener {
  public:
-  Datagrams(Discovery& owner, stun::Door door) : owner_(owner), door_(door) {}
+  Datagrams(Discovery& owner, stun::Door door)
+      : owner_(owner),
+        door_(door),
+        number_(owner.number_of(door)),
+        serves_paths_(owner.serves_paths(door)) {}
 
   Result<void> bind(const SocketAddress& at) {
     sockaddr_storage address{};
     const auto length = at.fill(address);
-    fd_.reset(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd_ || ::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
+    auto fd = loop::make_udp_socket(address.ss_family);
+    if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
       return fail(ErrorCode::kIo, "UDP " + at.to_string() + ": " + std::strerror(errno));
-    watch_.emplace(owner_.loop_, fd_.get(), static_cast<loop::FdWatch::Listener&>(*this));
-    watch_->start(/*readable=*/true, /*writable=*/false);
+    socket_.emplace(owner_.loop_, std::move(fd), static_cast<loop::UdpSocket::Listener&>(*this));
     return {};
   }
   // What the socket has no room for is dropped, as UDP is.
-  void send(const SocketAddress& to, Bytes message) {
-    sockaddr_storage address{};
-    const auto length = to.fill(address);
-    (void)::sendto(fd_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                   reinterpret_cast<sockaddr*>(&address), length);
+  void send(const SocketAddress& to, const std::vector<Bytes>& messages) {
+    loop::UdpWriter writer(socket_->fd(), &to);
+    for (const auto message : messages) writer.add(message);
   }
 
  private:
-  void on_fd_ready(loop::FdWatch&, bool, bool) override {
-    std::byte buffer[stun::kMostOctets + 1];
-    for (int i = 0; i < kBatch; ++i) {
-      sockaddr_storage address{};
-      socklen_t length = sizeof address;
-      const auto count = ::recvfrom(fd_.get(), buffer, sizeof buffer, MSG_DONTWAIT,
-                                    reinterpret_cast<sockaddr*>(&address), &length);
-      if (count < 0) return;  // nothing more, or an ICMP message about an earlier answer
-      const auto from = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
-      const auto answer = owner_.responder_.answer_datagram(
-          Bytes{buffer}.first(static_cast<std::size_t>(count)), from, door_, owner_.loop_.now());
-      if (!answer) continue;
-      const auto ports = owner_.responder_.servers().ports.size();
-      owner_.datagrams_[answer->from.address * ports + answer->from.port]->send(answer->to,
-                                                                                answer->message);
-    }
+  void on_received(loop::UdpSocket&, const SocketAddress& from, Bytes data,
+                   std::size_t segment) override {
+    loop::for_each_datagram(data, segment, [&](Bytes one) { take(from, one); });
+  }
+  void on_receive_failed(loop::UdpSocket&, int) override {}  // ICMP, about an earlier answer
+  void on_batch_ended(loop::UdpSocket&) override {
+    if (serves_paths_) owner_.path_packets_.batch_ended();
+  }
+  void take(const SocketAddress& from, Bytes packet) {
+    if (packet.size() > kLargest) return;
+    if (serves_paths_ && owner_.path_packets_.take(number_, from, packet)) return;
+    const auto answer = owner_.responder_.answer_datagram(packet, from, door_, owner_.loop_.now());
+    if (!answer) return;
+    owner_.datagrams_[owner_.number_of(answer->from)]->send(answer->to, {answer->message});
   }
 
   Discovery& owner_;
   stun::Door door_;
-  UniqueFd fd_;
-  std::optional<loop::FdWatch> watch_;
+  const std::size_t number_;
+  const bool serves_paths_;
+  std::optional<loop::UdpSocket> socket_;
 };
 
 // A client may ask more than once; each answer is written before the next question is read.
@@ -136,10 +137,31 @@ class Discovery::Streams final : private loop::TcpListener::Listener {
   loop::TcpListener listener_;
 };
 
-Discovery::Discovery(loop::Loop& loop, const DiscoveryConfig& config)
-    : loop_(loop), bound_(config.addresses), responder_(servers_of(config)) {}
+Discovery::Discovery(loop::Loop& loop, const DiscoveryConfig& config, PathPackets& path_packets,
+                     const stun::AddressProofs& proofs)
+    : loop_(loop),
+      bound_(config.addresses),
+      responder_(servers_of(config), &proofs),
+      path_packets_(path_packets) {}
 
-Discovery::~Discovery() = default;
+Discovery::~Discovery() { path_packets_.set_sender(nullptr); }
+
+void Discovery::send_path_packets(std::size_t socket, const SocketAddress& to,
+                                  const std::vector<Bytes>& packets) {
+  if (socket < datagrams_.size()) datagrams_[socket]->send(to, packets);
+}
+
+std::size_t Discovery::number_of(stun::Door door) const {
+  return door.address * responder_.servers().ports.size() + door.port;
+}
+
+bool Discovery::serves_paths(stun::Door door) const {
+  const auto of_family = [&](const IpAddress& one) {
+    return one.is_v4() == bound_[door.address].is_v4();
+  };
+  return std::ranges::find_if(bound_, of_family) ==
+         bound_.begin() + static_cast<std::ptrdiff_t>(door.address);
+}
 
 Result<void> Discovery::start() {
   const auto& ports = responder_.servers().ports;
@@ -155,7 +177,15 @@ Result<void> Discovery::start() {
       outcome = streams_.back()->listen(at);
     }
   }
-  if (outcome) return {};
+  if (outcome) {
+    std::vector<PathPackets::Place> places;
+    for (std::size_t address = 0; address < bound_.size(); ++address)
+      for (std::size_t port = 0; port < ports.size(); ++port)
+        if (const stun::Door door{address, port}; serves_paths(door))
+          places.push_back({number_of(door), responder_.servers().at(door)});
+    path_packets_.set_sender(places.empty() ? nullptr : this, places);
+    return {};
+  }
   datagrams_.clear();
   streams_.clear();
   return fail(ErrorCode::kIo,

@@ -13,7 +13,7 @@ namespace {
 // Who waits to be greeted may be an FTP proxy. On FTP's own port nothing else waits so long; on the
 // others a client may be slow, and a greeting would confuse it.
 constexpr std::uint16_t kFtpPort = 21;
-constexpr std::chrono::milliseconds kSilence{1500}, kSilenceAtFtpPort{300};
+constexpr std::chrono::milliseconds kSilence{1000}, kSilenceAtFtpPort{300};
 // Control connections that keep no place of a stranger; any more keep theirs.
 constexpr std::size_t kMostPaired = 4096;
 

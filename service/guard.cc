@@ -95,11 +95,7 @@ void Guard::set_own(std::set<IpAddress> addresses, std::set<std::uint16_t> front
 }
 
 bool Guard::is_own(const IpAddress& address) const {
-  static const auto loopback = known_prefix("127.0.0.0/8");
-  static const auto this_network = known_prefix("0.0.0.0/8");  // connect() takes it for loopback
-  static const auto loopback6 = known_prefix("::/127");
-  return loopback.contains(address) || this_network.contains(address) ||
-         loopback6.contains(address) || own_.count(address) != 0;
+  return address.is_loopback() || address.is_unspecified() || own_.count(address) != 0;
 }
 
 Result<SocketAddress> Guard::check(const SocketAddress& wanted, NamedBy named_by) const {

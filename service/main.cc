@@ -8,6 +8,7 @@
 #include "service/commands.h"
 #include "service/readiness.h"
 #include "service/tls_files.h"
+#include "tunnel/base/act_as_owner.h"
 #include "tunnel/base/heap.h"
 
 namespace culvert::service {
@@ -98,6 +99,10 @@ int serve(loop::Loop& loop, State state, Random& random, bool keep_for_restart) 
 
 int run_command(const Options& options, Config config) {
   using Command = Options::Command;
+  if (options.command != Command::kServe) {
+    const auto acted = act_as_owner(config.state_directory);
+    if (!acted) return complain(kRuntimeError, acted.error().detail);
+  }
   SystemRandom random;
   loop::Loop loop;
   const auto now = loop::Loop::wall_clock();

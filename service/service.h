@@ -63,6 +63,8 @@ class Service final : private ReplayFloors::Listener,
   Guard guard_;
   resolver::DnsClient dns_;
   ReplayFloors floors_;
+  PathPackets path_packets_;
+  AddressProver prover_;
   Sessions sessions_;
   Relay relay_;
   Reception reception_;

@@ -35,6 +35,11 @@ bool Sessions::resume(const Principal& principal, const control::SessionName& se
   return true;
 }
 
+ClientLink::Context Sessions::client_context() {
+  return {context_.loop, context_.dns,          context_.guard,  context_.config, *this,
+          conferences_,  context_.path_packets, context_.prover, packet_relays_};
+}
+
 void Sessions::adopt(Principal principal, const control::SessionName& session,
                      const std::string& from, session::FreshCarrier carrier) {
   const auto name = principal.name;
@@ -42,20 +47,16 @@ void Sessions::adopt(Principal principal, const control::SessionName& session,
       "a newer session of this endpoint has taken over; if that was not you, another "
       "machine holds a copy of its key");
   log::info("endpoint", {{"event", "online"}, {"name", name}, {"from", from}});
-  const ClientLink::Context context{context_.loop,   context_.dns, context_.guard,
-                                    context_.config, *this,        conferences_};
-  current_.emplace(
-      name, std::make_unique<ClientLink>(context, std::move(principal), session, std::move(carrier),
-                                         static_cast<ClientLink::Listener&>(*this)));
+  current_.emplace(name, std::make_unique<ClientLink>(client_context(), std::move(principal),
+                                                      session, std::move(carrier),
+                                                      static_cast<ClientLink::Listener&>(*this)));
 }
 
 void Sessions::go_on(ClientSnapshot from, restart::Inherited& sockets) {
   const auto name = from.principal.name;
   if (current_.contains(name)) return;
   log::info("endpoint", {{"event", "kept"}, {"name", name}, {"streams", from.flows.size()}});
-  const ClientLink::Context context{context_.loop,   context_.dns, context_.guard,
-                                    context_.config, *this,        conferences_};
-  current_.emplace(name, std::make_unique<ClientLink>(context, std::move(from), sockets,
+  current_.emplace(name, std::make_unique<ClientLink>(client_context(), std::move(from), sockets,
                                                       static_cast<ClientLink::Listener&>(*this)));
 }
 

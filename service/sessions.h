@@ -31,6 +31,8 @@ class Sessions final : public Directory,
     const Guard& guard;
     const Config& config;
     Store& store;
+    PathPackets& path_packets;
+    const AddressProver& prover;
   };
 
   Sessions(const Context& context, Listener& listener);
@@ -56,6 +58,7 @@ class Sessions final : public Directory,
   void on_client_down(ClientLink& client, const Error& why) override;
   void on_entry_changed(const StoreEntry& entry, bool removed) override;
   void on_timer(loop::Timer& timer) override;
+  ClientLink::Context client_context();
   ClientLink* find(const Principal& principal, const control::SessionName& session) const;
   void end(const std::string& name, const std::string& reason);
   void maybe_ended();
@@ -63,6 +66,7 @@ class Sessions final : public Directory,
   Context context_;
   Listener& listener_;
   Conferences conferences_;
+  PacketRelays packet_relays_;
   std::map<std::string, std::unique_ptr<ClientLink>, std::less<>> current_;
   struct Leaving {
     std::unique_ptr<ClientLink> client;

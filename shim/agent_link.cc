@@ -1,6 +1,7 @@
 #include "shim/agent_link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
@@ -27,17 +28,38 @@ int64_t now_ms() {
 
 timespec to_timespec(int ms) { return {ms / 1000, long{ms % 1000} * 1'000'000}; }
 
-// "@name" is a name in the abstract namespace. 0 if the path does not fit.
-socklen_t agent_address(sockaddr_un& address) {
+// `prefix` and `name` in the abstract namespace. 0 if they do not fit.
+socklen_t abstract_address(sockaddr_un& address, const char* prefix, const char* name) {
   memset(&address, 0, sizeof address);
   address.sun_family = AF_UNIX;
+  const size_t before = strlen(prefix), size = strlen(name);
+  if (1 + before + size > sizeof address.sun_path) return 0;
+  memcpy(address.sun_path + 1, prefix, before);
+  memcpy(address.sun_path + 1 + before, name, size);
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + before + size);
+}
+
+// "@name" is a name in the abstract namespace. 0 if the path does not fit.
+socklen_t agent_address(sockaddr_un& address) {
   const char* path = settings.agent.value();
   const size_t length = strlen(path);
   if (length == 0 || length >= sizeof address.sun_path) return 0;
+  if (path[0] == '@') return abstract_address(address, "", path + 1);
+  memset(&address, 0, sizeof address);
+  address.sun_family = AF_UNIX;
   memcpy(address.sun_path, path, length);
-  const bool abstract = path[0] == '@';
-  if (abstract) address.sun_path[0] = '\0';
-  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length + 1);
+}
+
+// For programs in a chroot. Only to whom the file belonged that this process has seen before.
+bool connect_abstract(int fd) {
+  sockaddr_un address;
+  const socklen_t length = abstract_address(address, CULVERT_ABSTRACT, settings.agent.value());
+  if (length == 0 || syscall(SYS_connect, fd, &address, length) != 0) return false;
+  ucred owner;
+  socklen_t owner_size = sizeof owner;
+  return syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &owner, &owner_size) == 0 &&
+         owner.uid == settings.agent_owner;
 }
 
 bool is_valid(const culvert_answer_packet& answer, long size) {
@@ -73,11 +95,16 @@ bool AgentLink::open_link() {
   sockaddr_un address;
   const socklen_t length = agent_address(address);
   if (length == 0) return false;
-  const auto type = SOCK_SEQPACKET | SOCK_CLOEXEC;
+  const auto type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
   fd_ = static_cast<int>(syscall(SYS_socket, AF_UNIX, type, 0));
   if (fd_ < 0) return false;
+  if (syscall(SYS_connect, fd_, &address, length) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return connect_abstract(fd_);
+  if (errno != EAGAIN) return false;
+  // The agent's backlog is full: there is nothing to poll for, but a blocking AF_UNIX connect()
+  // waits for as long as SO_SNDTIMEO.
+  if (syscall(SYS_fcntl, fd_, F_SETFL, O_RDWR) != 0) return false;
   for (;;) {
-    // AF_UNIX connect() waits only while the agent's backlog is full, for as long as SO_SNDTIMEO.
     const int ms = remaining_ms();
     const timeval patience = {ms / 1000, long{ms % 1000} * 1000 + 1};
     syscall(SYS_setsockopt, fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -105,11 +132,12 @@ bool AgentLink::ask(const culvert_question_packet& question, culvert_answer_pack
   return true;
 }
 
-bool AgentLink::tell(const culvert_question_packet& question) {
+bool AgentLink::tell(const culvert_question_packet* questions, size_t count) {
   if (!open_link()) return false;
+  const size_t size = count * sizeof *questions;
   const long sent =
-      syscall(SYS_sendto, fd_, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
-  return sent == long{sizeof question};
+      syscall(SYS_sendto, fd_, questions, size, MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
+  return sent == static_cast<long>(size);
 }
 
 }  // namespace culvert::shim

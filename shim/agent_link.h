@@ -4,6 +4,8 @@
 // close_range() and its number reused for the program's own file (a prototype then wrote its
 // message into that file). A fresh link costs 7 us. Async-signal-safe: system calls and the stack.
 #pragma once
+#include <stddef.h>
+
 #include "shim/wire.h"
 
 namespace culvert::shim {
@@ -23,10 +25,11 @@ class AgentLink {
 
   // False: no agent there, no valid answer, or out of patience. Signals do not cut it short.
   bool ask(const culvert_question_packet& question, culvert_answer_packet& answer);
-  bool tell(const culvert_question_packet& question);
+  bool tell(const culvert_question_packet& question) { return tell(&question, 1); }
+  bool tell(const culvert_question_packet* questions, size_t count);  // in one message
+  bool open_link();  // does nothing if it is open. False: no agent there
 
  private:
-  bool open_link();
   bool wait_for_answer();
   int remaining_ms() const;
 

@@ -66,8 +66,8 @@ char* const* ExecEnvironment::build(void* entries, void* preload) const {
   // An agent of the program's own choice would come with its own pool and domains.
   char** ours = next;
   Variable* const known[] = {&settings.agent,   &settings.pool,    &settings.low_ports,
-                             &settings.domains, &settings.forward, &settings.dns,
-                             &settings.run};
+                             &settings.domains, &settings.forward, &settings.own,
+                             &settings.dns,     &settings.run};
   for (Variable* variable : known) {
     if (variable->text[0] == '\0' || has(static_cast<char**>(entries), *variable)) continue;
     *ours++ = variable->text;

@@ -1,10 +1,12 @@
 // shim/hook_connect.cc: connect(), and socket() for the one kind of socket that cannot be held.
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "shim/export.h"
 #include "shim/keep_errno.h"
+#include "shim/own_address.h"
 #include "shim/real.h"
 #include "shim/settings.h"
 #include "shim/socket_facts.h"
@@ -28,11 +30,18 @@ int connect_name_server(int fd, VirtualPeer& peer) {
   return real.connect(fd, &peer.address.any, peer.length);
 }
 
+int connect_elsewhere(int fd, const sockaddr* address, socklen_t length) {
+  const int result = real.connect(fd, address, length);
+  if (result == 0 || errno != EINVAL || settings.own_address == 0) return result;
+  return connect_from_elsewhere(fd, address, length);
+}
+
 int connect_program(int fd, const sockaddr* address, socklen_t length) {
   VirtualPeer peer;
   if (!settings.active) return real.connect(fd, address, length);
   if (!read_virtual_peer(address, length, peer))
-    return peer.name_server ? connect_name_server(fd, peer) : real.connect(fd, address, length);
+    return peer.name_server ? connect_name_server(fd, peer)
+                            : connect_elsewhere(fd, address, length);
   KeepErrno keep;
   if (!peer.ordinary && is_udp(fd))
     return keep.result(connect_datagrams(fd, address, length, peer));

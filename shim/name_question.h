@@ -1,20 +1,11 @@
-// shim/name_question.h: asks the agent about names and addresses, and says what libc is to make of
-// the answer. Names that can only be local, and everything while no agent is set, are not asked.
+// shim/name_question.h: what libc is told about names and addresses. Names that can only be local,
+// and everything while no agent is set, are not asked. In programs that are carried
+// (name_question.cc) the agent judges all others; in the machine's module (system_names.cc) it
+// hears of virtual ones alone.
 #pragma once
-#include <nss.h>
-
-#include "shim/nss_buffer.h"
-#include "shim/wire.h"
+#include "shim/agent_names.h"
 
 namespace culvert::shim {
-
-struct NameAnswer {
-  nss_status status;  // start.cc says which of them end the search
-  int error;          // errno that goes with it
-  int host_error;     // h_errno that goes with it
-  char name[CULVERT_NAME_MAX + 2];
-  HostAddress address;
-};
 
 NameAnswer ask_for_name(const char* name, int family);  // AF_UNSPEC, AF_INET or AF_INET6
 NameAnswer ask_for_address(const HostAddress& address);

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/recent_holds.h"
 #include "shim/settings.h"
 #include "shim/socket_facts.h"
 
@@ -22,32 +23,53 @@ bool may_stand_for_another(int error) {
 
 }  // namespace
 
-PreparedConnect::Verdict PreparedConnect::prepare() {
-  cookie_ = socket_cookie(fd_);
+culvert_question_packet PreparedConnect::question() const {
   auto question = make_question(CULVERT_ASK_CONNECT, cookie_);
   const long flags = syscall(SYS_fcntl, fd_, F_GETFL);
   if (flags >= 0 && (flags & O_NONBLOCK) != 0) question.flags |= CULVERT_NONBLOCKING;
-  if (peer_.family() == AF_INET6) question.flags |= CULVERT_MAPPED_V6;
-  question.port = peer_.port();
-  if (peer_.is_v4()) {
+  if (wanted_.family() == AF_INET6) question.flags |= CULVERT_MAPPED_V6;
+  question.port = wanted_.port();
+  if (wanted_.is_v4()) {
     question.family = AF_INET;
-    const uint32_t ip = htonl(peer_.ip());
+    const uint32_t ip = htonl(wanted_.ip());
     memcpy(question.address, &ip, sizeof ip);
   } else {
     question.family = AF_INET6;
-    memcpy(question.address, &peer_.address.v6.sin6_addr, sizeof question.address);
+    memcpy(question.address, &wanted_.address.v6.sin6_addr, sizeof question.address);
   }
+  return question;
+}
 
+// Without an agent no connect may begin: somebody else could answer.
+bool PreparedConnect::recall() {
+  if (wanted_.ordinary || !move_to_recent_hold(peer_)) return false;
+  cookie_ = socket_cookie(fd_);
+  if (cookie_ != 0 && link_.open_link()) return true;
+  peer_ = wanted_;
+  return false;
+}
+
+void PreparedConnect::forget() {
+  forget_hold(wanted_);
+  peer_ = wanted_;
+}
+
+PreparedConnect::Verdict PreparedConnect::prepare() {
+  cookie_ = socket_cookie(fd_);
+  asked_ = true;
   culvert_answer_packet answer;
   // Fail closed: nobody else may answer for a virtual address.
   error_ = ECONNREFUSED;
-  if (!link_.ask(question, answer)) return peer_.ordinary ? Verdict::kNotOurs : Verdict::kFailed;
+  if (!link_.ask(question(), answer))
+    return wanted_.ordinary ? Verdict::kNotOurs : Verdict::kFailed;
   if (answer.verdict == CULVERT_NOT_OURS) return Verdict::kNotOurs;
   if (answer.verdict == CULVERT_FAIL && answer.error > 0) error_ = answer.error;
   if (answer.verdict != CULVERT_HOLD || answer.family != AF_INET) return Verdict::kFailed;
-  if (peer_.ordinary && !may_reach_pool(fd_)) return Verdict::kNotOurs;
+  if (wanted_.ordinary && !may_reach_pool(fd_)) return Verdict::kNotOurs;
   const uint8_t held_at[4] = {answer.address[0], answer.address[1], answer.address[2],
                               answer.address[3]};
+  if (!wanted_.ordinary && (answer.flags & CULVERT_HOLDS_ON) != 0)
+    remember_hold(wanted_, held_at, answer.port);
   peer_.move_to(held_at, answer.port);
   error_ = 0;
   return Verdict::kConnect;
@@ -56,7 +78,13 @@ PreparedConnect::Verdict PreparedConnect::prepare() {
 void PreparedConnect::announce(int real_error) {
   if (real_error != 0 && real_error != EINPROGRESS) return;
   auto connecting = make_question(CULVERT_TELL_CONNECTING, cookie_);
-  if (put_local_address(fd_, connecting)) link_.tell(connecting);
+  if (!put_local_address(fd_, connecting)) return;
+  if (asked_) {
+    link_.tell(connecting);
+    return;
+  }
+  const culvert_question_packet both[] = {question(), connecting};
+  link_.tell(both, 2);
 }
 
 int error_known_to_agent(int fd) {

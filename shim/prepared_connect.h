@@ -5,6 +5,9 @@
 //   announce()  the agent learns which socket is now in SYN_SENT and may complete or fail it
 //
 // Dropped before announce(): the agent forgets it.
+//
+// Where the agent has said not long ago that it holds this address (shim/recent_holds.h), recall()
+// takes the place of prepare(): announce() then asks and tells in one message, and nobody waits.
 #pragma once
 #include "shim/agent_link.h"
 #include "shim/virtual_peer.h"
@@ -19,7 +22,10 @@ class PreparedConnect {
     kFailed,   // with error(), at once
   };
 
-  PreparedConnect(int fd, const VirtualPeer& peer) : fd_(fd), peer_(peer) {}
+  // `wanted` must outlive it.
+  PreparedConnect(int fd, const VirtualPeer& wanted) : fd_(fd), wanted_(wanted) {}
+  bool recall();  // false: call prepare()
+  void forget();  // after recall(): the hold is gone, so call prepare()
   Verdict prepare();
   // `real_error` is the errno of the real connect, 0 if it succeeded at once.
   void announce(int real_error);
@@ -28,11 +34,15 @@ class PreparedConnect {
   int error() const { return error_; }
 
  private:
+  culvert_question_packet question() const;
+
   int fd_;
-  VirtualPeer peer_;
+  const VirtualPeer& wanted_;
+  VirtualPeer peer_ = wanted_;
   AgentLink link_{kHookPatienceMs};
   uint64_t cookie_ = 0;
   int error_ = 0;
+  bool asked_ = false;
 };
 
 // Why the agent failed this socket's last connect; 0 if it did not, or is not there.

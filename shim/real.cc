@@ -85,6 +85,7 @@ constinit Real real = {
     .execveat = raw_execveat,
     .posix_spawn = nullptr,
     .posix_spawnp = nullptr,
+    .getaddrinfo = nullptr,
     .resolver_init = nullptr,
     .resolver_ninit = nullptr,
     .resolver_query = nullptr,
@@ -115,6 +116,7 @@ void find_real_functions() {
   find(real.execveat, "execveat");
   find(real.posix_spawn, "posix_spawn");
   find(real.posix_spawnp, "posix_spawnp");
+  find(real.getaddrinfo, "getaddrinfo");
   find(real.resolver_init, "__res_init");
   find(real.resolver_ninit, "__res_ninit");
   find(real.resolver_query, "res_query");

@@ -5,6 +5,7 @@
 // and tcmalloc did, in other shims). The exec family, fopen() and the
 // resolver have no such need and may be null until then.
 #pragma once
+#include <netdb.h>
 #include <resolv.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct Real {
                      const posix_spawnattr_t*, char* const*, char* const*);
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const*, char* const*);
+  int (*getaddrinfo)(const char*, const char*, const addrinfo*, addrinfo**);
   int (*resolver_init)();
   int (*resolver_ninit)(res_state);
   int (*resolver_query)(const char*, int, int, unsigned char*, int);

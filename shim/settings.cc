@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "shim/domain_suffix.h"
 #include "shim/forwarded.h"
 
 namespace culvert::shim {
@@ -16,12 +18,15 @@ constinit Settings settings = {.active = false,
                                .low_ports = {"CULVERT_LOW_PORTS=", ""},
                                .domains = {"CULVERT_DOMAINS=", ""},
                                .forward = {"CULVERT_FORWARD=", ""},
+                               .own = {"CULVERT_OWN=", ""},
                                .dns = {"CULVERT_DNS=", ""},
                                .run = {"CULVERT_RUN=", ""},
                                .preload = "",
                                .pool_address = 0,
                                .pool_mask = 0,
                                .low_ports_mapped = false,
+                               .agent_owner = ~uint32_t{0},
+                               .own_address = 0,
                                .dns_address = 0,
                                .dns_port = 0};
 
@@ -66,6 +71,19 @@ void read_pool(const char* text) {
   settings.pool_address = ip & settings.pool_mask;
 }
 
+// Kept for when a chroot hides the file: anybody can take an abstract name.
+void read_agent_owner() {
+  struct stat facts;
+  const char* path = settings.agent.value();
+  if (path[0] != '\0' && stat(path, &facts) == 0) settings.agent_owner = facts.st_uid;
+}
+
+void read_own(const char* text) {
+  in_addr own;
+  if (inet_pton(AF_INET, text, &own) == 1 && settings.in_pool(ntohl(own.s_addr)))
+    settings.own_address = ntohl(own.s_addr);
+}
+
 void read_dns(const char* text) {
   uint32_t ip;
   unsigned long port;
@@ -95,39 +113,26 @@ void find_own_name() {
     strcpy(settings.preload, self.dli_fname);
 }
 
-size_t length_without_final_dot(const char* name) {
-  const size_t length = strlen(name);
-  return length > 0 && name[length - 1] == '.' ? length - 1 : length;
-}
-
 }  // namespace
 
-const char* Variable::value() const { return text[0] == '\0' ? "" : text + strlen(prefix); }
-
 bool Settings::is_virtual_name(const char* name) const {
-  const size_t length = length_without_final_dot(name);
-  const char* suffix = domains.value();
-  for (;;) {
-    suffix += strspn(suffix, " .");
-    const size_t size = strcspn(suffix, " ");
-    if (size == 0) return false;
-    const bool fits = length == size || (length > size && name[length - size - 1] == '.');
-    if (fits && strncasecmp(name + length - size, suffix, size) == 0) return true;
-    suffix += size;
-  }
+  return is_below_any(name, domains.value());
 }
 
 void read_settings() {
   read(settings.agent);
+  read_agent_owner();
   read(settings.pool);
   read(settings.low_ports);
   read(settings.domains);
   read(settings.forward);
   read_forwarded(settings.forward.value());
+  read(settings.own);
   read(settings.dns);
   read(settings.run);
   read_dns(settings.dns.value());
   read_pool(settings.pool.value()[0] == '\0' ? kDefaultPool : settings.pool.value());
+  read_own(settings.own.value());
   settings.low_ports_mapped = strcmp(settings.low_ports.value(), "mapped") == 0;
   find_own_name();
   settings.active = settings.agent.value()[0] != '\0';

@@ -3,6 +3,7 @@
 // program's setenv().
 #pragma once
 #include <stdint.h>
+#include <string.h>
 
 namespace culvert::shim {
 
@@ -10,15 +11,17 @@ namespace culvert::shim {
 struct Variable {
   const char* prefix;  // "NAME="
   char text[4096];     // empty if it was not set; CULVERT_FORWARD is the longest
-  const char* value() const;
+  const char* value() const { return text[0] == '\0' ? "" : text + strlen(prefix); }
 };
 
 struct Settings {
   bool active;  // false: everything passes through
-  Variable agent, pool, low_ports, domains, forward, dns, run;
+  Variable agent, pool, low_ports, domains, forward, own, dns, run;
   char preload[4096];                // how LD_PRELOAD names this library
   uint32_t pool_address, pool_mask;  // host order
   bool low_ports_mapped;
+  uint32_t agent_owner;  // uid of the agent's socket file; (uid_t)-1: not seen at the start
+  uint32_t own_address;  // of this machine in the pool, host order; 0: unknown
   uint32_t dns_address;  // of the agent's name server, host order
   uint16_t dns_port;     // host order; 0: there is none
 

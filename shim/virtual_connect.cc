@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/own_address.h"
 #include "shim/prepared_connect.h"
 #include "shim/real.h"
 #include "shim/socket_facts.h"
@@ -107,12 +108,19 @@ int connect_virtual(int fd, const sockaddr* address, socklen_t length, const Vir
   Started started;
   {
     PreparedConnect prepared(fd, peer);
-    switch (prepared.prepare()) {
-      case PreparedConnect::Verdict::kNotOurs: return real.connect(fd, address, length);
-      case PreparedConnect::Verdict::kFailed: return failed(prepared.error());
-      case PreparedConnect::Verdict::kConnect: break;
+    for (bool recalled = prepared.recall();; recalled = false) {
+      if (!recalled) switch (prepared.prepare()) {
+          case PreparedConnect::Verdict::kNotOurs: return real.connect(fd, address, length);
+          case PreparedConnect::Verdict::kFailed: return failed(prepared.error());
+          case PreparedConnect::Verdict::kConnect: break;
+        }
+      leave_device(fd);
+      if (!peer.ordinary) take_own_address(fd);
+      started = start(fd, prepared);
+      if (!recalled || started.error == 0 || tcp_state(fd) != TCP_CLOSE) break;
+      fetch_failure(fd);  // nobody holds it any more: the kernel has refused already
+      prepared.forget();
     }
-    started = start(fd, prepared);
     prepared.announce(started.error);
     held_at = prepared.peer();
   }  // closes the link: from here on the program may be cancelled or killed

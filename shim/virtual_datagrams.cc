@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "shim/agent_link.h"
+#include "shim/own_address.h"
 #include "shim/real.h"
 #include "shim/settings.h"
 #include "shim/socket_facts.h"
@@ -78,6 +79,7 @@ Verdict ask(int fd, VirtualPeer& peer, uint16_t own_port) {
   question.family = AF_INET;
   question.port = peer.port();
   question.flags = uint32_t{own_port} << 16;
+  if (has_own_address(fd)) question.flags |= CULVERT_AT_OWN_ADDRESS;
   const uint32_t ip = htonl(peer.ip());
   memcpy(question.address, &ip, sizeof ip);
   const SharedWhileAsking shared(fd, own_port == peer.port());
@@ -104,6 +106,8 @@ uint16_t own_port_of(int fd) {
 }  // namespace
 
 int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const VirtualPeer& peer) {
+  leave_device(fd);
+  take_own_address(fd);
   const int connected = real.connect(fd, address, length);
   if (connected != 0) return connected;
   VirtualPeer really = peer;
@@ -123,6 +127,7 @@ int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const V
 bool prepare_datagram(int fd, VirtualPeer& peer) {
   const uint64_t hash = hash_of(socket_cookie(fd), peer);
   if (asked_lately(hash)) return true;
+  leave_device(fd);
   uint16_t own_port = own_port_of(fd);
   if (own_port == 0) {
     sockaddr_in6 any = {};

@@ -3,19 +3,23 @@
  * Plain C, PODs of fixed size, native byte order: both ends are on one machine. The socket is
  * AF_UNIX SOCK_SEQPACKET; every question is asked over a fresh connection that is closed after the
  * answer, because a descriptor kept open inside a stranger's process gets closed, reused or
- * inherited there. A connect is the one question of two messages (2, then 3).
+ * inherited there. A connect is the one question of two packets (2, then 3).
  *
  * The shim finds the agent and the address pool in its environment, read once in the constructor:
- *   CULVERT_AGENT      path of the agent's socket
+ *   CULVERT_AGENT      path of the agent's socket; in a chroot that hides it, it answers at the
+ *                      abstract name CULVERT_ABSTRACT + path, if it has the file's owner
  *   CULVERT_POOL       IPv4 prefix of the virtual addresses, "127.64.0.0/10"
  *   CULVERT_DOMAINS    suffixes of virtual names, separated by spaces: without an agent these names
  *                      fail for the moment (EAI_AGAIN), all others resolve as without Culvert
  *   CULVERT_FORWARD    ordinary addresses that may be reached through the service, first match
  *                      counts: "10.20.0.0/16 !10.0.0.0/8 ::/0"; connects to them are asked about
+ *   CULVERT_OWN        "127.112.246.29", this machine's own virtual address: where connects to
+ *                      virtual addresses come from; empty or absent: from 127.0.0.1
  *   CULVERT_DNS        "127.64.53.0:53", the agent's name server for programs that have a resolver
- * of their own; they are shown port 53 of it, whatever its port is CULVERT_LOW_PORTS  "mapped": a
- * connect to port p < 1024 may have gone to CULVERT_LOW_PORT_BASE + p, because the agent may not
- * bind low ports or a server of this machine has p on 0.0.0.0; getpeername() maps it back
+ *                      of their own; they are shown port 53 of it, whatever its port is
+ *   CULVERT_LOW_PORTS  "mapped": a connect to port p < 1024 may have gone to
+ *                      CULVERT_LOW_PORT_BASE + p, because the agent may not bind low ports or a
+ *                      server of this machine has p on 0.0.0.0; getpeername() maps it back
  */
 #ifndef CULVERT_SHIM_WIRE_H
 #define CULVERT_SHIM_WIRE_H
@@ -26,7 +30,9 @@
 #define CULVERT_WIRE_VERSION 1
 #define CULVERT_LOW_PORT_BASE 64512 /* 64512 + 1023 = 65535 */
 #define CULVERT_DATAGRAMS_SECONDS 4
-#define CULVERT_NAME_MAX 254 /* RFC 1035: 253 octets of text, and the final zero */
+#define CULVERT_HOLD_SECONDS 1
+#define CULVERT_ABSTRACT "culvert:" /* the name begins with a zero octet before it */
+#define CULVERT_NAME_MAX 254        /* RFC 1035: 253 octets of text, and the final zero */
 
 enum culvert_question {
   /* name, family (AF_INET, AF_INET6 or AF_UNSPEC)
@@ -36,7 +42,9 @@ enum culvert_question {
    * connect to really, flags), FAIL (error: the errno connect() returns at once), NOT_OURS. */
   CULVERT_ASK_CONNECT = 2,
   /* On the same connection after HOLD: cookie, address + port = the socket's own local address, now
-   * in SYN_SENT. No answer. Closing without it abandons the connect. */
+   * in SYN_SENT. No answer. Closing without it abandons the connect.
+   * Or right behind ASK_CONNECT, in the same message: the socket connects to where an earlier HOLD
+   * with CULVERT_HOLDS_ON has said. Neither is answered then. */
   CULVERT_TELL_CONNECTING = 3,
   /* cookie -> FOUND (error: why this socket's connect failed), NOT_OURS if nothing is known. */
   CULVERT_ASK_ERROR = 4,
@@ -55,9 +63,9 @@ enum culvert_question {
   /* from `culvert why`: name (a host name or an address) -> "carried" or "direct" and a sentence
    * for each step of the decision, a line each, in packets as above */
   CULVERT_ASK_WHY = 10,
-  /* Datagrams are about to be sent from a socket: cookie, address + port (virtual), the socket's
-   * own port in the upper half of flags (0: it has none yet) -> HOLD (address + port to send to
-   * really), NOT_OURS, FAIL. Holds for CULVERT_DATAGRAMS_SECONDS, and while that socket is there.
+  /* Datagrams are about to be sent from a socket: cookie, address + port (virtual), flags, the
+   * socket's own port in the upper half of flags (0: it has none yet) -> HOLD (address + port to
+   * send to really), NOT_OURS, FAIL. Holds for CULVERT_DATAGRAMS_SECONDS, and as long as it lives.
    */
   CULVERT_ASK_DATAGRAMS = 11,
   /* cookie, address + port = the bound local address of a UDP socket -> FOUND, as 6 */
@@ -67,7 +75,12 @@ enum culvert_question {
   CULVERT_ASK_DNS = 13,
   /* from `culvert enable` and `culvert disable`, of root: the setting of system-wide mode has
    * changed -> FOUND: it is on, NOT_OURS: it is off, FAIL (name: why) */
-  CULVERT_TELL_SYSTEM_WIDE = 14
+  CULVERT_TELL_SYSTEM_WIDE = 14,
+  /* from `culvert run`: -> FOUND (address: this machine's own virtual one), NOT_OURS: none yet */
+  CULVERT_ASK_OWN_ADDRESS = 15,
+  /* from `culvert run`: name = URL of a proxy that its user has set, or "pac+" and that of a PAC
+   * script -> FOUND: taken up, NOT_OURS: it will not be used */
+  CULVERT_TELL_PROXY = 16
 };
 
 enum culvert_verdict {
@@ -82,8 +95,18 @@ enum culvert_verdict {
 /* flags of questions */
 #define CULVERT_NONBLOCKING 1u /* the program's socket is O_NONBLOCK */
 #define CULVERT_MAPPED_V6 2u   /* an AF_INET6 socket: its peer is ::ffff:virtual */
+/* of TELL_LISTENING and TELL_BOUND, by a porter: the cookie is of a socket that stands in for the
+ * program's, address + port are where that listens, name is the token that the agent has to give to
+ * the stand-in */
+#define CULVERT_STANDS_IN 4u
+/* of both, by a porter or a supervisor: the bits from here on are the program's process */
+#define CULVERT_PROGRAM_SHIFT 8
+#define CULVERT_AT_OWN_ADDRESS 8u /* of ASK_DATAGRAMS: the socket is bound to the own address */
 /* flags of answers */
 #define CULVERT_LOW_PORTS_MAPPED 2u /* see CULVERT_LOW_PORTS above */
+#define CULVERT_PUBLISHES 4u        /* listeners may be published */
+/* of HOLD: for CULVERT_HOLD_SECONDS, connects to this address need not wait for an answer */
+#define CULVERT_HOLDS_ON 8u
 
 struct culvert_question_packet {
   uint32_t magic;

@@ -55,6 +55,7 @@ ONLY_IN = {
     r"^duktape": r"^tunnel/proxies/pac_engine",
     r"^seccomp": r"^tunnel/proxies/pac_sandbox",
     r"^miniupnpc/": r"^tunnel/portmap/igd_client",
+    r"^gssapi": r"^agent/ticket_main",
     r"^curl/": r"^tunnel/proxies/pac_fetch",
     r"^intel-ipsec-mb": r"^tunnel/crypto/aead_ipsec_mb",
     r"^uv\.h": r"^(tunnel/loop|tests)/",

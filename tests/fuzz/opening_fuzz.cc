@@ -24,15 +24,21 @@ class CountingRandom final : public Random {
 std::unique_ptr<Layer> make(unsigned choice, Random& random) {
   const HostPort target{"service.example.net", 443};
   const Socks::Login login{"ann", "secret"};
-  switch (choice % 6) {
+  switch (choice % 7) {
     case 0:
       return std::make_unique<HttpConnect>(
           target,
           std::make_shared<ProxyLogin>(ProxyCredentials{"D", "ann", "secret"}, random, UnixTime{}));
     case 1: return *Socks::make(ProxyKind::kSocks4a, target, {}, {});
     case 2: return *Socks::make(ProxyKind::kSocks5, target, {}, login);
-    case 3: return std::make_unique<FtpLogin>(target, choice >= 128);
+    case 3:
+      return std::make_unique<FtpLogin>(
+          std::make_shared<FtpProxyLogin>(
+              target,
+              choice >= 64 ? std::optional(ProxyCredentials{"", "ann", "secret"}) : std::nullopt),
+          choice >= 128);
     case 4: return std::make_unique<FtpRetrieve>();
+    case 5: return Socks::associate(login);
     default:
       return std::make_unique<HttpConnect>(
           target, std::make_shared<ProxyLogin>(std::nullopt, random, UnixTime{}));

@@ -20,8 +20,12 @@ class ConstantRandom final : public Random {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   ConstantRandom random;
+  std::shared_ptr<ProxyLogin> login;
+  if (data[0] % 2 == 1)
+    login =
+        std::make_shared<ProxyLogin>(ProxyCredentials{"D", "ann", "secret"}, random, UnixTime{});
   const auto layer = data[0] % 3 == 0 ? WebSocket::server("dGhlIHNhbXBsZSBub25jZQ==")
-                                      : WebSocket::client({"/", "h", {}}, random);
+                                      : WebSocket::client({"/", "h", {}}, random, login);
   if (data[0] % 3 == 1) {
     const auto answer =
         "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

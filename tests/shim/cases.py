@@ -99,6 +99,21 @@ for host in {hosts}:
                                                        'EACCES'))
 
 
+def again(lab_, agent):
+    """who connects again and again does not wait for an answer, and asks anew if the hold is gone"""
+    port = lab_.ports[0]
+    seen = agent.python(CONNECT + f'''
+for host in ('steady', 'fleeting'):
+    print(*(outcome(host + '.culvert.test', {port}, blocking) for blocking in (1, 0, 1, 0)))
+''')
+    yield seen, 'ok ok ok ok\nok ok ok ok'
+    steady = agent.lines_about('127.64.0.17', 4)
+    yield len(steady), 4
+    yield steady[0], f'connect 127.64.0.17 {port}'
+    yield f'again 127.64.0.17 {port}' in steady, True  # all but one, if all is done in a second
+    yield agent.lines_about('127.64.0.18', 4), 4 * [f'connect 127.64.0.18 {port}']
+
+
 def unknown_address(lab_, agent):
     """an address of the pool that means nobody is refused, other addresses are native"""
     seen = agent.python(CONNECT + '''

@@ -37,6 +37,11 @@ class Holds:
             listener.setsockopt(socket.IPPROTO_IP, IP_MINTTL, 255)
             self._kept[address, port] = (listener, filler)
 
+    def drop(self, address, port):
+        with self._lock:
+            for end in self._kept.pop((address, port)):
+                end.close()
+
 
 class Syns:
     """What a raw socket saw of the SYNs, so that refusals can be forged."""

@@ -142,6 +142,15 @@ class Agent:
             time.sleep(0.01)
         return line in self.lines
 
+    def lines_about(self, word, count, patience=5):
+        """Those it wrote with that word, when there are so many or after a while."""
+        until = time.monotonic() + patience
+        while True:
+            found = [line for line in self.lines if word in line.split()]
+            if len(found) >= count or time.monotonic() >= until:
+                return found
+            time.sleep(0.01)
+
     def stop(self):
         self.process.kill()
         self.process.wait()

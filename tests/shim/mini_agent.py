@@ -23,6 +23,7 @@ ANSWER = struct.Struct('=IHHiIHH16s256s')
 MAGIC, VERSION = 0x43756c76, 1
 ASK_NAME, ASK_CONNECT, TELL_CONNECTING, ASK_ERROR, ASK_ADDRESS, TELL_LISTENING = range(1, 7)
 FOUND, NOT_OURS, NO_SUCH_NAME, TRY_AGAIN, HOLD, FAIL = range(1, 7)
+HOLDS_ON = 8
 
 DOMAIN = '.culvert.test'
 PLACES = {  # name: virtual address, seconds before anything happens, errno
@@ -33,8 +34,11 @@ PLACES = {  # name: virtual address, seconds before anything happens, errno
     'nonet': ('127.64.0.14', 0, errno.ENETUNREACH),
     'atonce': ('127.64.0.15', 0, -errno.EACCES),  # in the answer to ASK_CONNECT
     'silent': ('127.64.0.16', 3600, 0),
+    'steady': ('127.64.0.17', 0, 0),    # may be connected to again without waiting for an answer
+    'fleeting': ('127.64.0.18', 0, 0),  # the same, but is no longer held when it is connected
 }
 ADDRESSES = {place[0]: (name, *place[1:]) for name, place in PLACES.items()}
+AGAIN = (PLACES['steady'][0], PLACES['fleeting'][0])
 
 
 def log(*words):
@@ -80,9 +84,11 @@ class Agent:
 
     def serve(self, link):
         with link:
-            data = link.recv(QUESTION.size)
+            data = link.recv(2 * QUESTION.size)
             if len(data) == QUESTION.size:
                 self.answer(link, QUESTION.unpack(data))
+            elif len(data) == 2 * QUESTION.size:
+                self.connect_again(*QUESTION.iter_unpack(data))
 
     def answer(self, link, question):
         magic, version, kind, cookie, flags, family, port, address, name = question
@@ -131,7 +137,8 @@ class Agent:
             return self.say(link, FAIL, error=-error)
         held = (address, port + hold.LOW_PORT_BASE if self.mapped and port < 1024 else port)
         self.holds.prepare(*held)
-        self.say(link, HOLD, address=held[0], port=held[1])
+        self.say(link, HOLD, flags=HOLDS_ON if address in AGAIN else 0, address=held[0],
+                 port=held[1])
         data = link.recv(QUESTION.size)
         link.close()
         if len(data) != QUESTION.size:
@@ -140,6 +147,14 @@ class Agent:
         assert told[2] == TELL_CONNECTING and told[3] == cookie
         program = Program(cookie, (socket.inet_ntoa(told[7][:4]), told[6]))
         self.carry_out(program, held, port, delay, error)
+
+    def connect_again(self, asked, told):
+        assert asked[2] == ASK_CONNECT and told[2] == TELL_CONNECTING and asked[3] == told[3]
+        address, port = socket.inet_ntoa(asked[7][:4]), asked[6]
+        log('again', address, port)
+        assert address in AGAIN
+        program = Program(told[3], (socket.inet_ntoa(told[7][:4]), told[6]))
+        self.carry_out(program, (address, port), port, 0, 0)
 
     def carry_out(self, program, held, port, delay, error):
         time.sleep(delay)
@@ -151,6 +166,8 @@ class Agent:
                 error = failure.errno
         if error:
             return self.fail(program, held, error)
+        if held[0] == PLACES['fleeting'][0]:
+            self.holds.drop(*held)
         try:
             ours = hold.join(program.address, held)
         except OSError as failure:

@@ -31,6 +31,15 @@ class IpAddress {
   // v4-compatible, 6to4 (RFC 3056), NAT64 (RFC 6052) and Teredo (RFC 4380) become IPv4.
   IpAddress canonical() const;
 
+  // Each judges canonical().
+  bool is_unspecified() const;  // 0.0.0.0/8 (RFC 1122: this machine to connect(2)), ::
+  bool is_loopback() const;     // 127.0.0.0/8, ::1
+  bool is_link_local() const;   // 169.254.0.0/16, fe80::/10
+  bool is_multicast() const;    // 224.0.0.0/4, ff00::/8; also 240.0.0.0/4, which nobody has
+  // A unicast address of the Internet, not a private (RFC 1918, RFC 4193) or shared (RFC 6598) one,
+  // nor any of the above.
+  bool is_global() const;
+
   std::string to_string() const;
   bool operator==(const IpAddress&) const = default;
   bool operator<(const IpAddress& other) const {  // not <=>: clang-tidy 14 misreads it

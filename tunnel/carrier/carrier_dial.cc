@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "tunnel/carrier/exchange_lanes.h"
+#include "tunnel/carrier/ftp_proxy_login.h"
 #include "tunnel/carrier/http_connect.h"
+#include "tunnel/carrier/lane_logins.h"
 #include "tunnel/carrier/proxy_trust.h"
 #include "tunnel/carrier/socks.h"
 #include "tunnel/carrier/stack.h"
@@ -41,6 +43,7 @@ void CarrierDial::dial() {
   ++dials_;
   next_ = 0;
   opening_ = nullptr;
+  ticket_on_connection_ = false;
   pipe_.reset();
   // The service bears it that a first flight arrives twice (PROTOCOL.md section 1); what a proxy
   // does with it, nobody knows.
@@ -84,13 +87,16 @@ Result<std::unique_ptr<Layer>> CarrierDial::make_socks(const WayStep& step) cons
 
 std::shared_ptr<ProxyLogin> CarrierDial::login_to(const Proxy& proxy) {
   auto& login = logins_[&proxy];
-  if (login == nullptr)
-    login =
-        std::make_shared<ProxyLogin>(proxy.credentials, means_.random, loop::Loop::wall_clock());
+  if (login != nullptr) return login;
+  login = std::make_shared<ProxyLogin>(proxy.credentials, means_.random, loop::Loop::wall_clock());
+  login->allow_rounds();
+  // `trusted` stands in the last proxy of a chain, for all. To another one a ticket would be a way
+  // to be us at any web server whose name it takes.
+  if (means_.tickets != nullptr && way_.proxy->trusted) login->allow_tickets(proxy.at.host);
   return login;
 }
 
-std::unique_ptr<Layer> CarrierDial::make_websocket() const {
+std::unique_ptr<Layer> CarrierDial::make_websocket() {
   WebSocket::Request request;
   const auto port = way_.service.port;
   const bool over_tls = way_.recipe->has(LayerKind::kTls);
@@ -98,8 +104,10 @@ std::unique_ptr<Layer> CarrierDial::make_websocket() const {
   // RFC 9110 section 7.2: without the port where it is the scheme's.
   if (port == (over_tls ? 443 : 80)) request.host.resize(request.host.rfind(':'));
   // The proxy itself is asked, not a tunnel through it.
-  if (way_.recipe->needs_proxy() && !way_.recipe->has(LayerKind::kHttpConnect))
+  if (way_.recipe->needs_proxy() && !way_.recipe->has(LayerKind::kHttpConnect)) {
     request.target = "http://" + request.host + "/";
+    return WebSocket::client(request, means_.random, login_to(*way_.proxy));
+  }
   return WebSocket::client(request, means_.random);
 }
 
@@ -115,7 +123,9 @@ void CarrierDial::climb() {
     const auto& step = steps_[next_++];
     const auto kind = step.kind;
     if (kind == LayerKind::kFtp) {
-      ftp_.emplace(loop_, std::move(pipe_), way_.first_hop.ip, step.target, limit_,
+      if (ftp_login_ == nullptr)
+        ftp_login_ = std::make_shared<FtpProxyLogin>(step.target, way_.proxy->credentials);
+      ftp_.emplace(loop_, std::move(pipe_), way_.first_hop.ip, ftp_login_, limit_,
                    static_cast<FtpDial::Listener&>(*this));
       return;
     }
@@ -143,6 +153,9 @@ Result<void> CarrierDial::become_exchange() {
   // Behind CONNECT or TLS the requests reach the service as they are.
   options.through_proxy = way_.proxy.has_value() && way_.recipe->layers.empty();
   options.service = means_.service_key;
+  std::shared_ptr<LaneLogins> logins;
+  if (options.through_proxy) logins = std::make_shared<LaneLogins>(*login_to(*way_.proxy));
+  options.login = logins;
   std::shared_ptr<exchange::Capabilities> notes;
   if (way_.notes != nullptr) {
     notes = {way_.notes, &way_.notes->exchange};
@@ -155,18 +168,24 @@ Result<void> CarrierDial::become_exchange() {
   lane.recipe = way_.recipe->lanes;
   pipe_ = std::make_unique<exchange::ClientPipe>(
       loop_, std::move(*client), std::move(pipe_),
-      std::make_unique<ExchangeLanes>(loop_, std::move(lane), means_, limit_), std::move(notes));
+      std::make_unique<ExchangeLanes>(loop_, std::move(lane), means_, limit_, std::move(logins)),
+      std::move(notes));
   return {};
 }
 
-void CarrierDial::on_ftp(std::unique_ptr<loop::BytePipe> pipe, const Error& why) {
+void CarrierDial::on_ftp(std::unique_ptr<loop::BytePipe> pipe, const Error& why, bool again) {
+  if (pipe == nullptr && again) {  // the forms of a login are few
+    dial_again_ = true;
+    return timer_.start(Duration::zero());
+  }
   if (pipe == nullptr) return failed(Error{why});
   pipe_ = std::move(pipe);
   climb();
 }
 
-// The layer on top is established.
+// The layer on top is established, or waits.
 void CarrierDial::on_writable() {
+  if (opening_->layer().waits()) return go_on_with_ticket();
   pipe_->set_listener(nullptr);
   pipe_->set_interest(false, false);
   // The call comes from inside the stack that is given up here: nothing of it is touched any more.
@@ -185,8 +204,38 @@ void CarrierDial::on_broken(int error) {
   failed(known != nullptr ? *known : Error{from_errno(error), std::strerror(error)});
 }
 
+bool CarrierDial::ask_for_ticket() {
+  const auto wants = [](const auto& one) { return one.second->wants_ticket(); };
+  const auto found = std::ranges::find_if(logins_, wants);
+  if (found == logins_.end()) return false;
+  ticket_for_ = found->second.get();
+  ticket_ = means_.tickets->ask(ticket_for_->ticket_host(), *this);
+  return true;
+}
+
+// The question is that of the ticket which this connection was shown: it knows what was said.
+void CarrierDial::go_on_with_ticket() {
+  const auto waits = [](const auto& one) { return one.second->goes_on(); };
+  const auto found = std::ranges::find_if(logins_, waits);
+  if (found == logins_.end()) return;
+  ticket_on_connection_ = true;
+  const auto answer = found->second->take_ticket_answer();
+  if (ticket_ != nullptr && ticket_for_ == found->second.get()) return ticket_->go_on(answer);
+  ticket_for_ = found->second.get();  // a chain: its conversation has been given up for another's
+  on_ticket(fail(ErrorCode::kAuthentication, "its proxy asks on although another was asked since"));
+}
+
+void CarrierDial::on_ticket(Result<std::string> ticket) {
+  const bool here = std::exchange(ticket_on_connection_, false);
+  if (const auto login = ticket_for_->take_ticket(std::move(ticket)); !login)
+    return failed(login.error());
+  if (here) return opening_->go_on();
+  dial_again_ = true;
+  timer_.start(Duration::zero());  // the call comes from inside of the question
+}
+
 void CarrierDial::on_timer(loop::Timer&) {
-  if (std::exchange(dial_again_, false)) return dial();
+  if (std::exchange(dial_again_, false)) return ask_for_ticket() ? void() : dial();
   failed({ErrorCode::kTimedOut,
           "no answer to " + opening_->layer().describe() + ": something on the way swallows it"});
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tunnel/carrier/ftp_dial.h"
+#include "tunnel/carrier/ticket_source.h"
 #include "tunnel/carrier/tls_layer.h"
 #include "tunnel/carrier/way_steps.h"
 #include "tunnel/crypto/keys.h"
@@ -15,6 +16,7 @@
 
 namespace culvert::carrier {
 
+class FtpProxyLogin;
 class ProxyLogin;
 class ProxyTrust;
 class Stack;
@@ -25,12 +27,14 @@ struct Means {
   Random& random;
   crypto::PublicKey service_key{};    // for recipes with lanes
   ProxyTrust* proxy_trust = nullptr;  // null: no https:// proxy is gone through
+  TicketSource* tickets = nullptr;    // null: no proxy is shown one
 };
 
 class CarrierDial final : private loop::TcpDial::Listener,
                           private FtpDial::Listener,
                           private loop::BytePipe::Listener,
-                          private loop::Timer::Listener {
+                          private loop::Timer::Listener,
+                          private TicketSource::Listener {
  public:
   class Listener {
    public:
@@ -50,18 +54,21 @@ class CarrierDial final : private loop::TcpDial::Listener,
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
-  void on_ftp(std::unique_ptr<loop::BytePipe> pipe, const Error& why) override;
+  void on_ftp(std::unique_ptr<loop::BytePipe> pipe, const Error& why, bool again) override;
   void on_readable() override {}
   void on_writable() override;
   void on_broken(int error) override;
   void on_timer(loop::Timer& timer) override;
+  void on_ticket(Result<std::string> ticket) override;
 
   Result<std::unique_ptr<Layer>> make_layer(const WayStep& step);
   Result<std::unique_ptr<Layer>> make_tls(const WayStep& step) const;
   Result<std::unique_ptr<Layer>> make_socks(const WayStep& step) const;
   std::shared_ptr<ProxyLogin> login_to(const Proxy& proxy);
-  std::unique_ptr<Layer> make_websocket() const;
+  std::unique_ptr<Layer> make_websocket();
   void dial();
+  bool ask_for_ticket();           // false: none is needed
+  void go_on_with_ticket();        // the layer on top waits for it
   void climb();                    // to the next layer that has a conversation, or to the top
   Result<void> become_exchange();  // pipe_, which is its first lane
   void failed(const Error& why);
@@ -76,8 +83,12 @@ class CarrierDial final : private loop::TcpDial::Listener,
   std::vector<WayStep> steps_;
   std::size_t next_ = 0;  // of them
   std::map<const Proxy*, std::shared_ptr<ProxyLogin>> logins_;
+  std::shared_ptr<FtpProxyLogin> ftp_login_;
   int dials_ = 0;
-  bool dial_again_ = false;  // when the timer comes
+  ProxyLogin* ticket_for_ = nullptr;
+  std::unique_ptr<TicketSource::Question> ticket_;
+  bool ticket_on_connection_ = false;  // it goes on there
+  bool dial_again_ = false;            // when the timer comes
   loop::Timer timer_;
   std::optional<loop::TcpDial> dial_;
   std::optional<FtpDial> ftp_;

@@ -4,8 +4,42 @@
 
 namespace culvert::carrier {
 
-ExchangeLanes::ExchangeLanes(loop::Loop& loop, Way way, Means means, Duration limit)
-    : Deferred(loop), loop_(loop), way_(std::move(way)), means_(means), limit_(limit) {}
+struct ExchangeLanes::Waiting final : TicketSource::Listener {
+  Waiting(ExchangeLanes& o, std::unique_ptr<loop::BytePipe> lane)
+      : owner(o), pipe(std::move(lane)) {}
+  void on_ticket(Result<std::string> ticket) override {
+    owner.ticket_came(*this, std::move(ticket));
+  }
+
+  ExchangeLanes& owner;
+  std::unique_ptr<loop::BytePipe> pipe;
+  std::unique_ptr<TicketSource::Question> question;
+};
+
+ExchangeLanes::ExchangeLanes(loop::Loop& loop, Way way, Means means, Duration limit,
+                             std::shared_ptr<LaneLogins> logins)
+    : Deferred(loop),
+      loop_(loop),
+      way_(std::move(way)),
+      means_(means),
+      limit_(limit),
+      logins_(std::move(logins)) {}
+
+ExchangeLanes::~ExchangeLanes() = default;
+
+void ExchangeLanes::run_deferred() {
+  done_.clear();
+  served_.clear();
+}
+
+void ExchangeLanes::ticket_came(Waiting& lane, Result<std::string> ticket) {
+  const auto found = std::ranges::find(waiting_, &lane, &std::unique_ptr<Waiting>::get);
+  served_.push_back(std::move(*found));  // the call comes from inside of it
+  waiting_.erase(found);
+  schedule();
+  const auto login = logins_->take_ticket(std::move(ticket));
+  listener_->on_lane(login ? std::move(lane.pipe) : nullptr, login ? Error{} : login.error());
+}
 
 void ExchangeLanes::dial(exchange::LaneSource::Listener& listener) {
   listener_ = &listener;
@@ -19,7 +53,12 @@ void ExchangeLanes::on_carrier(CarrierDial& dial, std::unique_ptr<loop::BytePipe
   done_.push_back(std::move(*found));
   dials_.erase(found);
   schedule();
-  listener_->on_lane(std::move(pipe), why);
+  if (pipe == nullptr || logins_ == nullptr || means_.tickets == nullptr ||
+      !logins_->wants_ticket())
+    return listener_->on_lane(std::move(pipe), why);
+  waiting_.push_back(std::make_unique<Waiting>(*this, std::move(pipe)));
+  auto& lane = *waiting_.back();
+  lane.question = means_.tickets->ask(logins_->ticket_host(), lane);
 }
 
 }  // namespace culvert::carrier

@@ -43,9 +43,10 @@ class FtpPipe final : public loop::ForwardingPipe {
 }  // namespace
 
 FtpDial::FtpDial(loop::Loop& loop, std::unique_ptr<loop::BytePipe> control, const IpAddress& proxy,
-                 const HostPort& target, Duration limit, Listener& listener)
+                 std::shared_ptr<FtpProxyLogin> known, Duration limit, Listener& listener)
     : loop_(loop), proxy_(proxy), limit_(limit), listener_(listener), timer_(loop, *this) {
-  auto login = std::make_unique<FtpLogin>(target, /*extended=*/!proxy.canonical().is_v4());
+  auto login =
+      std::make_unique<FtpLogin>(std::move(known), /*extended=*/!proxy.canonical().is_v4());
   login_ = login.get();
   control_ = std::make_unique<Stack>(loop_, std::move(control), std::move(login));
   control_->set_listener(this);
@@ -68,7 +69,8 @@ void FtpDial::on_writable() {
     return;
   }
   timer_.stop();
-  listener_.on_ftp(std::make_unique<FtpPipe>(std::move(data_), control_->take_under()), {});
+  listener_.on_ftp(std::make_unique<FtpPipe>(std::move(data_), control_->take_under()), {},
+                   /*again=*/false);
 }
 
 void FtpDial::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
@@ -95,7 +97,7 @@ void FtpDial::on_timer(loop::Timer&) {
 void FtpDial::failed(const Error& why) {
   timer_.stop();
   control_->set_listener(nullptr);
-  listener_.on_ftp(nullptr, why);
+  listener_.on_ftp(nullptr, why, control_->layer().wants_new_connection());
 }
 
 }  // namespace culvert::carrier

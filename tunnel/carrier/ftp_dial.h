@@ -13,6 +13,7 @@
 namespace culvert::carrier {
 
 class FtpLogin;
+class FtpProxyLogin;
 class Stack;
 
 class FtpDial final : private loop::TcpDial::Listener,
@@ -21,8 +22,9 @@ class FtpDial final : private loop::TcpDial::Listener,
  public:
   class Listener {
    public:
-    // `pipe` is null when it failed. Once, never from the constructor; may destroy the dial.
-    virtual void on_ftp(std::unique_ptr<loop::BytePipe> pipe, const Error& why) = 0;
+    // `pipe` is null when it failed; `again`: on a new connection to the proxy it would go on.
+    // Once, never from the constructor; may destroy the dial.
+    virtual void on_ftp(std::unique_ptr<loop::BytePipe> pipe, const Error& why, bool again) = 0;
 
    protected:
     ~Listener() = default;
@@ -30,7 +32,7 @@ class FtpDial final : private loop::TcpDial::Listener,
 
   // `control`: to the proxy, which is at `proxy`. `limit`: for all of it.
   FtpDial(loop::Loop& loop, std::unique_ptr<loop::BytePipe> control, const IpAddress& proxy,
-          const HostPort& target, Duration limit, Listener& listener);
+          std::shared_ptr<FtpProxyLogin> login, Duration limit, Listener& listener);
   ~FtpDial();
 
  private:

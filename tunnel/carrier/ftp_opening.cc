@@ -35,8 +35,8 @@ Error ended() {
 
 }  // namespace
 
-FtpLogin::FtpLogin(const HostPort& target, bool extended)
-    : user_("anonymous@" + target.to_string()), extended_(extended) {}
+FtpLogin::FtpLogin(std::shared_ptr<FtpProxyLogin> login, bool extended)
+    : login_(std::move(login)), extended_(extended) {}
 
 void FtpLogin::command(State next, const std::string& line) {
   state_ = next;
@@ -59,18 +59,9 @@ Result<void> FtpLogin::judge(const FtpReply& reply) {
   switch (state_) {
     case State::kGreeting:
       if (reply.kind() != 2) return refused("the connection", reply);
-      command(State::kUser, "USER " + user_);
+      log_in();
       return {};
-    case State::kUser:
-      if (reply.code == 331) {
-        command(State::kPassword, "PASS guest@");
-        return {};
-      }
-      [[fallthrough]];
-    case State::kPassword:
-      if (reply.kind() != 2) return refused("USER " + user_, reply);
-      command(State::kType, "TYPE I");
-      return {};
+    case State::kLogin: return judge_login(reply);
     case State::kType:
       if (reply.kind() != 2) return refused("TYPE I", reply);
       command(State::kPassive, extended_ ? "EPSV" : "PASV");
@@ -84,7 +75,45 @@ Result<void> FtpLogin::judge(const FtpReply& reply) {
   return {};
 }
 
-Error FtpLogin::on_end() { return ended(); }
+void FtpLogin::log_in() {
+  said_ = 1;
+  command(State::kLogin, login_->commands().front());
+}
+
+Result<void> FtpLogin::judge_login(const FtpReply& reply) {
+  const auto& commands = login_->commands();
+  const auto begins_user = [&] { return commands[said_].starts_with("USER "); };
+  if (reply.kind() == 2) {  // no need of the password, if that would be next
+    while (said_ < commands.size() && !begins_user()) ++said_;
+    if (said_ < commands.size())
+      command(State::kLogin, commands[said_++]);
+    else
+      command(State::kType, "TYPE I");
+    return {};
+  }
+  if (reply.kind() != 3 || said_ == commands.size() || begins_user()) return another_form(reply);
+  command(State::kLogin, commands[said_++]);
+  return {};
+}
+
+Result<void> FtpLogin::another_form(const FtpReply& reply) {
+  const auto code = code_of(reply.code);
+  const bool is_misunderstood = code == ErrorCode::kAuthentication || code == ErrorCode::kProtocol;
+  if (is_misunderstood && login_->has_another_form()) {
+    login_->take_another_form();
+    log_in();
+    return {};
+  }
+  return refused(login_->knows_somebody() ? "the login with the user of its URL" : "USER", reply);
+}
+
+Error FtpLogin::on_end() {
+  if (state_ == State::kLogin && login_->has_another_form()) {
+    login_->take_another_form();
+    wants_new_connection_ = true;
+  }
+  return ended();
+}
 
 FtpRetrieve::FtpRetrieve() { say(as_bytes("RETR /culvert\r\n")); }
 

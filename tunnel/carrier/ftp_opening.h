@@ -8,7 +8,9 @@
 // Errors: kAuthentication (it wants a login), kNotPermitted, kHostUnreachable (it does not get to
 // the service), kExhausted (not now), kProtocol.
 #pragma once
-#include "tunnel/base/address.h"
+#include <memory>
+
+#include "tunnel/carrier/ftp_proxy_login.h"
 #include "tunnel/carrier/ftp_reply.h"
 #include "tunnel/carrier/opening_layer.h"
 
@@ -17,19 +19,25 @@ namespace culvert::carrier {
 class FtpLogin final : public OpeningLayer {
  public:
   // `extended`: asks by EPSV, which IPv6 needs.
-  FtpLogin(const HostPort& target, bool extended);
+  FtpLogin(std::shared_ptr<FtpProxyLogin> login, bool extended);
 
   std::uint16_t data_port() const { return data_port_; }  // once established
-  std::string describe() const override { return "USER " + user_ + " at an FTP proxy"; }
+  bool wants_new_connection() const override { return wants_new_connection_; }
+  std::string describe() const override { return "the login at an FTP proxy"; }
 
  private:
-  enum class State : std::uint8_t { kGreeting, kUser, kPassword, kType, kPassive };
+  enum class State : std::uint8_t { kGreeting, kLogin, kType, kPassive };
   Result<std::size_t> converse(Bytes received) override;
   Error on_end() override;
   Result<void> judge(const FtpReply& reply);
+  Result<void> judge_login(const FtpReply& reply);
+  Result<void> another_form(const FtpReply& reply);
+  void log_in();
   void command(State next, const std::string& line);
 
-  std::string user_;
+  std::shared_ptr<FtpProxyLogin> login_;
+  std::size_t said_ = 0;  // commands of the login
+  bool wants_new_connection_ = false;
   bool extended_;
   State state_ = State::kGreeting;
   std::uint16_t data_port_ = 0;

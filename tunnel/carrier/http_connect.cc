@@ -3,7 +3,6 @@
 namespace culvert::carrier {
 namespace {
 
-constexpr std::size_t kMostBody = 1 << 20;
 constexpr int kMostInterim = 8;  // 1xx answers before the real one
 
 ErrorCode code_of(int status) {
@@ -40,12 +39,12 @@ std::string meaning_of(const HttpAnswer& answer) {
 }  // namespace
 
 HttpConnect::HttpConnect(const HostPort& target, std::shared_ptr<ProxyLogin> login)
-    : target_(target.to_string()), login_(std::move(login)) {
+    : target_(target.to_string()), question_(std::move(login)) {
   ask();
 }
 
 void HttpConnect::ask() {
-  const auto login = login_->authorization("CONNECT", target_);
+  const auto login = question_.authorization("CONNECT", target_);
   say(as_bytes("CONNECT " + target_ + " HTTP/1.1\r\nHost: " + target_ +
                (login.empty() ? "" : "\r\nProxy-Authorization: " + login) +
                "\r\nProxy-Connection: keep-alive\r\n\r\n"));
@@ -53,7 +52,11 @@ void HttpConnect::ask() {
 
 Result<std::size_t> HttpConnect::converse(Bytes received) {
   answered_ = true;
-  if (body_) return pass_over_body(received);
+  if (question_.is_open()) {
+    auto passed = question_.pass_over(received);
+    if (passed && !question_.is_open() && !question_.waits()) ask();
+    return passed;
+  }
   std::size_t taken = 0;
   const auto answer = parse_http_answer(received, taken);
   if (!answer) return fail(answer.error());
@@ -71,39 +74,13 @@ Result<void> HttpConnect::judge(const HttpAnswer& answer) {
     finish();
     return {};
   }
-  if (answer.status == 407) return log_in(answer);
+  if (answer.status == 407) {
+    CULVERT_RETURN_IF_ERROR(question_.take(answer));
+    if (!question_.is_open() && !question_.waits()) ask();
+    return {};
+  }
   return fail(code_of(answer.status), "the proxy answered CONNECT " + target_ + " with " +
                                           answer.status_line() + ": " + meaning_of(answer));
-}
-
-// The answer goes out on this connection, behind the body of the question, or on a new one.
-Result<void> HttpConnect::log_in(const HttpAnswer& answer) {
-  CULVERT_RETURN_IF_ERROR(login_->challenged(answer));
-  const auto body = HttpBody::behind(answer);
-  if (!body) return fail(body.error());
-  if (answer.closes() || body->lasts_until_close()) {
-    wants_new_connection_ = true;
-    return fail(ErrorCode::kAuthentication, "the proxy ended the connection with its question");
-  }
-  body_ = *body;
-  if (body_->ended()) {
-    body_.reset();
-    ask();
-  }
-  return {};
-}
-
-Result<std::size_t> HttpConnect::pass_over_body(Bytes received) {
-  auto taken = body_->skip(received);
-  if (!taken) return fail(taken.error());
-  body_size_ += *taken;
-  if (body_size_ > kMostBody)
-    return fail(ErrorCode::kProtocol, "the proxy's page about its login does not end (1 MiB)");
-  if (body_->ended()) {
-    body_.reset();
-    ask();
-  }
-  return taken;
 }
 
 Error HttpConnect::on_end() {

@@ -10,7 +10,7 @@
 #include "tunnel/base/address.h"
 #include "tunnel/carrier/http_answer.h"
 #include "tunnel/carrier/opening_layer.h"
-#include "tunnel/carrier/proxy_login.h"
+#include "tunnel/carrier/proxy_question.h"
 
 namespace culvert::carrier {
 
@@ -18,7 +18,9 @@ class HttpConnect final : public OpeningLayer {
  public:
   HttpConnect(const HostPort& target, std::shared_ptr<ProxyLogin> login);
 
-  bool wants_new_connection() const override { return wants_new_connection_; }
+  bool wants_new_connection() const override { return question_.wants_new_connection(); }
+  bool waits() const override { return question_.waits(); }
+  void go_on() override { ask(); }
   std::string describe() const override { return "CONNECT " + target_; }
 
  private:
@@ -26,14 +28,9 @@ class HttpConnect final : public OpeningLayer {
   Error on_end() override;
   void ask();
   Result<void> judge(const HttpAnswer& answer);
-  Result<void> log_in(const HttpAnswer& answer);
-  Result<std::size_t> pass_over_body(Bytes received);
 
   std::string target_;
-  std::shared_ptr<ProxyLogin> login_;
-  std::optional<HttpBody> body_;  // of a 407 that is being passed over
-  std::size_t body_size_ = 0;     // so far
-  bool wants_new_connection_ = false;
+  ProxyQuestion question_;
   bool answered_ = false;  // with something, if only an interim answer
   int interim_ = 0;
 };

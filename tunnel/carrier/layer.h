@@ -40,6 +40,10 @@ class Layer {
   // It failed, but on a new connection the conversation would go on.
   virtual bool wants_new_connection() const { return false; }
 
+  // Its conversation waits for something that its owner fetches; then go_on().
+  virtual bool waits() const { return false; }
+  virtual void go_on() {}
+
   // From below. Takes everything; call it only while wants_input(), and with at most 128 KiB,
   // so that queues stay bounded.
   virtual bool wants_input() const = 0;

@@ -40,6 +40,7 @@ struct Proxy {
   std::optional<ProxyCredentials> credentials;
   std::string source;    // who named it, for people: "agent.toml", "http_proxy"
   bool trusted = false;  // named by the user or the admin: only then is it sent credentials
+  bool passing = false;  // named by one user of several: it is not remembered
   // A chain: these lead to it, each reached through the one before. `source` and `trusted` of the
   // last proxy hold for all; these have no proxies before them.
   std::vector<Proxy> before;

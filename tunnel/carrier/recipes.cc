@@ -48,6 +48,15 @@ constexpr Recipe kRecipes[] = {
      kHttpProxies, &kConnectHttpTlsLane},
     {"http", "HTTP requests", {}, 443, {}, &kHttpLane},
     {"http-tls", "HTTP requests in TLS", kTlsOnly, 443, {}, &kHttpTlsLane},
+    // Where rules or an interceptor let only the web's own port pass.
+    {"http-proxy-80",
+     "HTTP requests to port 80 through an HTTP proxy",
+     {},
+     80,
+     kHttpProxies,
+     &kHttpProxyLane,
+     80},
+    {"http-80", "HTTP requests to port 80", {}, 80, {}, &kHttpLane, 80},
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ struct Recipe {
   // A carrier made of HTTP requests (tunnel/exchange) over many connections: what each of those
   // is; `layers` are those of the first. Null: the carrier is one connection.
   const Recipe* lanes = nullptr;
+  // Of the service, whatever its address names: what is reached on that port alone. 0: none.
+  std::uint16_t fixed_port = 0;
 
   bool needs_proxy() const { return !proxies.empty(); }
   bool goes_through(ProxyKind kind) const;

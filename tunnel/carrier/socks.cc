@@ -2,10 +2,12 @@
 
 #include <sodium.h>
 
+#include "tunnel/carrier/socks_datagram.h"
+
 namespace culvert::carrier {
 namespace {
 
-constexpr std::byte kVersion4{4}, kVersion5{5}, kConnect{1}, kLoginVersion{1};
+constexpr std::byte kVersion4{4}, kVersion5{5}, kConnect{1}, kAssociate{3}, kLoginVersion{1};
 constexpr std::byte kNoLogin{0}, kUserAndPassword{2};
 constexpr std::byte kAddress4{1}, kName{3}, kAddress6{4};
 
@@ -26,7 +28,9 @@ void append_text(ByteVector& out, std::string_view text) {
   append(out, as_bytes(text));
 }
 
-Error meaning5(std::uint8_t reply) {
+Error meaning5(std::uint8_t reply, bool of_datagrams) {
+  if (of_datagrams && reply == 2) return {ErrorCode::kNotPermitted, "its rules forbid it"};
+  if (of_datagrams && reply == 7) return {ErrorCode::kProtocol, "it does not know UDP ASSOCIATE"};
   switch (reply) {
     case 1: return {ErrorCode::kHostUnreachable, "a general failure: it does not get there"};
     case 2: return {ErrorCode::kNotPermitted, "its rules forbid this host or port"};
@@ -78,6 +82,12 @@ Result<std::unique_ptr<Layer>> Socks::make(ProxyKind kind, const HostPort& targe
   return layer;
 }
 
+std::unique_ptr<Socks> Socks::associate(const std::optional<Login>& login) {
+  std::unique_ptr<Socks> layer(new Socks(ProxyKind::kSocks5, {}, login));
+  layer->greet5();
+  return layer;
+}
+
 void Socks::ask4(const std::optional<IpAddress>& address) {
   ByteVector out{kVersion4, kConnect};
   append_port(out, target_.port);
@@ -100,8 +110,15 @@ void Socks::greet5() {
   say(out);
 }
 
+void Socks::ask_to_relay() {
+  ByteVector out{kVersion5, kAssociate, std::byte{0}, kAddress4};
+  out.insert(out.end(), 6, std::byte{0});
+  say(out);
+}
+
 void Socks::ask5() {
   state_ = State::kReply5;
+  if (target_.host.empty()) return ask_to_relay();
   ByteVector out{kVersion5, kConnect, std::byte{0}};
   if (const auto address = IpAddress::parse(target_.host)) {
     out.push_back(address->is_v4() ? kAddress4 : kAddress6);
@@ -168,7 +185,7 @@ Result<std::size_t> Socks::take_reply5(Bytes received) {
   if (received[0] != kVersion5) return no_socks(received);
   if (received.size() < 2) return 0;
   const auto reply = std::to_integer<std::uint8_t>(received[1]);
-  if (reply != 0) return refused(meaning5(reply));
+  if (reply != 0) return refused(meaning5(reply, target_.host.empty()));
   if (received.size() < 5) return 0;
   std::size_t address = 4;
   if (received[3] == kAddress6)
@@ -179,11 +196,18 @@ Result<std::size_t> Socks::take_reply5(Bytes received) {
     return no_socks(received);
   const auto size = 4 + address + 2;
   if (received.size() < size) return 0;
+  if (target_.host.empty()) {
+    const auto bound = read_socks_address(received.subspan(3));
+    if (!bound || bound->at.port == 0)
+      return fail(ErrorCode::kProtocol, "the SOCKS proxy names no address for datagrams");
+    bound_ = bound->at;
+  }
   finish();
   return size;
 }
 
 Result<std::size_t> Socks::refused(const Error& why) const {
+  if (target_.host.empty()) return fail(why.code, "the SOCKS proxy relays no UDP: " + why.detail);
   return fail(why.code, "the SOCKS proxy refused " + target_.to_string() + ": " + why.detail);
 }
 
@@ -195,6 +219,7 @@ Error Socks::on_end() {
 }
 
 std::string Socks::describe() const {
+  if (target_.host.empty()) return "socks5 for datagrams";
   return std::string(to_string(kind_)) + " to " + target_.to_string();
 }
 

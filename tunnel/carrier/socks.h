@@ -1,5 +1,6 @@
 // tunnel/carrier/socks.h: asks a SOCKS proxy for a connection to `target`: SOCKS4, SOCKS4a (names),
-// SOCKS5 (RFC 1928) without a login or with user and password (RFC 1929).
+// SOCKS5 (RFC 1928) without a login or with user and password (RFC 1929). Of a SOCKS5 proxy, also
+// that it relays datagrams (UDP ASSOCIATE) as long as the connection lasts.
 //
 // One message at a time: greeting and request in one flight hang at microsocks, measured.
 // Errors: what the proxy's reply code means (kRefused, kHostUnreachable ...), kAuthentication,
@@ -21,6 +22,11 @@ class Socks final : public OpeningLayer {
   static Result<std::unique_ptr<Layer>> make(ProxyKind kind, const HostPort& target,
                                              const std::optional<IpAddress>& address,
                                              const std::optional<Login>& login);
+  // The datagrams may come from any address and port: what a NAT on the way to the proxy makes of
+  // ours is not known.
+  static std::unique_ptr<Socks> associate(const std::optional<Login>& login);
+  // Where the proxy wants the datagrams, once established; 0.0.0.0 and :: mean its own address.
+  const SocketAddress& bound() const { return bound_; }
 
   std::string describe() const override;
 
@@ -30,6 +36,7 @@ class Socks final : public OpeningLayer {
   void ask4(const std::optional<IpAddress>& address);
   void greet5();
   void ask5();
+  void ask_to_relay();
   Result<std::size_t> converse(Bytes received) override;
   Error on_end() override;
   Result<std::size_t> take_reply4(Bytes received);
@@ -39,7 +46,8 @@ class Socks final : public OpeningLayer {
   Result<std::size_t> refused(const Error& why) const;
 
   ProxyKind kind_;
-  HostPort target_;
+  HostPort target_;  // empty: UDP ASSOCIATE
+  SocketAddress bound_;
   std::optional<Login> login_;
   State state_ = State::kReply4;
 };

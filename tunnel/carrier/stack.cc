@@ -140,6 +140,12 @@ void Stack::flush() {
   if (layer_->output_ended() && !std::exchange(end_written_, true)) under_->end_writing();
 }
 
+void Stack::go_on() {
+  layer_->go_on();
+  flush();
+  update_interest();
+}
+
 void Stack::set_interest(bool readable, bool writable) {
   const bool again = readable && !want_read_;
   want_read_ = readable;
@@ -177,7 +183,7 @@ void Stack::on_readable() {
     update_interest();
   }
   const bool opened = was_opening && layer_->established();
-  if (opened && want_write_) schedule();
+  if ((opened || (was_opening && layer_->waits())) && want_write_) schedule();
   if (listener_ == nullptr) return;
   if (want_read_ && (!was_opening || has_news())) return listener_->on_readable();
   if (error_ != 0) listener_->on_broken(error_);
@@ -198,6 +204,7 @@ void Stack::on_broken(int error) {
 
 void Stack::run_deferred() {
   if (listener_ == nullptr) return;
+  if (want_write_ && layer_->waits()) return listener_->on_writable();
   if (want_write_ && layer_->established() && !blocked_below_) {
     if (want_read_ && has_news()) schedule();
     return listener_->on_writable();

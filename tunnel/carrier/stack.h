@@ -26,9 +26,12 @@ class Stack final : public loop::BytePipe,
   void abort() override;
 
   const Layer& layer() const { return *layer_; }
+  // Of a layer that waits(), as on_writable() of the owner has found.
+  void go_on();
   // For a layer that was only an opening; then destroy the stack. No interest is set on the pipe.
   std::unique_ptr<BytePipe> take_under();
   const Error* failure() const override { return failure_ ? &*failure_ : under_->failure(); }
+  bool stranded() const override { return under_->stranded(); }
 
  private:
   void on_readable() override;

@@ -38,17 +38,26 @@ std::string websocket_accept(std::string_view key) {
   return to_base64(sha1(as_bytes(text)));
 }
 
-std::unique_ptr<WebSocket> WebSocket::client(const Request& request, Random& random) {
+std::unique_ptr<WebSocket> WebSocket::client(const Request& request, Random& random,
+                                             std::shared_ptr<ProxyLogin> login) {
   std::unique_ptr<WebSocket> layer(new WebSocket(/*is_client=*/true, &random));
-  std::array<std::byte, 16> nonce;
-  random.fill(nonce);
-  const auto key = to_base64(nonce);
-  layer->accept_ = websocket_accept(key);
-  layer->output_.append(as_bytes("GET " + request.target + " HTTP/1.1\r\nHost: " + request.host +
-                                 "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-                                 "Sec-WebSocket-Key: " + key + "\r\nSec-WebSocket-Version: 13\r\n" +
-                                 request.more_fields + "\r\n"));
+  layer->request_ = request;
+  if (login != nullptr) layer->question_.emplace(std::move(login));
+  layer->ask();
   return layer;
+}
+
+void WebSocket::ask() {
+  std::array<std::byte, 16> nonce;
+  random_->fill(nonce);
+  const auto key = to_base64(nonce);
+  accept_ = websocket_accept(key);
+  const auto login = question_ ? question_->authorization("GET", request_.target) : std::string();
+  output_.append(as_bytes("GET " + request_.target + " HTTP/1.1\r\nHost: " + request_.host +
+                          "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+                          "Sec-WebSocket-Key: " + key + "\r\nSec-WebSocket-Version: 13\r\n" +
+                          (login.empty() ? "" : "Proxy-Authorization: " + login + "\r\n") +
+                          request_.more_fields + "\r\n"));
 }
 
 std::unique_ptr<WebSocket> WebSocket::server(std::string_view key) {
@@ -89,6 +98,15 @@ Result<void> WebSocket::receive_into(Bytes wire, MutableBytes& room) {
 Result<void> WebSocket::take_answer() {
   while (state_ != State::kOpen) {
     std::size_t taken = 0;
+    if (question_ && question_->is_open()) {
+      if (answer_.empty()) return {};
+      const auto passed = question_->pass_over(answer_);
+      if (!passed) return stop(passed.error());
+      if (*passed == 0 && question_->is_open()) return {};  // a line of it that is not complete
+      answer_.erase(answer_.begin(), answer_.begin() + static_cast<std::ptrdiff_t>(*passed));
+      if (!question_->is_open() && !question_->waits()) ask();
+      continue;
+    }
     const auto answer = parse_http_answer(answer_, taken);
     if (!answer) return stop(answer.error());
     if (!*answer && answer_.size() > kMaxAnswer)
@@ -103,6 +121,11 @@ Result<void> WebSocket::take_answer() {
 Result<void> WebSocket::judge(const HttpAnswer& answer) {
   const bool interim = answer.status < 200 && answer.status != 101;
   if (interim && ++interim_ <= kMostInterim) return {};
+  if (answer.status == 407 && question_) {
+    CULVERT_RETURN_IF_ERROR(question_->take(answer));
+    if (!question_->is_open() && !question_->waits()) ask();
+    return {};
+  }
   if (answer.status != 101)
     return fail(answer.status == 407 ? ErrorCode::kAuthentication : ErrorCode::kProtocol,
                 "the WebSocket upgrade was answered with " + answer.status_line() + ": " +

@@ -5,6 +5,9 @@
 // another one's frame. Pings are answered, text is refused, no extension is offered. The Close
 // frame ends one direction, as FIN does, and is answered only when the other direction ends, too.
 //
+// Of an HTTP proxy that is asked for the upgrade itself, and wants to know who asks (407), the
+// client asks again, as ProxyLogin has it.
+//
 // The client's errors name what stripped the upgrade, as far as the answer shows it. There is no
 // clock here: a proxy that swallows the upgrade (privoxy does) is the owner's time limit to notice.
 #pragma once
@@ -15,6 +18,7 @@
 #include "tunnel/base/random.h"
 #include "tunnel/carrier/http_answer.h"
 #include "tunnel/carrier/layer.h"
+#include "tunnel/carrier/proxy_question.h"
 #include "tunnel/carrier/websocket_frames.h"
 
 namespace culvert::carrier {
@@ -27,11 +31,18 @@ class WebSocket final : public Layer {
     std::string more_fields;   // each with its line end
   };
   // `random` must outlive the layer: every frame has a mask of it.
-  static std::unique_ptr<WebSocket> client(const Request& request, Random& random);
+  // `login`: to the proxy that `target` names the service to; null: none is asked.
+  static std::unique_ptr<WebSocket> client(const Request& request, Random& random,
+                                           std::shared_ptr<ProxyLogin> login = nullptr);
   // The answer to an upgrade that somebody else has read; `key`: its Sec-WebSocket-Key.
   static std::unique_ptr<WebSocket> server(std::string_view key);
 
   bool established() const override { return state_ == State::kOpen; }
+  bool wants_new_connection() const override {
+    return question_ && question_->wants_new_connection();
+  }
+  bool waits() const override { return question_ && question_->waits(); }
+  void go_on() override { ask(); }
   bool wants_input() const override;
   Result<void> receive(Bytes wire) override;
   Result<void> receive_into(Bytes wire, MutableBytes& room) override;
@@ -50,6 +61,7 @@ class WebSocket final : public Layer {
   enum class State : std::uint8_t { kUpgrading, kOpen };
   WebSocket(bool is_client, Random* random) : random_(random), reader_(!is_client) {}
   tl::unexpected<Error> stop(Error why);
+  void ask();
   Result<void> take_answer();
   Result<void> judge(const HttpAnswer& answer);
   Result<void> take_frames(Bytes wire, MutableBytes& room);
@@ -58,6 +70,8 @@ class WebSocket final : public Layer {
   Random* random_;  // null in a server
   WebSocketReader reader_;
   State state_ = State::kUpgrading;
+  Request request_;
+  std::optional<ProxyQuestion> question_;
   std::string accept_;  // that the answer must have
   ByteVector answer_;   // until it is complete
   int interim_ = 0;

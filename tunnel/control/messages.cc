@@ -23,8 +23,11 @@ enum class Type : std::uint16_t {
   kInboundTried = 17,
   kOffer = 18,
   kDiscoveryServers = 19,
+  kProveAddress = 20,
+  kAddressStated = 21,
   kPathOffer = 32,
   kPathSeen = 33,
+  kPathRelay = 34,
 };
 constexpr std::size_t kHead = 4;  // u16 type, u16 length of the body
 constexpr std::size_t kMaxText = 255;
@@ -92,49 +95,60 @@ Type type_of(const Message& message) {
                         [](const DiscoveryServers&) { return Type::kDiscoveryServers; },
                         [](const PathOffer&) { return Type::kPathOffer; },
                         [](const PathSeen&) { return Type::kPathSeen; },
+                        [](const PathRelay&) { return Type::kPathRelay; },
+                        [](const ProveAddress&) { return Type::kProveAddress; },
+                        [](const AddressStated&) { return Type::kAddressStated; },
                     },
                     message);
 }
 
 void write_body(Writer& out, const Message& message) {
-  std::visit(overloaded{
-                 [&](const Publish& m) { write_ports(out, m.ports); },
-                 [&](const PublishUdp& m) { write_ports(out, m.ports); },
-                 [&](const Lookup& m) {
-                   out.u32(m.query);
-                   out.u8(static_cast<std::uint8_t>(m.kind));
-                   put_text(out, m.name);
-                 },
-                 [&](const Found& m) {
-                   out.u32(m.query);
-                   out.u8(static_cast<std::uint8_t>(m.error));
-                   put_text(out, m.detail);
-                   out.block16(m.certificate);
-                 },
-                 [&](const Incoming& m) {
-                   out.bytes(m.ticket);
-                   put_text(out, m.caller);
-                 },
-                 [&](const Goodbye& m) { put_text(out, m.reason); },
-                 [&](const Expect& m) { write_expected(out, m); },
-                 [&](const TryInbound& m) {
-                   out.u16(m.port);
-                   out.bytes(m.secret);
-                 },
-                 [&](const InboundTried& m) {
-                   out.u16(m.port);
-                   out.u8(static_cast<std::uint8_t>(m.error));
-                   put_text(out, m.detail);
-                 },
-                 [&](const Offer& m) { write_offer(out, m); },
-                 [&](const DiscoveryServers& m) { write_servers(out, m); },
-                 [&](const PathOffer& m) { write_path_offer(out, m); },
-                 [&](const PathSeen& m) {
-                   out.u32(m.path);
-                   out.u64(m.counter);
-                 },
-             },
-             message);
+  std::visit(
+      overloaded{
+          [&](const Publish& m) { write_ports(out, m.ports); },
+          [&](const PublishUdp& m) { write_ports(out, m.ports); },
+          [&](const Lookup& m) {
+            out.u32(m.query);
+            out.u8(static_cast<std::uint8_t>(m.kind));
+            put_text(out, m.name);
+          },
+          [&](const Found& m) {
+            out.u32(m.query);
+            out.u8(static_cast<std::uint8_t>(m.error));
+            put_text(out, m.detail);
+            out.block16(m.certificate);
+          },
+          [&](const Incoming& m) {
+            out.bytes(m.ticket);
+            put_text(out, m.caller);
+          },
+          [&](const Goodbye& m) { put_text(out, m.reason); },
+          [&](const Expect& m) { write_expected(out, m); },
+          [&](const TryInbound& m) {
+            out.u16(m.port);
+            out.bytes(m.secret);
+          },
+          [&](const InboundTried& m) {
+            out.u16(m.port);
+            out.u8(static_cast<std::uint8_t>(m.error));
+            put_text(out, m.detail);
+          },
+          [&](const Offer& m) { write_offer(out, m); },
+          [&](const DiscoveryServers& m) { write_servers(out, m); },
+          [&](const PathOffer& m) { write_path_offer(out, m); },
+          [&](const PathRelay& m) { out.u32(m.path); },
+          [&](const ProveAddress& m) {
+            out.bytes(m.proof);
+            out.bytes(
+                std::as_bytes(std::span{m.address.octets()}).first(m.address.is_v4() ? 4 : 16));
+          },
+          [&](const AddressStated& m) { out.bytes(m.statement); },
+          [&](const PathSeen& m) {
+            out.u32(m.path);
+            out.u64(m.counter);
+          },
+      },
+      message);
 }
 
 ErrorCode take_code(Reader& in) {
@@ -194,6 +208,20 @@ std::optional<Message> read_body(Type type, Reader& in) {
     case Type::kOffer: return read_offer(in);
     case Type::kDiscoveryServers: return read_servers(in);
     case Type::kPathOffer: return read_path_offer(in);
+    case Type::kProveAddress: {
+      ProveAddress m;
+      m.proof = in.array<24>();
+      const auto octets = in.rest();
+      const auto address = read_ip(octets);
+      if (!address) in.set_failed();
+      if (address) m.address = *address;
+      return m;
+    }
+    case Type::kAddressStated: {
+      const auto statement = in.rest();
+      return AddressStated{{statement.begin(), statement.end()}};
+    }
+    case Type::kPathRelay: return PathRelay{in.u32()};
     case Type::kPathSeen: {
       PathSeen m;
       m.path = in.u32();
@@ -209,8 +237,8 @@ bool is_known(std::uint16_t type) {
     return type >= static_cast<std::uint16_t>(first) && type <= static_cast<std::uint16_t>(last);
   };
   return between(Type::kPublish, Type::kPublishUdp) ||
-         between(Type::kTryInbound, Type::kDiscoveryServers) ||
-         between(Type::kPathOffer, Type::kPathSeen);
+         between(Type::kTryInbound, Type::kAddressStated) ||
+         between(Type::kPathOffer, Type::kPathRelay);
 }
 
 }  // namespace

@@ -93,9 +93,23 @@ struct DiscoveryServers {
 };
 inline constexpr std::size_t kMostDiscoveryServers = 8;
 
-using Message =
-    std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp, TryInbound,
-                 InboundTried, Offer, DiscoveryServers, PathOffer, PathSeen>;
+// Endpoint to service: this came in an answer of your discovery server, by UDP, at that address.
+using ProofOctets = std::array<std::byte, 24>;  // the service's own affair
+struct ProveAddress {
+  ProofOctets proof{};
+  IpAddress address;
+  bool operator==(const ProveAddress&) const = default;
+};
+
+// Its answer: what other endpoints believe (tunnel/crypto/address_statement.h). None: no answer.
+struct AddressStated {
+  ByteVector statement;
+  bool operator==(const AddressStated&) const = default;
+};
+
+using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp,
+                             TryInbound, InboundTried, Offer, DiscoveryServers, PathOffer, PathSeen,
+                             PathRelay, ProveAddress, AddressStated>;
 
 inline constexpr std::size_t kMostExpected = 1024;     // names of an Expect; any more are cut off
 inline constexpr std::size_t kMaxMessage = 32 * 1024;  // a larger one is a protocol error

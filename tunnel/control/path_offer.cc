@@ -3,7 +3,7 @@
 namespace culvert::control {
 namespace {
 
-constexpr std::uint8_t kHardwareAes = 1;  // flag
+constexpr std::uint8_t kHardwareAes = 1, kUnseen = 2, kShared = 4, kSparing = 8, kBeside = 16;
 
 // Of a later version's kinds nothing is known.
 Allocation read_allocation(Reader& in) {
@@ -28,13 +28,20 @@ void write_path_offer(Writer& out, const PathOffer& offer) {
   out.u32(offer.round);
   out.u32(offer.path);
   out.bytes(offer.secret.view());
-  out.u8(offer.hardware_aes ? kHardwareAes : 0);
+  out.u8(static_cast<std::uint8_t>((offer.hardware_aes ? kHardwareAes : 0) |
+                                   (offer.unseen ? kUnseen : 0) |
+                                   (offer.allocation.shared ? kShared : 0) |
+                                   (offer.sparing ? kSparing : 0) | (offer.beside ? kBeside : 0)));
   out.u8(static_cast<std::uint8_t>(offer.allocation.kind));
   out.u16(static_cast<std::uint16_t>(offer.allocation.step));
   out.u16(offer.allocation.first);
   out.u16(offer.allocation.last);
   out.u16(offer.allocation.newest);
   write_candidates(out, offer.candidates);
+  if (offer.statements.empty()) return;  // as earlier versions write it
+  const auto count = std::min(offer.statements.size(), kMostStatements);
+  out.u8(static_cast<std::uint8_t>(count));
+  for (std::size_t i = 0; i < count; ++i) out.block16(offer.statements[i]);
 }
 
 PathOffer read_path_offer(Reader& in) {
@@ -42,9 +49,20 @@ PathOffer read_path_offer(Reader& in) {
   offer.round = in.u32();
   offer.path = in.u32();
   offer.secret = Secret<32>(in.array<32>());
-  offer.hardware_aes = (in.u8() & kHardwareAes) != 0;
+  const auto flags = in.u8();
+  offer.hardware_aes = (flags & kHardwareAes) != 0;
+  offer.unseen = (flags & kUnseen) != 0;
+  offer.sparing = (flags & kSparing) != 0;
+  offer.beside = (flags & kBeside) != 0;
   offer.allocation = read_allocation(in);
+  offer.allocation.shared = (flags & kShared) != 0;
   offer.candidates = read_candidates(in);
+  const std::size_t statements = in.ok() && !in.rest().empty() ? in.u8() : 0;
+  if (statements > kMostStatements) in.set_failed();
+  for (std::size_t i = 0; i < statements && in.ok(); ++i) {
+    const auto one = in.block16();
+    offer.statements.emplace_back(one.begin(), one.end());
+  }
   return offer;
 }
 

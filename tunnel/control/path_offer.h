@@ -21,16 +21,24 @@ struct Allocation {
   std::int16_t step = 0;              // kSequential; not 0
   std::uint16_t first = 0, last = 0;  // kRange
   std::uint16_t newest = 0;           // port of the mapping that was made last
+  bool shared = false;  // one port may serve several destinations, each of another mapping
   bool operator==(const Allocation&) const = default;
 };
+
+inline constexpr std::size_t kMostStatements = 4;  // any more are cut off
 
 struct PathOffer {
   std::uint32_t round = 0;  // the caller counts; an answer repeats it; 0: please begin another
   std::uint32_t path = 0;   // how packets towards the sender of the offer name their path
   Secret<32> secret;        // the sender's half of what the keys are derived from
   bool hardware_aes = false;
+  bool sparing = false;  // no burst by chance in this round
+  bool unseen = false;   // no discovery server answered: UDP gets not out there, or not in
+  bool beside = false;   // of a path that is up, from new sockets: it moves there
   Allocation allocation;
   std::vector<Candidate> candidates;
+  // Of the service: addresses where the sender receives, besides the one that its session has.
+  std::vector<ByteVector> statements;
   bool operator==(const PathOffer&) const = default;
 };
 
@@ -40,6 +48,13 @@ struct PathSeen {
   std::uint32_t path = 0;
   std::uint64_t counter = 0;
   bool operator==(const PathSeen&) const = default;
+};
+
+// Datagrams to its sender go by the service where that is better: come to the relay (kRelay in
+// target.h). `path`: of the receiver's offer.
+struct PathRelay {
+  std::uint32_t path = 0;
+  bool operator==(const PathRelay&) const = default;
 };
 
 void write_path_offer(Writer& out, const PathOffer& offer);

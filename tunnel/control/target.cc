@@ -30,11 +30,18 @@ Result<Target> decode_target(Bytes bytes) {
   const bool endpoint = kind == static_cast<std::uint8_t>(Target::Kind::kEndpointPort) ||
                         kind == static_cast<std::uint8_t>(Target::Kind::kEndpointUdp);
   const bool forward = kind == static_cast<std::uint8_t>(Target::Kind::kForward) ||
-                       kind == static_cast<std::uint8_t>(Target::Kind::kForwardUdp);
+                       kind == static_cast<std::uint8_t>(Target::Kind::kForwardUdp) ||
+                       kind == static_cast<std::uint8_t>(Target::Kind::kRelay);
   if (!in.ok() || port == 0 || host.size() > kMaxHost || (!endpoint && !forward) ||
       endpoint != host.empty())
     return fail(ErrorCode::kProtocol, "the peer asked for a malformed target");
   return Target{static_cast<Target::Kind>(kind), std::string(host), port};
+}
+
+RelayedBy to_relayed_by(std::byte octet) {
+  const bool known = octet == static_cast<std::byte>(RelayedBy::kSession) ||
+                     octet == static_cast<std::byte>(RelayedBy::kUdp);
+  return known ? static_cast<RelayedBy>(octet) : RelayedBy::kNobody;
 }
 
 }  // namespace culvert::control

@@ -14,14 +14,22 @@ struct Target {
     kForward = 2,       // session to the service: an ordinary host (name or address) and port
     kEndpointUdp = 3,   // as kEndpointPort and kForward, for the datagrams of the stream
     kForwardUdp = 4,
+    kRelay = 5,  // session to the service: whoever names the same host (a token) gets the datagrams
   };
   Kind kind = Kind::kEndpointPort;
   std::string host;  // at most 253 octets
   std::uint16_t port = 0;
 
-  bool is_udp() const { return kind == Kind::kEndpointUdp || kind == Kind::kForwardUdp; }
+  bool is_udp() const {
+    return kind == Kind::kEndpointUdp || kind == Kind::kForwardUdp || kind == Kind::kRelay;
+  }
   bool operator==(const Target&) const = default;
 };
+
+// How packets of a relay (kRelay) reach the other member, as the service says by an octet on the
+// stream; the last one counts. DO NOT CHANGE THE VALUES: they are the wire.
+enum class RelayedBy : std::uint8_t { kNobody = 0, kSession = 1, kUdp = 2 };
+RelayedBy to_relayed_by(std::byte octet);  // of others than these: kNobody
 
 ByteVector encode(const Target& target);
 Result<Target> decode_target(Bytes bytes);

@@ -15,19 +15,19 @@ inline void append_address(ByteVector& out, const SocketAddress& address) {
   Writer(out).u16(address.port);
 }
 
+inline std::optional<IpAddress> read_ip(Bytes bytes) {
+  if (bytes.size() == 4) return IpAddress::v4(load_be<std::uint32_t>(bytes.data()));
+  if (bytes.size() != 16) return std::nullopt;
+  std::array<std::uint8_t, 16> octets{};
+  std::ranges::copy(std::span{as_u8(bytes), 16}, octets.begin());
+  return IpAddress::v6(octets);
+}
+
 inline std::optional<SocketAddress> read_address(Bytes bytes) {
-  if (bytes.size() != 6 && bytes.size() != 18) return std::nullopt;
-  Reader in(bytes);
-  SocketAddress address;
-  if (bytes.size() == 6) {
-    address.ip = IpAddress::v4(in.u32());
-  } else {
-    std::array<std::uint8_t, 16> octets{};
-    std::ranges::copy(std::span{as_u8(in.take(16)), 16}, octets.begin());
-    address.ip = IpAddress::v6(octets);
-  }
-  address.port = in.u16();
-  return address;
+  if (bytes.size() < 2) return std::nullopt;
+  const auto ip = read_ip(bytes.first(bytes.size() - 2));
+  if (!ip) return std::nullopt;
+  return SocketAddress{*ip, load_be<std::uint16_t>(bytes.last(2).data())};
 }
 
 }  // namespace culvert::control

@@ -13,7 +13,8 @@ constexpr Duration kGrace = std::chrono::seconds{8};      // for its answer
 constexpr Duration kPostLimit = std::chrono::seconds{12};
 constexpr Duration kIdleLane = std::chrono::seconds{20};
 constexpr std::size_t kIdleLanes = 2;
-constexpr std::uint64_t kFirstUpLength = 128 * 1024;
+constexpr std::uint64_t kFirstUpLength = 128 * 1024, kMostFirstUpLength = 8 * 1024 * 1024;
+constexpr Duration kGather = std::chrono::milliseconds{3};
 
 }  // namespace
 
@@ -31,7 +32,7 @@ Client::Client(Options options, const crypto::KeyPair& self, ExchangeKeys keys, 
       self_(self),
       keys_(std::move(keys)),
       known_(options_.known),
-      up_length_(kFirstUpLength),
+      up_length_(std::clamp(known_.largest_body, kFirstUpLength, kMostFirstUpLength)),
       active_at_(now) {
   // What did not pass the last time is tried again, but not first.
   if (known_.down == Streams::kNo) down_again_at_ = now + kFindOutAnew;
@@ -54,6 +55,7 @@ ClientLane* Client::idle_lane() {
 }
 
 ClientLane* Client::idle_lane_or_want() {
+  if (login_is_tried()) return nullptr;
   auto* const lane = idle_lane();
   if (lane == nullptr) ++wanted_;
   return lane;
@@ -70,12 +72,14 @@ std::size_t Client::lanes_to_dial() const {
   const auto have = lanes_.size() + dialling_;
   const auto wanted =
       std::min(wanted_, have < kMaxLanes ? kMaxLanes - have + dialling_ : dialling_);
-  return wanted > dialling_ ? wanted - dialling_ : 0;
+  const auto coming = dialling_ + lanes_that_log_in();
+  return wanted > coming ? wanted - coming : 0;
 }
 
-void Client::dialled(LaneId lane, TimePoint now) {
+void Client::dialled(LaneId id, TimePoint now) {
   if (dialling_ != 0) --dialling_;
-  lanes_.push_back(std::make_unique<ClientLane>(lane, now));
+  lanes_.push_back(std::make_unique<ClientLane>(id, now));
+  knock_if_due(*lanes_.back(), now);
 }
 
 Stand Client::stand() {
@@ -125,6 +129,9 @@ std::uint64_t Client::begin(ClientLane& lane, RequestKind kind, TimePoint now, s
   if (sends)
     head += "Content-Type: application/octet-stream\r\nContent-Length: " + std::to_string(length) +
             "\r\n";
+  if (options_.login != nullptr)
+    if (const auto login = options_.login->authorization(lane.id(), method, target); !login.empty())
+      head += "Proxy-Authorization: " + login + "\r\n";
   head += "\r\n";
   Flight flight;
   flight.number = number;
@@ -159,17 +166,30 @@ void Client::post(ClientLane& lane, TimePoint now) {
   begin(lane, RequestKind::kPost, now, body.size(), &body, /*trusted=*/false);
 }
 
+// Requests are few, so bulk is not sent in small ones: whoever writes it goes on at once if there
+// is room. What comes while nothing is under way is not bulk, and does not wait.
+bool Client::gathers(TimePoint now) {
+  if (must_tell() || sender_.has_lost() || sender_.due() >= post_size_ || sender_.room() == 0 ||
+      count(RequestKind::kPost) < 2)
+    return false;
+  if (!gathers_until_) gathers_until_ = now + kGather;
+  return now < *gathers_until_;
+}
+
 void Client::pump_posts(TimePoint now) {
   // What goes again was perhaps on a stream that stalls; what is new has its stream.
   const bool streamed = up_works_ && count(RequestKind::kPostStream) != 0;
   const auto due = [&] { return streamed ? sender_.has_lost() : sender_.due() != 0; };
   while ((due() || must_tell()) && count(RequestKind::kPost) < kMaxPosts) {
     // One request at a time begins the exchange: until it is answered, nobody knows that it can.
-    if (!established_ && count(RequestKind::kPost) != 0) return;
+    if (!established_ && count(RequestKind::kPost) != 0) break;
     auto* const lane = idle_lane_or_want();
-    if (lane == nullptr) return;
+    if (lane == nullptr) break;
+    if (gathers(now)) return;
+    gathers_until_.reset();
     post(*lane, now);
   }
+  gathers_until_.reset();
 }
 
 void Client::pump_polls(TimePoint now) {
@@ -207,6 +227,7 @@ std::optional<TimePoint> Client::next_deadline() const {
   if (retry_at_ != TimePoint{}) return retry_at_;  // until then nothing is sent
   if (const auto at = sender_.next_deadline()) soonest(*at);
   if (tell_at_) soonest(*tell_at_);
+  if (gathers_until_) soonest(*gathers_until_);
   for (const auto& lane : lanes_) {
     const auto* const flight = lane->flight();
     if (flight == nullptr) {
@@ -269,6 +290,7 @@ std::vector<LaneId> Client::take_closed() {
   std::erase_if(lanes_, [&](const auto& lane) {
     if (!lane->closed()) return false;
     closed.push_back(lane->id());
+    if (options_.login != nullptr) options_.login->closed(lane->id());
     return true;
   });
   return closed;

@@ -17,6 +17,7 @@
 #include "tunnel/base/random.h"
 #include "tunnel/exchange/capabilities.h"
 #include "tunnel/exchange/client_lane.h"
+#include "tunnel/exchange/lane_login.h"
 #include "tunnel/exchange/receiver.h"
 #include "tunnel/exchange/sender.h"
 
@@ -24,15 +25,17 @@ namespace culvert::exchange {
 
 class Client {
  public:
-  static constexpr std::size_t kMaxLanes = 16, kMaxPosts = 8, kMaxPolls = 8, kMaxUpStreams = 5;
-  static constexpr std::size_t kPostSize = 384 * 1024, kUnacknowledged = 448 * 1024;
+  static constexpr std::size_t kMaxLanes = 24, kMaxPosts = 16, kMaxPolls = 8, kMaxUpStreams = 8;
+  // Five flights of a connection that begins with ten segments: 31 times 14480 octets.
+  static constexpr std::size_t kPostSize = 432 * 1024, kUnacknowledged = 448 * 1024;
   static constexpr std::size_t kPollSize = 1024 * 1024;
 
   struct Options {
     std::string authority;       // "host:port" of the service, for Host
     bool through_proxy = false;  // absolute-form targets
     crypto::PublicKey service;
-    Capabilities known;  // of an earlier exchange on this way; default: nothing
+    Capabilities known;                  // of an earlier exchange on this way; default: nothing
+    std::shared_ptr<LaneLogin> login{};  // to the proxy; null: a 407 is an error
   };
   // kAuthentication: the service's key is none.
   static Result<std::unique_ptr<Client>> make(Options options, Random& random, TimePoint now);
@@ -51,7 +54,7 @@ class Client {
   // Lanes.
   std::size_t lanes_to_dial() const;  // now; call dialling() for each
   void dialling() { ++dialling_; }
-  void dialled(LaneId lane, TimePoint now);
+  void dialled(LaneId id, TimePoint now);
   void dial_failed(const Error& why, TimePoint now);
   void receive(LaneId lane, Bytes octets, TimePoint now);
   void lane_ended(LaneId lane, const std::string& why, TimePoint now);
@@ -84,6 +87,7 @@ class Client {
   Stand stand();
   void put(Flight& flight, const Piece& piece, ByteQueue& out, TimePoint now);
   bool must_tell() const;
+  bool gathers(TimePoint now);
   void post(ClientLane& lane, TimePoint now);
   void pump_posts(TimePoint now);
   void pump_polls(TimePoint now);
@@ -102,6 +106,14 @@ class Client {
   void up_streams(bool yes, TimePoint now);
   void stalled(std::uint64_t request, TimePoint now);
   void down_stalled(ClientLane& lane, TimePoint now);
+
+  // client_login.cc
+  void knock(ClientLane& lane, TimePoint now);
+  void knock_if_due(ClientLane& lane, TimePoint now);
+  std::size_t lanes_that_log_in() const;
+  bool login_is_tried() const;
+  bool refused_by_login(ClientLane& lane, TimePoint now);
+  bool pass_over_page(ClientLane& lane, TimePoint now);
 
   // client_answers.cc
   void take_answer(ClientLane& lane, TimePoint now);
@@ -134,9 +146,10 @@ class Client {
   std::size_t post_size_ = kPostSize, largest_post_ = kPostSize, poll_size_ = kPollSize;
   std::uint64_t up_length_;  // Content-Length of the next up stream
   std::uint64_t received_told_ = 0, credit_told_ = 0;
-  std::optional<TimePoint> tell_at_;
+  std::optional<TimePoint> tell_at_, gathers_until_;
   bool tell_now_ = false;
   bool established_ = false;  // the service has answered
+  bool login_due_ = false;    // the proxy has asked who it is, and accepted nobody since
   TimePoint active_at_, retry_at_{}, failing_since_{};
   TimePoint down_again_at_{}, up_again_at_{};   // when to find out anew
   bool down_works_ = false, up_works_ = false;  // seen in this exchange

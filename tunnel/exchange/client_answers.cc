@@ -55,6 +55,12 @@ void Client::take_answer(ClientLane& lane, TimePoint now) {
 
 bool Client::take_head(ClientLane& lane, TimePoint now) {
   const auto& head = lane.head();
+  if (options_.login != nullptr) {
+    if (head.status == 407) return refused_by_login(lane, now);
+    options_.login->accepted(lane.id());
+    login_due_ = false;
+    if (lane.flight()->number == 0) return true;
+  }
   if (head.status == 200) return true;
   const bool settled =
       head.status / 100 == 4 && head.status != 408 && head.status != 413 && head.status != 429;
@@ -91,6 +97,7 @@ void Client::refused_size(const Flight& flight) {
 }
 
 bool Client::take_content(ClientLane& lane, TimePoint now) {
+  if (lane.flight()->number == 0) return pass_over_page(lane, now);
   auto& content = lane.content();
   if (!lane.opener()) {
     if (content.size() < kSaltSize) return true;
@@ -179,6 +186,10 @@ void Client::take_piece(ClientLane& lane, Bytes text, TimePoint now) {
 
 void Client::completed(ClientLane& lane, TimePoint now) {
   auto& flight = *lane.flight();
+  if (flight.number == 0) {
+    lane.finish(now);
+    return knock_if_due(lane, now);
+  }
   if (!flight.ended_in_order)
     return lose(lane, {ErrorCode::kReset, "the answer to an HTTP request was cut short"}, now);
   if (lane.served() != 0) known_.keep_alive = true;
@@ -218,17 +229,21 @@ void Client::lane_ended(LaneId id, const std::string& why, TimePoint now) {
 // The request may or may not have reached the service: what it carried goes again.
 void Client::lose(ClientLane& lane, const Error& why, TimePoint now) {
   auto& flight = *lane.flight();
+  if (flight.number == 0) {
+    lane.close();
+    return failed_once(why, now);
+  }
   // A connection that the other side closed while it was idle: no reason to wait.
   const bool was_idle = lane.served() != 0 && !flight.spoke && why.code == ErrorCode::kReset;
   switch (flight.kind) {
     case RequestKind::kPost:
       sender_.lost(flight.number);
-      post_size_ = std::max(post_size_ / 2, kMinPostSize);
+      if (!was_idle) post_size_ = std::max(post_size_ / 2, kMinPostSize);
       break;
     case RequestKind::kPostStream: sender_.lost(flight.number); break;
     case RequestKind::kPoll:
       lost_.push_back({flight.number});
-      poll_size_ = std::max(poll_size_ / 2, kMinPostSize);
+      if (!was_idle) poll_size_ = std::max(poll_size_ / 2, kMinPostSize);
       break;
     case RequestKind::kStream:
       if (flight.number <= proven_)

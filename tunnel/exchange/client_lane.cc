@@ -14,12 +14,12 @@ void ClientLane::begin(Flight flight, Bytes head_and_body) {
 }
 
 void ClientLane::finish(TimePoint now) {
+  if (flight_->number != 0) ++served_;
   flight_.reset();
   head_.reset();
   opener_.reset();
   content_ = {};
   idle_since_ = now;
-  ++served_;
   if (!keep_alive_) closed_ = true;
 }
 

@@ -7,17 +7,16 @@
 #include "tunnel/base/byte_queue.h"
 #include "tunnel/base/time.h"
 #include "tunnel/exchange/http_body.h"
+#include "tunnel/exchange/lane_login.h"
 #include "tunnel/exchange/message.h"
 #include "tunnel/exchange/seal.h"
 
 namespace culvert::exchange {
 
-using LaneId = std::uint32_t;
-
 // One request in flight.
 struct Flight {
-  std::uint64_t number = 0;
-  RequestKind kind = RequestKind::kPost;
+  std::uint64_t number = 0;  // 0: of no meaning to the service, which may not even have seen it
+  RequestKind kind = RequestKind::kPoll;
   TimePoint sent_at{};
   TimePoint until{};            // no answer, or no sign of life, by then: it is lost
   bool whole = false;           // the request is completely written

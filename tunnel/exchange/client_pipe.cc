@@ -146,20 +146,24 @@ void ClientPipe::run_deferred() {
   if (left_) return;
   move_lanes();
   if (listener_ == nullptr) return;
-  // Both are due: in turn. An owner that only notes an event acts on it behind this in the loop's
-  // queue, and would never be reached if writing always came first.
-  const bool read_due = want_read_ && has_news();
-  if (want_write_ && client_->room() != 0 && !(read_due && std::exchange(wrote_last_, false))) {
-    wrote_last_ = true;
-    if (read_due) schedule();
+  if (std::exchange(told_, listener_) != listener_) told_readable_ = told_writable_ = false;
+  // Each is told once until it is acted on: an owner that only notes an event acts on it behind
+  // this in the loop's queue, and would never be reached if telling it led to telling it again.
+  if (write_due()) {
+    told_writable_ = true;
+    if (read_due()) schedule();
     return listener_->on_writable();
   }
-  if (read_due) return listener_->on_readable();
+  if (read_due()) {
+    told_readable_ = true;
+    return listener_->on_readable();
+  }
   if (client_->failure() && !std::exchange(told_broken_, true))
     listener_->on_broken(std::max(1, to_errno(client_->failure()->code)));
 }
 
 IoResult ClientPipe::read(MutableBytes into) {
+  told_readable_ = false;
   const auto ready = client_->readable();
   if (!ready.empty()) {
     const auto count = std::min(into.size(), ready.size());
@@ -177,6 +181,7 @@ IoResult ClientPipe::read(MutableBytes into) {
 }
 
 IoResult ClientPipe::write(Bytes from) {
+  told_writable_ = false;
   if (const auto* why = failure()) {
     told_broken_ = true;
     return IoResult::failed(std::max(1, to_errno(why->code)));
@@ -190,7 +195,9 @@ IoResult ClientPipe::write(Bytes from) {
 void ClientPipe::set_interest(bool readable, bool writable) {
   want_read_ = readable;
   want_write_ = writable;
-  if ((want_read_ && has_news()) || (want_write_ && client_->room() != 0)) schedule();
+  told_readable_ = told_readable_ && readable;
+  told_writable_ = told_writable_ && writable;
+  if (read_due() || write_due() || told_ != listener_) schedule();
 }
 
 void ClientPipe::end_writing() {

@@ -60,13 +60,17 @@ class ClientPipe final : public loop::BytePipe,
   void move_lanes();
   void take_leave(ErrorCode why);
   bool has_news() const;
+  bool read_due() const { return want_read_ && !told_readable_ && has_news(); }
+  bool write_due() const { return want_write_ && !told_writable_ && client_->room() != 0; }
 
   std::unique_ptr<Client> client_;
   std::unique_ptr<LaneSource> source_;
   std::shared_ptr<Capabilities> notes_;
   std::map<LaneId, std::unique_ptr<Lane>> lanes_;
   LaneId next_lane_ = 1;
-  bool want_read_ = false, want_write_ = false, wrote_last_ = false;
+  bool want_read_ = false, want_write_ = false;
+  bool told_readable_ = false, told_writable_ = false;  // told_, who has not acted on it yet
+  const BytePipe::Listener* told_ = nullptr;
   bool told_broken_ = false, left_ = false;
   loop::Timer timer_;
   std::optional<TimePoint> armed_for_;

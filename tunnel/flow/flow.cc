@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tunnel/base/byte_codec.h"
 #include "tunnel/flow/flow_list.h"
 
 namespace culvert::flow {
@@ -69,6 +70,46 @@ IoResult Flow::read_socket() {
   return got;
 }
 
+// The octet itself follows with the next turn, so that the mark leaves before it.
+bool Flow::tell_urgent() {
+  const bool told = urgent_told_;
+  urgent_told_ = false;
+  if (told || !socket_.at_urgent_mark()) return false;
+  auto& streams = link_.streams();
+  std::array<std::byte, 8> mark;
+  store_be(mark.data(), streams.written(stream_));
+  streams.send_datagram(stream_, mark, loop::Loop::precise_now());
+  link_.schedule();
+  return urgent_told_ = true;
+}
+
+void Flow::on_datagram_ahead(Bytes datagram) {
+  if (datagram.size() != 8) return;
+  const auto at = load_be<std::uint64_t>(datagram.data());
+  if (at >= link_.streams().consumed_so_far(stream_)) urgent_at_ = at;
+}
+
+// What is before the mark, or the urgent octet alone: true.
+bool Flow::cut_at_urgent(std::span<Bytes>& pieces) {
+  if (urgent_at_ == kNone) return false;
+  auto before = urgent_at_ - link_.streams().consumed_so_far(stream_);
+  if (before == 0) {
+    pieces = pieces.first(1);
+    pieces[0] = pieces[0].first(1);
+    return true;
+  }
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].size() < before) {
+      before -= pieces[i].size();
+      continue;
+    }
+    pieces[i] = pieces[i].first(static_cast<std::size_t>(before));
+    pieces = pieces.first(i + 1);
+    break;
+  }
+  return false;
+}
+
 bool Flow::pump_up() {
   auto& streams = link_.streams();
   if (streams.room(stream_) == 0) {
@@ -76,6 +117,7 @@ bool Flow::pump_up() {
     streams.want_writable(stream_);
     return true;
   }
+  if (tell_urgent()) return true;
   const auto got = read_socket();
   switch (got.state) {
     case State::kMoved: link_.schedule(); return true;
@@ -108,17 +150,19 @@ bool Flow::pump_down() {
   auto& streams = link_.streams();
   while (true) {
     std::array<Bytes, mux::Mux::kMostPieces> pieces;
-    const auto count = streams.pieces(stream_, pieces);
-    if (count == 0) break;
+    auto some = std::span{pieces}.first(streams.pieces(stream_, pieces));
+    if (some.empty()) break;
+    const bool urgent = cut_at_urgent(some);
     std::size_t size = 0;
-    for (std::size_t i = 0; i < count; ++i) size += pieces[i].size();
-    const auto put = socket_.write(std::span{pieces}.first(count));
+    for (const auto& piece : some) size += piece.size();
+    const auto put = urgent ? socket_.write_urgent(some[0][0]) : socket_.write(some);
     if (put.state == State::kFailed) return abort_stream(put.error);
     if (put.state != State::kMoved) {
       socket_full_ = true;
       return true;
     }
     socket_full_ = put.count < size;
+    if (urgent) urgent_at_ = kNone;
     streams.consumed(stream_, put.count);
     link_.schedule();
     if (socket_full_) return true;

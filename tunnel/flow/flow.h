@@ -1,6 +1,7 @@
 // tunnel/flow/flow.h: joins one TCP socket (a program's, or a destination's) to one stream of a
-// session: bytes, half-close (FIN) and reset (RST) pass faithfully in both directions. Not reading
-// is its back-pressure; it holds no byte itself.
+// session: bytes, half-close (FIN) and reset (RST) pass faithfully in both directions, and so does
+// the mark of an urgent octet (PROTOCOL.md section 5.7) where nothing keeps it from being in time.
+// Not reading is its back-pressure; it holds no byte itself.
 #pragma once
 #include "tunnel/loop/tcp_socket.h"
 #include "tunnel/session/session_link.h"
@@ -25,11 +26,14 @@ class Flow final : private loop::BytePipe::Listener, private session::SessionLin
   void on_writable() override;
   void on_broken(int error) override;
   void on_stream_accepted() override {}
+  void on_datagram_ahead(Bytes datagram) override;
   void on_stream_readable() override;
   void on_stream_writable() override;
   void on_stream_reset(const Error& why) override;
 
   void update_interest();
+  bool tell_urgent();
+  bool cut_at_urgent(std::span<Bytes>& pieces);
   loop::IoResult read_socket();
   bool pump_up();  // these return false when the flow has ended
   bool pump_down();
@@ -43,10 +47,13 @@ class Flow final : private loop::BytePipe::Listener, private session::SessionLin
   Flow* next_ = nullptr;
   Flow** place_ = nullptr;
   loop::TcpSocket socket_;
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  std::uint64_t urgent_at_ = kNone;  // of the stream's octets that come
   mux::StreamId stream_;
   bool up_ended_ : 1 = false, down_ended_ : 1 = false;
   bool stream_full_ : 1 = false, socket_full_ : 1 = false;
   bool stream_gone_ : 1 = false, bulk_ : 1 = false;
+  bool urgent_told_ : 1 = false;
 };
 
 }  // namespace culvert::flow

@@ -49,6 +49,8 @@ class BytePipe {
   virtual void abort() = 0;        // the peer sees a reset; nothing more may be called but the dtor
   virtual const Error* failure() const { return nullptr; }  // if it knows more than an errno
   virtual bool refused() const { return false; }  // failure() is an answer of the far end: no
+  // The address that it is connected from is not this machine's any more: nothing can come or go.
+  virtual bool stranded() const { return false; }
   virtual ~BytePipe() = default;
 
  protected:

@@ -22,6 +22,7 @@ class ForwardingPipe : public BytePipe, private BytePipe::Listener {
   void abort() override { under_->abort(); }
   const Error* failure() const override { return under_->failure(); }
   bool refused() const override { return under_->refused(); }
+  bool stranded() const override { return under_->stranded(); }
 
  protected:
   BytePipe& under() { return *under_; }

@@ -49,7 +49,7 @@ void Loop::on_prepare(uv_prepare_t* handle) {
 // libuv learns of new descriptors of its own (signals) only when it runs.
 void Loop::run() {
   poller_->run_libuv();
-  while (!stopped_ && uv_loop_alive(&uv_) != 0) run_once();
+  while (!stopped_ && (first_ != nullptr || uv_loop_alive(&uv_) != 0)) run_once();
   stopped_ = false;
 }
 

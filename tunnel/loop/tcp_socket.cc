@@ -1,13 +1,17 @@
 #include "tunnel/loop/tcp_socket.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include <array>
 #include <cassert>
 #include <cerrno>
 #include <string_view>
+
+#include "tunnel/loop/local_address.h"
 
 namespace culvert::loop {
 namespace {
@@ -68,7 +72,7 @@ IoResult TcpSocket::read(MutableBytes into) {
     if (count == 0) return IoResult::end();
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      more_behind_ = false;
+      more_behind_ = urgent_ = false;
       found_empty();
       return IoResult::blocked();
     }
@@ -106,6 +110,23 @@ IoResult TcpSocket::write(std::span<const Bytes> pieces) {
     broken_ = false;
     return IoResult::failed(errno);
   }
+}
+
+// A read() ends before the mark (tcp(7), SO_OOBINLINE), so that none passes it unseen.
+bool TcpSocket::at_urgent_mark() const {
+  int at_mark = 0;
+  return urgent_ && ::ioctl(fd_.get(), SIOCATMARK, &at_mark) == 0 && at_mark != 0;
+}
+
+IoResult TcpSocket::write_urgent(std::byte octet) {
+  const auto count = ::send(fd_.get(), &octet, 1, MSG_OOB | MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count >= 0) return IoResult::moved(static_cast<std::size_t>(count));
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+    found_full();
+    return IoResult::blocked();
+  }
+  broken_ = false;
+  return IoResult::failed(errno);
 }
 
 void TcpSocket::splice_from_now() {
@@ -155,6 +176,7 @@ void TcpSocket::on_events(std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLPRI | kEnd)) != 0) readable_ = true;
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable_ = true;
   if ((events & (EPOLLPRI | kEnd)) != 0) more_behind_ = true;
+  if ((events & EPOLLPRI) != 0) urgent_ = true;
   if ((events & EPOLLERR) != 0) broken_ = true;
   if (due()) poller_.call_again(fd_.get());
 }
@@ -183,6 +205,16 @@ void TcpSocket::abort() {
   const linger now{1, 0};
   setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close();
+}
+
+bool TcpSocket::stranded() const {
+  auto here = local_address(fd_.get());
+  here.port = 0;
+  sockaddr_storage address{};
+  const auto length = here.fill(address);
+  const UniqueFd probe(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return probe && ::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
+         errno == EADDRNOTAVAIL;
 }
 
 void tune_local_leg(int fd) {

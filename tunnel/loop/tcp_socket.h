@@ -12,7 +12,7 @@ namespace culvert::loop {
 class TcpSocket final : public BytePipe, private Poller::Watcher {
  public:
   // Takes a connected socket, blocking or not (it never waits), and sets TCP_NODELAY and
-  // SO_OOBINLINE (urgent bytes must not get lost; their mark does).
+  // SO_OOBINLINE: urgent bytes must not get lost for who does not look for their mark.
   TcpSocket(Loop& loop, UniqueFd connected);
   ~TcpSocket() override;
 
@@ -21,11 +21,15 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   void set_interest(bool readable, bool writable) override;
   void end_writing() override;
   void abort() override;
+  bool stranded() const override;  // two system calls
 
   IoResult write(std::span<const Bytes> pieces);  // at most 64, in one system call
   // The same without a copy, after splice_from_now(); see SplicePipe about kBlocked.
   IoResult read(SplicePipe& into, std::size_t most);
   IoResult write(SplicePipe& from);
+  // Whether the next octet is urgent. A system call only where one was announced.
+  bool at_urgent_mark() const;
+  IoResult write_urgent(std::byte octet);
   void splice_from_now();  // splice() knows no MSG_DONTWAIT: the socket itself must not wait
 
   int fd() const { return fd_.get(); }
@@ -48,6 +52,7 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   bool broken_ : 1 = false;  // and the owner does not know yet
   // An end, an error or an urgent mark was announced: a short read need not be the last one.
   bool more_behind_ : 1 = false;
+  bool urgent_ : 1 = false;             // a mark was announced, and the socket was not empty since
   bool watching_writable_ : 1 = false;  // only from the first time that the socket was full
   bool write_first_ : 1 = false;        // both are due: they alternate
 };

@@ -7,10 +7,10 @@
 // Data can be had without a copy: between borrow() and settle() what arrives stays where it was
 // opened, and pieces() shows it there. An owner who writes it on at once (flow/) never queues it.
 //
-// Memory: a stream holds at most its window (64 KiB at first, grown by measured bandwidth times
-// round trip, all streams together within Limits::receive_budget) of received bytes that the owner
-// has not consumed, 256 KiB of unsent ones, and unacknowledged ones up to the peer's window; unsent
-// and unacknowledged ones of all streams together stay within a budget (send_budget.h).
+// Memory: a stream holds at most its window (64 KiB at first, or what earlier ones of this carrier
+// needed; then bandwidth times round trip, all together within Limits::receive_budget) of received
+// octets that the owner has not consumed, 256 KiB of unsent ones, unacknowledged ones up to the
+// peer's window; these two of all streams together stay within a budget (send_budget.h).
 //
 // Carriers come and go: restart_output() forgets what was sent and not acknowledged, so that it is
 // sent again. As every frame carries absolute offsets, the peer skips what it has already.
@@ -78,6 +78,9 @@ class Mux {
   bool has_data(StreamId stream) const { return find(stream).receive.waiting() != 0; }
   void consumed(StreamId stream, std::size_t count);
   void end_taken(StreamId stream);  // the owner has acted on at_end()
+  // Octets of either direction so far: the offset of the next one to be written, or consumed.
+  std::uint64_t written(StreamId stream) const { return find(stream).send.written(); }
+  std::uint64_t consumed_so_far(StreamId stream) const { return find(stream).receive.consumed(); }
   bool knows(StreamId stream) const { return streams_.find(stream) != nullptr; }
   bool accepted(StreamId stream) const { return find(stream).accepted; }
   bool finished(StreamId stream) const { return find(stream).send.finished; }
@@ -120,6 +123,7 @@ class Mux {
   void set_round_trip(Duration measured) { round_trip_ = measured; }
   // Whether small exchanges and bulk pass side by side at the moment: then queues should be short.
   bool mixed() const { return mix_.mixed(now_); }
+  bool bulk() const { return mix_.bulk(now_); }  // passes at the moment
   bool acknowledgement_due() const { return !lazy_windows_.empty(); }
   void acknowledge_now();  // turns lazy acknowledgements into output
 
@@ -148,6 +152,7 @@ class Mux {
   std::size_t active_streams(Stream& stream);  // consumed from in the last 100 ms, this one too
   void window_due(Stream& stream, bool lazy);
   void announce_readable(Stream& stream);
+  void give_in_advance(Stream& stream);
   void tune_window(Stream& stream);
   void keep(Stream& stream, Bytes payload);
   void settle(Stream& stream);
@@ -183,6 +188,7 @@ class Mux {
   std::uint32_t next_local_, last_remote_ = 0;
   std::size_t unaccepted_ = 0;
   std::uint64_t granted_ = 0;         // windows beyond the initial ones, all streams
+  std::uint64_t carried_ = 0;         // by one stream in a round trip of this carrier, of late
   std::uint64_t activity_epoch_ = 0;  // TrafficMix::epoch()
   std::size_t active_now_ = 0, active_before_ = 0;
   Fifo<Event> events_;

@@ -31,7 +31,11 @@ class SendBudget {
     remove(octets);
     moved_ += octets;
     const auto elapsed = now - since_;
-    if (elapsed < round_trip || elapsed <= Duration::zero()) return;
+    if (elapsed < round_trip || elapsed <= Duration::zero()) {
+      // A whole round trip acknowledges at least as much.
+      budget_ = std::max(budget_, std::min(kLeast + 4 * moved_, kMost));
+      return;
+    }
     const auto in_flight = static_cast<double>(moved_) * (static_cast<double>(round_trip.count()) /
                                                           static_cast<double>(elapsed.count()));
     const auto wanted = kLeast + static_cast<std::size_t>(4 * in_flight);

@@ -46,6 +46,7 @@ struct ReceiveHalf {
   bool ended : 1 = false;                 // the peer's last octet has arrived
   bool end_taken : 1 = false;             // ... and the owner knows
   bool all_told : 1 = false;              // a WINDOW on this carrier acknowledged all of it
+  bool in_advance : 1 = false;            // `window` is what earlier streams needed, not measured
 
   std::size_t waiting() const { return queue.size() + borrowed; }
   std::uint64_t consumed() const { return received - waiting(); }

@@ -32,7 +32,8 @@ class TrafficMix {
       small_at_ = now;
     }
   }
-  bool mixed(TimePoint now) const { return now - bulk_at_ < kMemory && now - small_at_ < kMemory; }
+  bool bulk(TimePoint now) const { return now - bulk_at_ < kMemory; }
+  bool mixed(TimePoint now) const { return bulk(now) && now - small_at_ < kMemory; }
 
  private:
   static constexpr TimePoint kLongAgo{-Duration{kMemory}};

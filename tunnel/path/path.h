@@ -8,10 +8,15 @@
 // owner admits, as long as it is genuine. Nothing but a genuine probe is answered, with as many
 // octets.
 //
+// Of several routes the first that is answered is taken, or one of a better rank that is answered
+// before that one is proven. A path that is up may look for another route beside (probe_beside()),
+// and moves there once that is proven; until then, and if none is found, it stays where it is.
+//
 // While something is sent, a probe goes along every kProbeEvery, and more of them when its answer
 // is overdue; without any answer for kSilence (or three round trips) the path is given up. Unused
 // it is kept open for kIdle, then left to die: no deadline any more.
 #pragma once
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -30,7 +35,10 @@ struct Route {
 
 struct Target {
   Route route;
-  bool once = false;  // one of many: a probe or two, not a dozen
+  bool once = false;      // one of many, different ones: a probe or two, not a dozen, and paced
+  int rank = kWorstRank;  // the smaller, the better
+  bool held = true;       // by `hold` of probe()
+  static constexpr int kWorstRank = 100;  // of what nobody has ranked
 };
 
 class Path {
@@ -41,12 +49,16 @@ class Path {
   static constexpr std::chrono::seconds kKeepAlive{15}, kIdle{45};
   static constexpr std::chrono::milliseconds kSeenAfter{
       300};                                  // then arrivals are told by the session
+  static constexpr int kPace = 4;            // new targets of a burst, in a millisecond
   static constexpr std::size_t kSmall = 64;  // octets of a probe
-  static constexpr std::size_t kProof = 1252, kLarge = 1472;  // 1280 and 1500 less IPv4 and UDP
+  // 1280 and 1500 less the headers of IPv4 and UDP, of IPv6 and UDP.
+  static constexpr std::size_t kProof = 1252, kLarge = 1472;
+  static constexpr std::size_t kProofSix = 1232, kLargeSix = 1452;
 
   struct Packet {
     Route route;
     ByteVector octets;
+    bool opener = false;  // shall open the own barrier, and not get as far as the peer's
   };
   struct Datagram {
     std::uint32_t stream;
@@ -63,8 +75,13 @@ class Path {
 
   // --- a round: the peer's offer, and where its packets shall go
   void set_peer(const control::PathOffer& peers, bool own_is_caller);
-  void probe(const std::vector<Target>& targets, TimePoint now, Duration limit = kRound);
+  // `hold`: probes go so much later, or where the peer's came in; `openers` at once.
+  void probe(const std::vector<Target>& targets, TimePoint now, Duration limit = kRound,
+             Duration hold = {}, bool openers = true);
   void add_targets(const std::vector<Target>& targets, TimePoint now);  // of the same round
+  // While up. Answers to the peer's probes that come in by a socket of these are tried as well.
+  void probe_beside(const std::vector<Target>& targets, TimePoint now);
+  bool looks_beside() const { return beside_.has_value(); }
 
   // --- the wire. `route`: the socket, and where it came from, which the owner admits.
   std::optional<Datagram> receive(Bytes packet, const Route& route, TimePoint now);
@@ -81,11 +98,23 @@ class Path {
   const Route& route() const { return route_; }  // while up; then: the last one
   std::size_t most_octets() const { return most_; }
   Duration round_trip() const { return round_trip_; }
+  bool searching() const {  // nothing has been answered in this round yet
+    return state_ == State::kProbing && !selected_;
+  }
   bool heard_on(std::size_t socket) const;  // the peer has sent something there, since probe()
+  std::optional<TimePoint> heard_at(std::size_t socket) const;  // the last time
+  // Since when genuine packets come from there without a longer break.
+  std::optional<TimePoint> heard_from_since(const SocketAddress& peer) const;
   void send(std::uint32_t stream, Bytes datagram, TimePoint now);  // while up
   void used(TimePoint now);                                        // by packets that are not ours
 
+  // --- datagrams that others carry, sealed alike: with both offers known, whatever the state
+  bool has_peer() const { return sealer_.has_value(); }
+  ByteVector seal_datagram(std::uint32_t stream, Bytes datagram);
+  std::optional<Datagram> open_datagram(Bytes packet);
+
  private:
+  std::optional<Opener::Opened> open(Bytes packet);
   struct Probing {
     Target target;
     int sent = 0;
@@ -97,11 +126,32 @@ class Path {
     std::size_t size;
     TimePoint at;
   };
+  struct Beside {
+    std::vector<Probing> probing;
+    TimePoint ends;
+    std::optional<Route> chosen;  // answered; its proof is under way
+    int proofs = 0;
+    TimePoint proof_due{};
+  };
+  static constexpr int kProofs = 5;  // sent of one route, at most
+  std::deque<Outstanding>::iterator find_outstanding(std::uint64_t counter);
   void send_probe(const Route& route, std::size_t size, TimePoint now);
   void answer(std::uint64_t counter, std::size_t size, const Route& route);
   void confirmed(const Outstanding& probe, bool by_session, TimePoint now);
   void probe_back(const Route& route, TimePoint now);
+  void confirmed_beside(const Outstanding& probe, TimePoint now);
+  void probe_back_beside(const Route& route, TimePoint now);
+  void tick_beside(TimePoint now);
+  TimePoint next_beside() const;
   void send_proof(TimePoint now);
+  void send_proof_to(const Route& route, TimePoint now);
+  Duration proof_pause() const {
+    return std::max<Duration>(std::chrono::milliseconds{100}, round_trip_ + round_trip_ / 2);
+  }
+  static std::size_t proof_of(const Route& route) {
+    return route.peer.ip.is_v4() ? kProof : kProofSix;
+  }
+  int rank_of(const Route& route) const;  // in this round
   void rest(Ended why);
   TimePoint silent_at() const;  // both while something is unanswered
   TimePoint again_at() const;
@@ -114,14 +164,26 @@ class Path {
   State state_ = State::kResting;
   Ended ended_ = Ended::kNot;
   std::vector<Probing> probing_;
-  TimePoint round_began_{}, round_ends_{};
+  TimePoint round_began_{}, round_ends_{}, hold_until_{};
   std::deque<Outstanding> outstanding_;
-  std::vector<std::size_t> heard_on_;
+  struct Heard {
+    std::size_t socket;
+    TimePoint at;
+  };
+  std::vector<Heard> heard_on_;
+  struct Source {
+    SocketAddress peer;
+    TimePoint since, last;
+  };
+  void note_source(const SocketAddress& peer, TimePoint now);
+  std::vector<Source> sources_;
   std::vector<Packet> output_;
   std::optional<std::uint64_t> to_tell_;
   std::optional<TimePoint> told_at_;
   Route route_;
-  bool selected_ = false;  // route_ was answered; its proof is under way
+  bool selected_ = false;          // route_ was answered; its proof is under way
+  int rank_ = Target::kWorstRank;  // of that one
+  std::optional<Beside> beside_;
   int proofs_ = 0;
   TimePoint proof_due_{};
   std::size_t most_ = 0;

@@ -17,7 +17,7 @@ void keep_earlier(std::optional<TimePoint>& to, TimePoint other) {
 }  // namespace
 
 void Mapper::set_network(const std::optional<Network>& network, TimePoint now) {
-  const bool unneeded = network && is_public(network->own);
+  const bool unneeded = network && network->own.is_global();
   const auto usable = unneeded ? std::nullopt : network;
   if (usable == network_ && unneeded == unneeded_) return check(now);
   network_ = usable;

@@ -137,7 +137,7 @@ void Mapper::granted(Lease& lease, const SocketAddress& external, Duration lifet
                     lease.mapping->generation == generation_;
   lease.mapping = fresh;
   news_ |= !same;
-  if (!is_public(external.ip)) {
+  if (!external.ip.is_global()) {
     lease.why = "the gateway's own outside address " + external.ip.to_string() +
                 " is not public: another NAT follows";
     return begin_deleting(lease, now);

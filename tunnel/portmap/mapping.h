@@ -45,8 +45,4 @@ struct Mapping {
   bool operator==(const Mapping&) const = default;
 };
 
-// Could somebody in the Internet have this address as a destination? Not so: private (RFC 1918),
-// shared (RFC 6598, behind a carrier's NAT), loopback, link-local, multicast, reserved ones.
-bool is_public(const IpAddress& address);
-
 }  // namespace culvert::portmap

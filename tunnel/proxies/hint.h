@@ -20,6 +20,8 @@ struct Hint {
       url;  // "http://10.0.0.1:3128", "socks5://user:secret@[2001:db8::1]:1080"; never logged
   std::string source;
   bool trusted = false;
+  bool passing = false;  // named by one user of several: a last resort, and not remembered
+  bool script = false;   // the URL is that of a PAC script
   bool operator==(const Hint&) const = default;
 };
 

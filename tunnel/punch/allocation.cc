@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -29,6 +30,17 @@ std::optional<std::int16_t> step_of(const std::vector<std::uint16_t>& ports) {
   // One may have wrapped round, or jumped over what others hold.
   if (fitting + 1 + ports.size() / 8 < ports.size() - 1) return std::nullopt;
   return static_cast<std::int16_t>(step);
+}
+
+// Two sockets had one port, towards different servers.
+bool is_shared(const std::vector<Observation>& seen) {
+  std::map<std::uint16_t, const Observation*> first;
+  for (const auto& one : seen) {
+    const auto [known, fresh] = first.emplace(one.port, &one);
+    if (!fresh && known->second->socket != one.socket && known->second->server != one.server)
+      return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -62,6 +74,7 @@ Allocation allocation_of(const std::vector<Observation>& seen) {
   const unsigned first = least > margin ? least - margin : 1;
   const unsigned last = std::min(most + margin, 65'535u);
   out.kind = last - first < kWidestRange ? Kind::kRange : Kind::kRandom;
+  out.shared = is_shared(seen);
   if (out.kind != Kind::kRange) return out;
   out.first = static_cast<std::uint16_t>(first);
   out.last = static_cast<std::uint16_t>(last);

@@ -21,8 +21,33 @@ bool is_on_own_lan(const IpAddress& address, const Ground& ground) {
   });
 }
 
+bool is_peers(const IpAddress& address, const Ground& ground) {
+  return address == ground.peer_seen ||
+         std::ranges::find(ground.peer_stated, address) != ground.peer_stated.end();
+}
+
 bool behind_the_same(const Ground& ground) {
-  return ground.lan_allowed && ground.own_seen && *ground.own_seen == *ground.peer_seen;
+  return ground.lan_allowed && ((ground.own_seen && is_peers(*ground.own_seen, ground)) ||
+                                std::ranges::any_of(ground.own_stated, [&](const IpAddress& one) {
+                                  return is_peers(one, ground);
+                                }));
+}
+
+// As the service sees us by that family, that is no address of ours.
+bool own_is_translated(bool v4, const Ground& ground) {
+  const auto translated = [&](const IpAddress& seen) {
+    return seen.is_v4() == v4 && !is_own(seen, ground);
+  };
+  return (ground.own_seen && translated(*ground.own_seen)) ||
+         std::ranges::any_of(ground.own_stated, translated);
+}
+
+constexpr int kRankOfLan = 0, kRankWithoutNat = 1;
+
+int rank_of(const Candidate& candidate, const Ground& ground) {
+  const bool peers = candidate.kind != Candidate::Kind::kHost;
+  return kRankWithoutNat + (peers ? 1 : 0) +
+         (own_is_translated(candidate.at.ip.is_v4(), ground) ? 1 : 0);
 }
 
 bool is_neighbour(const Candidate& candidate, const Ground& ground) {
@@ -41,19 +66,20 @@ std::optional<Dial> judge(const Candidate& candidate, const control::Offer& offe
     // It dials us, then, if we are let in.
     const bool punch = offer.inbound != Inbound::kOpen && ground.own_inbound != Inbound::kOpen;
     if (offer.inbound == Inbound::kClosed && !punch) return std::nullopt;
-    return Dial{at, /*lan=*/false, punch};
+    return Dial{at, /*lan=*/false, punch, kRankWithoutNat};
   }
   if (!is_neighbour(candidate, ground)) return std::nullopt;
-  return Dial{at, /*lan=*/true, /*punch=*/false};
+  return Dial{at, /*lan=*/true, /*punch=*/false, kRankOfLan};
 }
 
 std::optional<Dial> judge_udp(const Candidate& candidate, const Ground& ground) {
   const auto& at = candidate.at;
   if (candidate.transport != Candidate::Transport::kUdp || at.port == 0) return std::nullopt;
   if (!is_offerable(at.ip) || is_own(at.ip, ground)) return std::nullopt;
-  if (at.ip == *ground.peer_seen) return Dial{at, /*lan=*/false, /*punch=*/true};
+  if (is_peers(at.ip, ground))
+    return Dial{at, /*lan=*/false, /*punch=*/true, rank_of(candidate, ground)};
   if (!is_neighbour(candidate, ground)) return std::nullopt;
-  return Dial{at, /*lan=*/true, /*punch=*/true};
+  return Dial{at, /*lan=*/true, /*punch=*/true, kRankOfLan};
 }
 
 // What `judge` lets through, once each; neighbours first.
@@ -64,9 +90,10 @@ std::vector<Dial> dials_of(const std::vector<Candidate>& candidates, const Groun
   if (!ground.peer_seen || !is_offerable(*ground.peer_seen)) return dials;
   for (const auto& candidate : candidates) {
     const std::optional<Dial> dial = judge(candidate);
-    if (dial && std::ranges::find(dials, *dial) == dials.end()) dials.push_back(*dial);
+    const auto same = [&](const Dial& other) { return other.to == dial->to; };
+    if (dial && std::ranges::none_of(dials, same)) dials.push_back(*dial);
   }
-  std::ranges::stable_sort(dials, [](const Dial& a, const Dial& b) { return a.lan > b.lan; });
+  std::ranges::stable_sort(dials, [](const Dial& a, const Dial& b) { return a.rank < b.rank; });
   if (dials.size() > kMostDials) dials.resize(kMostDials);
   return dials;
 }
@@ -74,18 +101,8 @@ std::vector<Dial> dials_of(const std::vector<Candidate>& candidates, const Groun
 }  // namespace
 
 bool is_offerable(const IpAddress& address) {
-  const auto meant = address.canonical();
-  if (meant.is_v4()) {
-    const auto value = meant.v4_value();
-    const auto first = value >> 24;
-    const bool link_local = value >> 16 == 0xa9fe;
-    return first != 0 && first != 127 && first < 224 && !link_local;
-  }
-  const auto& octets = meant.octets();
-  const bool link_local = octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
-  const bool nothing_or_loopback =
-      std::all_of(octets.begin(), octets.end() - 1, [](std::uint8_t octet) { return octet == 0; });
-  return octets[0] != 0xff && !link_local && !nothing_or_loopback;
+  return !address.is_unspecified() && !address.is_loopback() && !address.is_link_local() &&
+         !address.is_multicast();
 }
 
 std::vector<Dial> tcp_dials(const control::Offer& offer, const Ground& ground) {
@@ -99,7 +116,7 @@ std::vector<Dial> udp_dials(const std::vector<Candidate>& candidates, const Grou
 
 bool may_hear(const IpAddress& from, const Ground& ground) {
   if (!ground.peer_seen || !is_offerable(from)) return false;
-  return from == *ground.peer_seen || (behind_the_same(ground) && is_on_own_lan(from, ground));
+  return is_peers(from, ground) || (behind_the_same(ground) && is_on_own_lan(from, ground));
 }
 
 std::string why_not_direct(Inbound own, Inbound peers, bool offered) {

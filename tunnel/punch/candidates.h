@@ -2,9 +2,10 @@
 //
 // Sans-IO. An endpoint must not become a scanner or a reflector for whoever it talks to. So of what
 // a peer says of itself only this counts:
-//   - addresses that the service sees that very peer at (any port: it harms itself alone),
+//   - addresses that the service sees that very peer at, or states that it receives at
+//     (any port: it harms itself alone),
 //   - private addresses inside a network of this machine's own interfaces, if both endpoints are
-//     seen at one and the same public address, hence behind the same NAT; ports from 1024 only.
+//     at one and the same public address, hence behind the same NAT; ports from 1024 only.
 // Never loopback, link-local, multicast, unspecified or broadcast addresses, never our own.
 //
 // Where neither side is let in, both dial at the same time, each from the port that it offers: to
@@ -27,19 +28,23 @@ struct Ground {
   std::vector<IpPrefix> own_networks;            // of interfaces: address and prefix length
   bool lan_allowed = true;                       // configuration
   control::Inbound own_inbound = control::Inbound::kUnknown;
+  // Where they receive by UDP besides, as the service states (crypto/address_statement.h).
+  std::vector<IpAddress> own_stated, peer_stated;
 };
 
 struct Dial {
   SocketAddress to;
   bool lan = false;
   bool punch = false;  // from our own direct port, at the same time as the other side
+  int rank = 0;        // of UDP: the smaller, the better, if several answer (fewer NATs)
   bool operator==(const Dial&) const = default;
 };
 
 // TCP candidates worth a connection, best first: the LAN, then the peer's own public addresses.
 std::vector<Dial> tcp_dials(const control::Offer& offer, const Ground& ground);
 
-// The same for packets of a UDP path. Both sides always send at the same time.
+// The same for packets of a UDP path, IPv6 and IPv4 beside each other. Both sides always send at
+// the same time.
 std::vector<Dial> udp_dials(const std::vector<control::Candidate>& candidates,
                             const Ground& ground);
 // Whether genuine packets of that peer are taken from there, and answered.

@@ -17,17 +17,62 @@ constexpr int kWindow = 64;
 constexpr std::size_t kFewSockets = 16;
 constexpr std::size_t kManySockets = 64;  // two sequences: 31 ports
 constexpr int kMiddle = 33;
-constexpr double kBirthdays = 4.7;  // n * n / range, for 99 of 100
+constexpr std::size_t kGuesses = 48;  // of a sequence, each of another port of the peer's range
+constexpr double kSure = 4.7;         // expected meetings, for 99 of 100
+// Of both sides together a burst of so many may be asked for, by whoever sets such a budget.
+constexpr double kMostDrawn = 2800;
+constexpr unsigned kFirstOrdinary = 1024, kLastPort = 65'535;
 
 bool is_steady(const Allocation& one) { return one.kind == Kind::kSame; }
-
-std::size_t birthday_count(const Allocation& range) {
-  const double width = range.last - range.first + 1.0;
-  return static_cast<std::size_t>(std::ceil(std::sqrt(kBirthdays * width)));
+bool is_by_chance(const Allocation& one) {
+  return one.kind == Kind::kRange || one.kind == Kind::kRandom;
 }
 
-bool is_small(const Allocation& one) {
-  return one.kind == Kind::kRange && birthday_count(one) <= kMostMappings;
+struct Range {
+  unsigned first = 0, last = 0;
+  double width() const { return last - first + 1.0; }
+};
+Range range_of(const Allocation& one) {
+  if (one.kind == Kind::kRange) return {one.first, one.last};
+  return {kFirstOrdinary, kLastPort};
+}
+
+// Who has to find what.
+enum class Meeting : std::uint8_t {
+  kPlain,            // both are where they say
+  kPredict,          // the next ports of the peer's sequence
+  kGuess,            // some of the ports that the peer's sockets may have
+  kBePredicted,      // our sequence, from a few sockets
+  kBeGuessed,        // our ports are by chance, from many sockets
+  kInTheMiddle,      // of two sequences
+  kGuessInSequence,  // our sequence: one port of the peer's for each
+  kDrawForSequence,  // the peer's sequence: our ports by chance for each
+  kDrawBoth,         // one port of the peer's for each, and of ours
+  kNowhere,
+};
+
+// Mappings that it takes on each side that draws; infinite: it must not be tried.
+double drawn_by_both(const Allocation& a, const Allocation& b) {
+  if (!is_by_chance(a) || !is_by_chance(b) || !a.shared || !b.shared) return INFINITY;
+  return std::sqrt(kSure * range_of(a).width() * range_of(b).width());
+}
+double drawn_for_sequence(const Allocation& sequence, const Allocation& range) {
+  if (sequence.kind != Kind::kSequential || !is_by_chance(range) || !range.shared) return INFINITY;
+  return kSure * range_of(range).width();
+}
+
+Meeting meeting(const Allocation& own, const Allocation& peers) {
+  using enum Meeting;
+  if (is_steady(own) && is_steady(peers)) return kPlain;
+  if (is_steady(own) && peers.kind == Kind::kSequential) return kPredict;
+  if (is_steady(own) && is_by_chance(peers)) return kGuess;
+  if (is_steady(peers) && own.kind == Kind::kSequential) return kBePredicted;
+  if (is_steady(peers) && is_by_chance(own)) return kBeGuessed;
+  if (own.kind == Kind::kSequential && peers.kind == Kind::kSequential) return kInTheMiddle;
+  if (drawn_for_sequence(own, peers) <= kMostDrawn) return kGuessInSequence;
+  if (drawn_for_sequence(peers, own) <= kMostDrawn) return kDrawForSequence;
+  if (drawn_by_both(own, peers) <= kMostDrawn) return kDrawBoth;
+  return kNowhere;
 }
 
 // 0: beyond the ports there are.
@@ -36,73 +81,107 @@ std::uint16_t after(const Allocation& sequence, int steps) {
   return port < 1 || port > 65'535 ? std::uint16_t{0} : static_cast<std::uint16_t>(port);
 }
 
-std::vector<SocketAddress> some_ports(const Allocation& range, const IpAddress& ip,
-                                      Random& random) {
+std::vector<std::uint16_t> next_ports(const Allocation& sequence, std::size_t count) {
+  std::vector<std::uint16_t> out;
+  for (std::size_t steps = 1; steps <= count; ++steps)
+    if (const auto port = after(sequence, static_cast<int>(steps))) out.push_back(port);
+  return out;
+}
+
+std::vector<std::uint16_t> some_ports(const Range& range, std::size_t count, Random& random) {
   std::vector<std::uint16_t> ports;
   for (unsigned port = range.first; port <= range.last; ++port)
     ports.push_back(static_cast<std::uint16_t>(port));
-  const auto count = std::min(birthday_count(range), ports.size());
-  std::vector<SocketAddress> out;
+  count = std::min(count, ports.size());
   for (std::size_t i = 0; i < count; ++i) {
     std::array<std::byte, 4> bytes;
     random.fill(bytes);
     std::uint32_t value = 0;
     std::memcpy(&value, bytes.data(), sizeof value);
     std::swap(ports[i], ports[i + value % (ports.size() - i)]);
-    out.push_back({ip, ports[i]});
   }
-  return out;
+  ports.resize(count);
+  return ports;
 }
 
-// Who has to find what.
-enum class Meeting : std::uint8_t {
-  kPlain,        // both are where they say
-  kPredict,      // the next ports of the peer's sequence
-  kGuess,        // ports out of the peer's small range
-  kBePredicted,  // our sequence, from a few sockets
-  kBeGuessed,    // our small range, from many
-  kInTheMiddle,  // of two sequences
-  kNowhere,
-};
+// Every socket to every port: a barrier that tells ports apart gives each pair one of its own.
+void each_to_each(Plan& plan, std::size_t sockets, const IpAddress& ip,
+                  const std::vector<std::uint16_t>& ports) {
+  plan.sockets = sockets;
+  for (std::size_t socket = 1; socket <= sockets; ++socket)
+    for (const auto port : ports) plan.shots.push_back({socket, {ip, port}});
+}
 
-Meeting meeting(const Allocation& own, const Allocation& peers) {
-  using enum Meeting;
-  if (is_steady(own) && is_steady(peers)) return kPlain;
-  if (is_steady(own) && peers.kind == Kind::kSequential) return kPredict;
-  if (is_steady(own) && is_small(peers)) return kGuess;
-  if (is_steady(peers) && own.kind == Kind::kSequential) return kBePredicted;
-  if (is_steady(peers) && is_small(own)) return kBeGuessed;
-  if (own.kind == Kind::kSequential && peers.kind == Kind::kSequential) return kInTheMiddle;
-  return kNowhere;
+// Birthdays of one side's sockets and the other's guesses.
+std::size_t birthdays(const Allocation& by_chance, std::size_t budget, Plan& plan) {
+  const double width = range_of(by_chance).width();
+  const auto needed = static_cast<std::size_t>(std::ceil(std::sqrt(kSure * width)));
+  const auto count = std::min(needed, budget);
+  plan.by_chance = true;
+  plan.probability = 1 - std::exp(-static_cast<double>(count * count) / width);
+  return count;
+}
+
+std::size_t draws(double needed, std::size_t budget, Plan& plan, double meetings_of_one) {
+  const auto count = std::min(static_cast<std::size_t>(std::ceil(needed)), budget);
+  plan.by_chance = true;
+  plan.probability = 1 - std::exp(-static_cast<double>(count) * meetings_of_one);
+  return count;
 }
 
 }  // namespace
 
 Plan plan_burst(const Allocation& own, const Allocation& peers, const SocketAddress& peer,
-                Random& random) {
+                std::size_t budget, Random& random) {
   Plan plan;
+  const auto from_shared = [&](const std::vector<std::uint16_t>& ports) {
+    for (const auto port : ports) plan.shots.push_back({0, {peer.ip, port}});
+  };
   switch (meeting(own, peers)) {
     case Meeting::kPlain:
     case Meeting::kNowhere: break;
-    case Meeting::kPredict:
-      for (int steps = 1; steps <= kWindow; ++steps)
-        if (const auto port = after(peers, steps)) plan.from_shared.push_back({peer.ip, port});
+    case Meeting::kPredict: from_shared(next_ports(peers, kWindow)); break;
+    case Meeting::kGuess:
+      from_shared(some_ports(range_of(peers), birthdays(peers, budget, plan), random));
       break;
-    case Meeting::kGuess: plan.from_shared = some_ports(peers, peer.ip, random); break;
-    case Meeting::kBePredicted:
-      plan.sockets = kFewSockets;
-      plan.each = peer;
-      break;
+    case Meeting::kBePredicted: each_to_each(plan, kFewSockets, peer.ip, {peer.port}); break;
     case Meeting::kBeGuessed:
-      plan.sockets = birthday_count(own);
-      plan.each = peer;
+      each_to_each(plan, birthdays(own, budget, plan), peer.ip, {peer.port});
       break;
     case Meeting::kInTheMiddle:
-      if (const auto port = after(peers, kMiddle)) {
-        plan.sockets = kManySockets;
-        plan.each = {peer.ip, port};
-      }
+      if (const auto port = after(peers, kMiddle))
+        each_to_each(plan, kManySockets, peer.ip, {port});
       break;
+    case Meeting::kGuessInSequence: {
+      // One for each socket: of some barriers one socket gets but one port for all of a host's.
+      const double needed = drawn_for_sequence(own, peers);
+      (void)draws(needed, budget, plan, kSure / needed);
+      const auto ports = some_ports(range_of(peers), std::min(kGuesses, budget), random);
+      plan.sockets = ports.size();
+      for (std::size_t i = 0; i < ports.size(); ++i)
+        plan.shots.push_back({i + 1, {peer.ip, ports[i]}});
+      break;
+    }
+    case Meeting::kDrawForSequence: {
+      const double needed = drawn_for_sequence(peers, own);
+      const auto count = draws(needed, budget, plan, kSure / needed);
+      plan.draws_here = true;
+      const auto ports = next_ports(peers, std::min(kGuesses, count));
+      if (!ports.empty()) each_to_each(plan, count / ports.size(), peer.ip, ports);
+      break;
+    }
+    case Meeting::kDrawBoth: {
+      const double needed = drawn_by_both(own, peers);
+      const double both = range_of(own).width() * range_of(peers).width();
+      const auto most = std::min(static_cast<std::size_t>(std::ceil(needed)), budget);
+      const auto count = draws(needed, budget, plan, static_cast<double>(most) / both);
+      plan.draws_here = true;
+      const auto sockets =
+          static_cast<std::size_t>(std::ceil(static_cast<double>(count) / range_of(peers).width()));
+      if (sockets > 0)
+        each_to_each(plan, sockets, peer.ip, some_ports(range_of(peers), count / sockets, random));
+      break;
+    }
   }
   return plan;
 }

@@ -35,6 +35,7 @@ class CircuitPipe final : public loop::BytePipe, private loop::BytePipe::Listene
 
   const Error* failure() const override { return refusal_ ? &*refusal_ : under_->failure(); }
   bool refused() const override { return refused_; }
+  bool stranded() const override { return under_->stranded(); }
 
  private:
   void on_readable() override;

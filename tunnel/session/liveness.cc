@@ -72,8 +72,8 @@ void Liveness::start_ping(TimePoint now) {
   if (!outstanding_since_) outstanding_since_ = now;
 }
 
-std::optional<std::uint64_t> Liveness::ping_for_measuring(TimePoint now, bool urgent) {
-  const Duration interval = samples_ < kFirstSamples ? kFirstInterval : kMeasureInterval;
+std::optional<std::uint64_t> Liveness::ping_for_measuring(TimePoint now, bool urgent, bool bulk) {
+  const Duration interval = bulk && samples_ < kFirstSamples ? kFirstInterval : kMeasureInterval;
   if (ping_sent_ || (!urgent && now - last_measured_ < interval)) return std::nullopt;
   ping_was_keepalive_ = false;
   start_ping(now);

@@ -104,7 +104,8 @@ void Session::fill_output(TimePoint now) {
   if (!may_speak()) return;
   // The round trip is measured only while there is traffic: it steers the windows of bulk streams.
   if (mux_.has_output())
-    if (const auto value = liveness_.ping_for_measuring(now, mux_.ping_wanted())) mux_.ping(*value);
+    if (const auto value = liveness_.ping_for_measuring(now, mux_.ping_wanted(), mux_.bulk()))
+      mux_.ping(*value);
   const auto bound = mux_.mixed() ? kMixedBound : kOutputBound;
   if (output_.capacity() == 0) output_ = std::exchange(spare_output(), {});
   while (output_.size() < bound) {

@@ -44,6 +44,7 @@ void SessionLink::receive(MutableBytes wire) {
   // `wire` stays as it is until the owners of streams have seen what came.
   streams().borrow();
   const auto received = session_.receive(wire, loop::Loop::precise_now());
+  show_datagrams_ahead();
   drain_events();  // what came before a violation was valid
   hand_datagrams_on(streams().datagrams());
   streams().datagrams_taken();
@@ -81,6 +82,9 @@ void SessionLink::run_deferred() {
   if (frozen_) return;
   if (dead_pipe_) std::exchange(dead_pipe_, nullptr)->abort();
   if (down_) return tell_down();
+  if (std::exchange(suspected_, false) && pipe_ && pipe_->stranded())
+    carrier_lost({ErrorCode::kNetworkUnreachable,
+                  "this machine has lost the address that it was connected from"});
   if (to_introduce_) begin_introduction();
   take_early_input();
   if (!down_ && pipe_) flush();

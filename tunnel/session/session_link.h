@@ -52,6 +52,8 @@ class SessionLink final : private loop::BytePipe::Listener,
     virtual void on_stream_readable() = 0;  // link.streams().readable(id), or at_end(id)
     virtual void on_stream_writable() = 0;
     // All of one stream; they are gone when this returns.
+    // Each of them before the data that came with it is told of; where the stream was there before.
+    virtual void on_datagram_ahead(Bytes) {}
     virtual void on_stream_datagrams(std::span<const mux::ArrivedDatagram>) {}
     virtual void on_stream_reset(const Error& why) = 0;  // by the peer, or the session went down
 
@@ -145,6 +147,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void tell_carrier_lost();
   void receive(MutableBytes wire);
   void drain_events();
+  void show_datagrams_ahead();
   void hand_datagrams_on(std::span<const mux::ArrivedDatagram> arrived);
   void on_opened(mux::StreamId stream);
   void read_control_stream();
@@ -175,7 +178,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   ByteQueue control_backlog_;  // control messages that the control stream had no room for
   DatagramPath* datagram_path_ = nullptr;
   std::optional<Error> down_;
-  bool closing_ = false, blocked_ = false, told_ = false;
+  bool closing_ = false, blocked_ = false, told_ = false, suspected_ = false;
   bool frozen_ = false;  // take_snapshot() was called
 };
 

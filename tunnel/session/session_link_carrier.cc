@@ -142,6 +142,7 @@ void SessionLink::abandon(Error why) { go_down(std::move(why)); }
 
 void SessionLink::suspect() {
   session_.suspect(loop::Loop::precise_now());
+  suspected_ = true;
   armed_for_.reset();
   schedule();
 }

@@ -98,6 +98,15 @@ void SessionLink::drain_events() {
   }
 }
 
+void SessionLink::show_datagrams_ahead() {
+  for (const auto& one : streams().datagrams()) {
+    auto* const handler = streams().knows(one.stream)
+                              ? static_cast<StreamHandler*>(streams().owner(one.stream))
+                              : nullptr;
+    if (handler != nullptr) handler->on_datagram_ahead(one.data);
+  }
+}
+
 void SessionLink::hand_datagrams_on(std::span<const mux::ArrivedDatagram> arrived) {
   auto left = arrived;
   while (!left.empty() && !down_) {

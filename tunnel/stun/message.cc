@@ -21,6 +21,7 @@ enum Attribute : std::uint16_t {
   kResponsePort = 0x0027,
   kResponseOrigin = 0x802b,
   kOtherAddress = 0x802c,
+  kAddressProof = 0xc5cd,  // Culvert's own
 };
 constexpr std::uint16_t kOptional = 0x8000;  // from here on attributes need not be understood
 constexpr std::uint32_t kChangeIp = 4, kChangePort = 2;
@@ -160,6 +161,7 @@ Result<Request> decode_request(Bytes message) {
         if (value.size() != 2 && value.size() != 4) return false;
         request.response_port = load_be<std::uint16_t>(value.data());
         return true;
+      case kAddressProof: request.wants_proof = true; return true;
       case kPadding: return true;
       default: break;
     }
@@ -189,6 +191,13 @@ Result<Response> decode_response(Bytes message) {
       case kSourceAddress: return take(response.response_origin);
       case kOtherAddress:
       case kChangedAddress: return take(response.other_address);
+      case kAddressProof: {
+        AddressProof proof;
+        if (value.size() != proof.size()) return false;
+        std::ranges::copy(value, proof.begin());
+        response.proof = proof;
+        return true;
+      }
       case kErrorCode:
         if (value.size() < 4) return false;
         has_error = true;
@@ -221,6 +230,7 @@ ByteVector encode(const Request& request, std::size_t at_least) {
     store_be(port, *request.response_port);
     out.put(kResponsePort, port);
   }
+  if (request.wants_proof) out.put(kAddressProof, Bytes{});
   if (out.size() + 4 < at_least) out.put(kPadding, ByteVector(padded(at_least - out.size() - 4)));
   return out.take();
 }
@@ -245,6 +255,7 @@ ByteVector encode(const Response& response) {
     out.put(modern ? kResponseOrigin : kSourceAddress, *response.response_origin);
   if (response.other_address)
     out.put(modern ? kOtherAddress : kChangedAddress, *response.other_address);
+  if (response.proof && modern) out.put(kAddressProof, *response.proof);
   return out.take();
 }
 

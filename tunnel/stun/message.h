@@ -10,6 +10,7 @@
 
 #include "tunnel/base/address.h"
 #include "tunnel/base/bytes.h"
+#include "tunnel/stun/address_proof.h"
 
 namespace culvert::stun {
 
@@ -25,6 +26,7 @@ struct Request {
   TransactionId id{};
   bool change_ip = false, change_port = false;  // CHANGE-REQUEST
   std::optional<std::uint16_t> response_port;   // RESPONSE-PORT
+  bool wants_proof = false;                     // ADDRESS-PROOF (PROTOCOL.md section 7.2)
   std::vector<std::uint16_t> unknown;           // attributes that must be understood, and are not
   bool operator==(const Request&) const = default;
 };
@@ -34,6 +36,7 @@ struct Response {
   std::optional<SocketAddress> mapped;           // (XOR-)MAPPED-ADDRESS
   std::optional<SocketAddress> response_origin;  // where the answer comes from
   std::optional<SocketAddress> other_address;    // what CHANGE-REQUEST would change to, both
+  std::optional<AddressProof> proof;             // ADDRESS-PROOF
   std::uint16_t error = 0;                       // ERROR-CODE, 300 to 699; 0: success
   std::vector<std::uint16_t> unknown;            // with error 420
   bool operator==(const Response&) const = default;

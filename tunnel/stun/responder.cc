@@ -70,6 +70,7 @@ std::optional<Responder::Answer> Responder::answer_datagram(Bytes datagram,
     if (request->response_port) answer.to.port = *request->response_port;
     response = respond(*request, from, answer.from);
     if (const auto both = other(at, true, true)) response.other_address = servers_.at(*both);
+    if (request->wants_proof && proofs_ != nullptr) response.proof = proofs_->make(from.ip, now);
   }
   answer.message = encode(response);
   const auto size = answer.message.size();

@@ -32,7 +32,9 @@ class Responder {
   static constexpr std::size_t kMostAddresses = 4096;         // with an allowance in use
   static constexpr std::uint16_t kLeastPort = 1024;           // for RESPONSE-PORT
 
-  explicit Responder(Servers servers) : servers_(std::move(servers)) {}
+  // `proofs`: are added where they are asked for; null: never.
+  explicit Responder(Servers servers, const AddressProofs* proofs = nullptr)
+      : servers_(std::move(servers)), proofs_(proofs) {}
 
   struct Answer {
     Door from;
@@ -57,6 +59,7 @@ class Responder {
   bool pay(const IpAddress& to, std::size_t octets, TimePoint now);
 
   Servers servers_;
+  const AddressProofs* proofs_;
   std::map<IpAddress, Allowance> allowances_;
 };
 

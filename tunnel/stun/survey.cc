@@ -5,6 +5,7 @@ namespace culvert::stun {
 Survey::Survey(std::vector<Question> questions, Random& random)
     : questions_(std::move(questions)),
       mapped_(questions_.size()),
+      proofs_(questions_.size()),
       answered_(questions_.size(), false),
       unanswered_(questions_.size()) {
   for (std::size_t i = 0; i < questions_.size(); ++i) {
@@ -30,7 +31,9 @@ std::optional<Survey::Datagram> Survey::next(TimePoint now) {
   if (next_ == questions_.size()) return std::nullopt;
   Request request;
   request.id = ids_[next_];
-  return Datagram{next_++, encode(request, kRequestSize)};
+  request.wants_proof = questions_[next_].proof;
+  const auto size = request.wants_proof ? kProofRequestSize : kRequestSize;
+  return Datagram{next_++, encode(request, size)};
 }
 
 std::optional<TimePoint> Survey::next_deadline() const {
@@ -46,6 +49,7 @@ bool Survey::receive(Bytes message, const SocketAddress& from) {
     if (!answered_[i]) --unanswered_;
     answered_[i] = true;
     mapped_[i] = response->mapped;
+    proofs_[i] = response->proof;
     return true;
   }
   return false;

@@ -16,11 +16,13 @@ class Survey {
  public:
   static constexpr std::chrono::milliseconds kPause{150};  // doubles with each try
   static constexpr int kTries = 3;
-  static constexpr std::size_t kRequestSize = 100;  // the answer is not longer: always answered
+  // The answer is not longer: always answered.
+  static constexpr std::size_t kRequestSize = 100, kProofRequestSize = 128;
 
   struct Question {
     std::size_t socket = 0;  // the owner's number of it
     SocketAddress server;
+    bool proof = false;  // of the address is wanted, too
   };
   struct Datagram {
     std::size_t question;
@@ -35,11 +37,13 @@ class Survey {
   const std::vector<Question>& questions() const { return questions_; }
   // As the questions; nothing: no answer.
   const std::vector<std::optional<SocketAddress>>& mapped() const { return mapped_; }
+  const std::vector<std::optional<AddressProof>>& proofs() const { return proofs_; }
 
  private:
   std::vector<Question> questions_;
   std::vector<TransactionId> ids_;
   std::vector<std::optional<SocketAddress>> mapped_;
+  std::vector<std::optional<AddressProof>> proofs_;
   std::vector<bool> answered_;
   std::size_t unanswered_;
   int tries_ = 0;

@@ -77,6 +77,17 @@ static void reuse_after_failure(const struct probe_target* target) {
   close(fd);
 }
 
+/* An address that is too short changes nothing, on whatever it is tried. */
+static void short_address(const struct probe_target* target) {
+  const int fd = make_socket(0);
+  printf("connected: %s", result_name(connect_to(fd, &target->echo)));
+  const struct sockaddr* address = (const struct sockaddr*)&target->echo;
+  printf(", one octet %s", result_name(connect(fd, address, 1)));
+  printf(", none %s", result_name(connect(fd, address, 0)));
+  printf(", echo %s\n", write(fd, "e", 1) == 1 ? echo_result(fd) : "broken");
+  close(fd);
+}
+
 static void while_pending(const struct probe_target* target) {
   arm_slow_port(target);
   const int fd = make_socket(SOCK_NONBLOCK), copy = dup(fd);
@@ -124,6 +135,7 @@ int main(int argc, char** argv) {
   result_by_connect(&target.echo, "ok");
   result_by_connect(&target.refused, "refused");
   reuse_after_failure(&target);
+  short_address(&target);
   while_pending(&target);
   options_survive(&target);
   return 0;

@@ -41,6 +41,10 @@ static void connected(const struct probe_target* target) {
          result_name(
              sendto(fd, "x", 1, 0, (const struct sockaddr*)&target->echo, sizeof target->echo)));
   printf("received %zd\n", recv(fd, text, sizeof text, 0));
+  printf("connect to an address cut short: %s\n",
+         result_name(connect(fd, (const struct sockaddr*)&target->echo, 4)));
+  printf("send: %s\n", result_name(send(fd, "hello", 5, 0)));
+  printf("received %zd\n", recv(fd, text, sizeof text, 0));
   close(fd);
 }
 
@@ -114,6 +118,41 @@ static void many(const struct probe_target* target) {
   }
   for (int i = 0; i < got; ++i) meant += is_from(&from[i], &target->echo);
   printf("recvmmsg: %d \"%.*s\", from the one that was meant: %d\n", got, got, back, meant);
+  close(fd);
+}
+
+/* Control data and addresses of one message; of several, those before a bad one are sent. */
+static void some(const struct probe_target* target) {
+  const int fd = make_udp(0, NULL);
+  const uint16_t size = 10;
+  struct sockaddr_in to = target->echo;
+  char control[CMSG_SPACE(sizeof size)] = "", text[] = "twenty-five octets, or so", back[8];
+  struct iovec all = {text, 25}, pieces[3] = {{text, 1}, {text + 1, 2}, {text + 3, 3}};
+  struct msghdr message = {.msg_name = &to,
+                           .msg_namelen = sizeof to,
+                           .msg_iov = &all,
+                           .msg_iovlen = 1,
+                           .msg_control = control,
+                           .msg_controllen = sizeof control};
+  struct cmsghdr* const part = CMSG_FIRSTHDR(&message);
+  part->cmsg_level = IPPROTO_UDP;
+  part->cmsg_type = UDP_SEGMENT;
+  part->cmsg_len = CMSG_LEN(sizeof size);
+  memcpy(CMSG_DATA(part), &size, sizeof size);
+  printf("sendmsg of three segments: %s\n", result_name(sendmsg(fd, &message, 0)));
+  for (int i = 0; i < 3; ++i)
+    printf("received %zd\n", recvfrom(fd, back, sizeof back, MSG_TRUNC, NULL, NULL));
+  struct mmsghdr many[3];
+  memset(many, 0, sizeof many);
+  for (int i = 0; i < 3; ++i)
+    many[i].msg_hdr = (struct msghdr){
+        .msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &pieces[i], .msg_iovlen = 1};
+  many[2].msg_hdr.msg_name = (void*)16;
+  printf("sendmmsg, the third not there: %d, of %u and %u octets\n", sendmmsg(fd, many, 3, 0),
+         many[0].msg_len, many[1].msg_len);
+  for (int i = 0; i < 2; ++i)
+    printf("received %zd\n", recvfrom(fd, back, sizeof back, MSG_TRUNC, NULL, NULL));
+  printf("sendmmsg, the first not there: %s\n", result_name(sendmmsg(fd, many + 2, 1, 0)));
   close(fd);
 }
 
@@ -228,6 +267,7 @@ int main(int argc, char** argv) {
   unconnected(&target);
   messages(&target);
   many(&target);
+  some(&target);
   segments(&target);
   sizes(&target);
   events(&target);

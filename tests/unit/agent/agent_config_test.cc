@@ -60,6 +60,8 @@ users = [0, 1234]
 policy = "always"
 ports = [80, 443]
 deny_ports = [443]
+[direct]
+mappings = 1500
 [[listen]]
 port = 22
 to = "127.0.0.1:2222"
@@ -76,6 +78,7 @@ internal_addresses = ["198.51.100.0/24"]
 discover = false
 )");
   ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->direct.mappings, 1500u);
   EXPECT_EQ(config->state_directory, "/etc/x/state");
   EXPECT_EQ(config->control_socket, "/home/ann/agent.sock");
   EXPECT_EQ(config->pool.to_string(), "127.80.0.0/16");

@@ -100,6 +100,43 @@ TEST_P(ConnectOutcome, IsSuccessWhenTheCoreCompletes) {
   });
 }
 
+TEST_P(ConnectOutcome, IsTheSameWhenItIsAskedAndToldInOneMessage) {
+  ProgramLab lab({});
+  lab.plan(8080, {std::nullopt, /*when_released=*/true});
+  lab.plan(8081, {ErrorCode::kRefused, /*when_released=*/true});
+  lab.plan(8082, {ErrorCode::kRefused});  // at once: the first is told so in its answer
+  lab.run([&] {
+    for (std::uint16_t port = 8080; port <= 8082; ++port) {
+      const auto first = lab.connect(at_port(port));
+      if (port != 8082) {
+        EXPECT_EQ(first.verdict, CULVERT_HOLD);
+        EXPECT_NE(first.flags & CULVERT_HOLDS_ON, 0u);
+        lab.release();
+      }
+      const auto held_at = port == 8082 ? at_port(port) : first.held_at;
+      const auto monitor = make_monitor(monitor_name());
+      auto again =
+          lab.connect_again(at_port(port), held_at, [&](int fd) { monitor->before_connect(fd); });
+      monitor->after_connect(again.fd.get());
+      EXPECT_EQ(again.error, EINPROGRESS);
+      if (port != 8082) {
+        EXPECT_FALSE(monitor->wait(kNotBefore)) << port;
+      }
+      lab.release();
+      const auto mask = monitor->wait(kAtLast);
+      ASSERT_TRUE(mask) << port;
+      if (port == 8080) {
+        EXPECT_EQ(*mask, POLLOUT);
+        EXPECT_EQ(socket_error(again.fd.get()), 0);
+        continue;
+      }
+      EXPECT_EQ(*mask, *native_refusal(monitor_name())) << port;
+      const int error = socket_error(again.fd.get());
+      EXPECT_EQ(error == ECONNRESET ? lab.ask_error(again.cookie) : error, ECONNREFUSED) << port;
+    }
+  });
+}
+
 TEST_P(ConnectOutcome, IsTheTrueErrorWhenTheCoreFails) {
   struct Case {
     ErrorCode code;

@@ -33,5 +33,32 @@ TEST(NetcheckReport, shows_no_control_characters_of_strangers) {
   EXPECT_NE(to_json(report).find("\"schema\": 1"), std::string::npos);
 }
 
+TEST(NetcheckReport, says_how_this_machine_is_reached) {
+  PlaceStatus place;
+  EXPECT_EQ(reachability(place), "");
+  place.seen = "192.0.2.6:40000";
+  place.inbound = "closed";
+  place.inbound_why = "timed out";
+  EXPECT_EQ(reachability(place),
+            "seen:    from outside at 192.0.2.6:40000\n"
+            "tcp:     connections from outside do not get in (timed out)\n"
+            "udp:     not known: the service has no discovery servers\n");
+  place.udp = "out-only";
+  EXPECT_NE(reachability(place).find("udp:     gets out, and nothing of it in\n"),
+            std::string::npos);
+  place.udp = "passes";
+  place.udp_seen = "192.0.2.6:40001";
+  place.udp_mapping = "endpoint-independent";
+  place.udp_filtering = "address-dependent";
+  place.udp_ports = "one port for all destinations";
+  EXPECT_NE(reachability(place).find("udp:     gets out and in, seen at 192.0.2.6:40001\n"
+                                     "nat:     mapping is endpoint-independent, filtering is "
+                                     "address-dependent, one port for all destinations\n"),
+            std::string::npos);
+  NetcheckReport report;
+  report.place = place;
+  EXPECT_NE(to_json(report).find("\"udp_filtering\": \"address-dependent\""), std::string::npos);
+}
+
 }  // namespace
 }  // namespace culvert::agent

@@ -1,6 +1,8 @@
 // tests/unit/agent/own_namespace.h: puts this process into a network namespace of its own, with lo
 // up and nothing else, so that no test meets ports or programs of the machine.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <string>
 
@@ -19,6 +21,13 @@ class WithoutCapability {
 
  private:
   std::uint32_t before_;
+};
+
+class NeedsOwnNamespace : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!enter_own_namespace().empty()) GTEST_SKIP() << enter_own_namespace();
+  }
 };
 
 }  // namespace culvert::agent::testing

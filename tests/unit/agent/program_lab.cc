@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -120,17 +121,26 @@ void ProgramLab::put_address(culvert_question_packet& packet, const SocketAddres
   std::memcpy(&packet.address[0], address.ip.octets().data(), sizeof packet.address);
 }
 
-std::optional<culvert_answer_packet> ProgramLab::ask(const culvert_question_packet& packet,
-                                                     UniqueFd* keep_open) const {
+UniqueFd ProgramLab::reach_gate() const {
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(&address.sun_path[0], path_.data(), path_.size());
   const timeval limit{5, 0};
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fd.reset();
+  return fd;
+}
+
+void ProgramLab::send_message(Bytes message) const {
+  send(reach_gate().get(), message.data(), message.size(), MSG_NOSIGNAL);
+}
+
+std::optional<culvert_answer_packet> ProgramLab::ask(const culvert_question_packet& packet,
+                                                     UniqueFd* keep_open) const {
+  auto fd = reach_gate();
   culvert_answer_packet answer{};
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      send(fd.get(), &packet, sizeof packet, MSG_NOSIGNAL) != sizeof packet ||
+  if (!fd || send(fd.get(), &packet, sizeof packet, MSG_NOSIGNAL) != sizeof packet ||
       recv(fd.get(), &answer, sizeof answer, 0) != sizeof answer)
     return std::nullopt;
   if (keep_open != nullptr) *keep_open = std::move(fd);
@@ -151,13 +161,47 @@ void ProgramLab::tell_connecting(int conversation, const Connecting& connecting)
   send(conversation, &packet, sizeof packet, MSG_NOSIGNAL);
 }
 
-Connecting ProgramLab::connect(const SocketAddress& to, const std::function<void(int fd)>& before,
-                               bool tell) const {
+namespace {
+
+Connecting make_program_socket(const std::function<void(int fd)>& before) {
   Connecting result;
   result.fd.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   before(result.fd.get());
   socklen_t length = sizeof result.cookie;
   getsockopt(result.fd.get(), SOL_SOCKET, SO_COOKIE, &result.cookie, &length);
+  return result;
+}
+
+void start(Connecting& program) {
+  sockaddr_storage address{};
+  auto length = program.held_at.fill(address);
+  const int connected = ::connect(program.fd.get(), reinterpret_cast<sockaddr*>(&address), length);
+  program.error = connected == 0 ? 0 : errno;
+  length = sizeof address;
+  getsockname(program.fd.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  program.own = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
+}
+
+}  // namespace
+
+Connecting ProgramLab::connect_again(const SocketAddress& to, const SocketAddress& held_at,
+                                     const std::function<void(int fd)>& before) const {
+  auto result = make_program_socket(before);
+  result.held_at = held_at;
+  start(result);
+  std::array<culvert_question_packet, 2> both{question(CULVERT_ASK_CONNECT),
+                                              question(CULVERT_TELL_CONNECTING)};
+  for (auto& packet : both) packet.cookie = result.cookie;
+  both[0].flags = CULVERT_NONBLOCKING;
+  put_address(both[0], to);
+  put_address(both[1], result.own);
+  send_message(std::as_bytes(std::span{both}));
+  return result;
+}
+
+Connecting ProgramLab::connect(const SocketAddress& to, const std::function<void(int fd)>& before,
+                               bool tell) const {
+  auto result = make_program_socket(before);
   auto packet = question(CULVERT_ASK_CONNECT);
   packet.cookie = result.cookie;
   packet.flags = CULVERT_NONBLOCKING;
@@ -172,13 +216,7 @@ Connecting ProgramLab::connect(const SocketAddress& to, const std::function<void
   std::uint32_t held = 0;
   std::memcpy(&held, answer->address, sizeof held);
   result.held_at = {IpAddress::v4(ntohl(held)), answer->port};
-  sockaddr_storage address{};
-  length = result.held_at.fill(address);
-  const int connected = ::connect(result.fd.get(), reinterpret_cast<sockaddr*>(&address), length);
-  result.error = connected == 0 ? 0 : errno;
-  length = sizeof address;
-  getsockname(result.fd.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  result.own = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
+  start(result);
   if (tell) tell_connecting(conversation.get(), result);
   return result;
 }

@@ -64,6 +64,11 @@ class ProgramLab final : private ShimGate::Handler {
   Connecting connect(
       const SocketAddress& to, const std::function<void(int fd)>& before = [](int) {},
       bool tell = true) const;
+  // To where the agent holds `to` by now, and told in one message.
+  Connecting connect_again(
+      const SocketAddress& to, const SocketAddress& held_at,
+      const std::function<void(int fd)>& before = [](int) {}) const;
+  void send_message(Bytes message) const;  // and hang up
   std::optional<culvert_answer_packet> ask(const culvert_question_packet& question,
                                            UniqueFd* keep_open = nullptr) const;
   int ask_error(std::uint64_t cookie) const;  // 0: nothing is known
@@ -111,6 +116,7 @@ class ProgramLab final : private ShimGate::Handler {
     asked->answer("carried\n" + host + "\n");
   }
   Result<bool> on_system_wide_told() override { return false; }
+  bool on_proxy_told(const Asker&, const std::string&) override { return false; }
   void on_address_asked(std::unique_ptr<AddressQuestion> asked) override;
   void on_connect(std::unique_ptr<HeldConnect> held) override;
   void on_datagrams_asked(std::unique_ptr<DatagramQuestion> asked) override { asked->not_ours(); }
@@ -121,6 +127,7 @@ class ProgramLab final : private ShimGate::Handler {
   void decide_all();
   void forget(Waiting& one);
   void on_wake();
+  UniqueFd reach_gate() const;
 
   loop::Loop loop_;
   std::string directory_, path_;

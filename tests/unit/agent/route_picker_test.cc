@@ -60,6 +60,24 @@ TEST(RoutePicker, starts_nothing_more_once_one_has_won) {
   EXPECT_EQ(picker.why(), "the first to answer");
 }
 
+TEST(RoutePicker, tries_a_proxy_that_was_found_before_what_is_only_imaginable) {
+  auto routes = two_routes();
+  routes.push_back(way("websocket", "192.0.2.1:443"));
+  RoutePicker picker(routes, false, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  auto by_requests = way("http-proxy", "192.0.2.9:3128"),
+       by_connect = way("connect", "192.0.2.9:3128");
+  auto by_tls = way("connect-tls", "192.0.2.9:3128");
+  for (auto* found : {&by_requests, &by_connect, &by_tls, &by_connect}) {
+    found->proxy = *carrier::parse_proxy("http://192.0.2.9:3128");
+    picker.add(*found);
+  }
+  std::vector<std::size_t> order;
+  for (auto now = kStart; const auto next = picker.next_start(now += milliseconds{400});)
+    order.push_back(*next);
+  EXPECT_EQ(order, (std::vector<std::size_t>{4, 5, 1, 2, 3}));
+}
+
 std::vector<std::string> described(const std::vector<carrier::Way>& ways) {
   std::vector<std::string> out;
   for (const auto& one : ways) out.push_back(to_string(one));
@@ -84,14 +102,34 @@ TEST(WayPlan, goes_through_proxies_first_and_by_each_recipe_of_their_kind) {
           "proxy-websocket through http://proxy:3128 (192.0.2.9) to service.example.net:443",
           "connect-websocket through http://proxy:3128 (192.0.2.9) to service.example.net:443",
           "connect-websocket-tls through http://proxy:3128 (192.0.2.9) to service.example.net:443",
-          "direct to 192.0.2.1:443", "direct to [2001:db8::1]:443", "tls to 192.0.2.1:443",
-          "tls to [2001:db8::1]:443", "websocket to 192.0.2.1:443",
-          "websocket to [2001:db8::1]:443", "websocket-tls to 192.0.2.1:443",
+          "direct to 192.0.2.1:443",
+          "direct to [2001:db8::1]:443",
+          "tls to 192.0.2.1:443",
+          "tls to [2001:db8::1]:443",
+          "websocket to 192.0.2.1:443",
+          "websocket to [2001:db8::1]:443",
+          "websocket-tls to 192.0.2.1:443",
           "websocket-tls to [2001:db8::1]:443",
           "http-proxy through http://proxy:3128 (192.0.2.9) to service.example.net:443",
           "connect-http-tls through http://proxy:3128 (192.0.2.9) to service.example.net:443",
-          "http to 192.0.2.1:443", "http to [2001:db8::1]:443", "http-tls to 192.0.2.1:443",
-          "http-tls to [2001:db8::1]:443"}));
+          "http-proxy-80 through http://proxy:3128 (192.0.2.9) to service.example.net:80",
+          "http to 192.0.2.1:443",
+          "http to [2001:db8::1]:443",
+          "http-tls to 192.0.2.1:443",
+          "http-tls to [2001:db8::1]:443",
+          "http-80 to 192.0.2.1:80",
+          "http-80 to [2001:db8::1]:80"}));
+}
+
+TEST(WayPlan, does_not_try_port_80_twice_for_a_service_that_is_there) {
+  auto options = options_with_proxies();
+  options.service.port = 80;
+  for (const auto& way :
+       plan_ways(options, {{address("192.0.2.1:1").ip}, {{address("192.0.2.9:1").ip}}}))
+    EXPECT_EQ(way.recipe->fixed_port, 0) << way.recipe->name;
+  options.via = "http-80";
+  EXPECT_EQ(described(plan_ways(options, {{address("192.0.2.1:1").ip}, {{}}})),
+            std::vector<std::string>{"http-80 to 192.0.2.1:80"});
 }
 
 TEST(WayPlan, goes_through_a_proxy_though_the_service_does_not_resolve) {
@@ -216,10 +254,10 @@ TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
       << "nor this one";
   EXPECT_TRUE(publisher.admits({6, address("[::]:82"), {}}));
   EXPECT_EQ(publisher.ports(), (std::vector<std::uint16_t>{22, 80}));
-  EXPECT_EQ(publisher.target(22), address("127.0.0.1:2222"));
+  EXPECT_EQ(publisher.target(22), InboundTarget{address("127.0.0.1:2222")});
   EXPECT_EQ(publisher.target(25), std::nullopt);
   EXPECT_FALSE(publisher.remove(web));
-  EXPECT_EQ(publisher.target(80), web_again.local);
+  EXPECT_EQ(publisher.target(80), InboundTarget{web_again.local});
   EXPECT_TRUE(publisher.remove(web_again));
   EXPECT_EQ(publisher.target(80), std::nullopt);
 }

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <thread>
 
@@ -22,12 +23,7 @@ namespace {
 const IpAddress kVirtual = IpAddress::v4(0x7f400305);
 const IpAddress kOwn = IpAddress::v4(0x7f400306);
 
-class Gate : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!enter_own_namespace().empty()) GTEST_SKIP() << enter_own_namespace();
-  }
-};
+class Gate : public NeedsOwnNamespace {};
 
 UniqueFd listen_at(const char* text) {
   const auto at = *SocketAddress::parse(text);
@@ -39,23 +35,9 @@ UniqueFd listen_at(const char* text) {
   return fd;
 }
 
-std::uint64_t cookie_of(int fd) {
-  std::uint64_t cookie = 0;
-  socklen_t length = sizeof cookie;
-  getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length);
-  return cookie;
-}
-
 culvert_question_packet ask_name(const char* name) {
   auto packet = ProgramLab::question(CULVERT_ASK_NAME);
   std::copy_n(name, std::string_view(name).size(), &packet.name[0]);
-  return packet;
-}
-
-culvert_question_packet tell_listening(int fd) {
-  auto packet = ProgramLab::question(CULVERT_TELL_LISTENING);
-  packet.cookie = cookie_of(fd);
-  ProgramLab::put_address(packet, {IpAddress::v4(0), 1});  // not believed: the kernel is asked
   return packet;
 }
 
@@ -73,6 +55,40 @@ TEST_F(Gate, AnswersAboutNamesNowOrLater) {
     });
     EXPECT_EQ(lab.ask(ask_name("later.example.net"))->verdict, CULVERT_FOUND);
     later.join();
+  });
+}
+
+// Where the file cannot be seen: the connection of a program in a chroot.
+UniqueFd connect_to_abstract_name(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto name = CULVERT_ABSTRACT + path;
+  name.copy(&address.sun_path[1], name.size());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+  return fd;
+}
+
+TEST_F(Gate, AnswersAtAnAbstractNameToo) {
+  ProgramLab lab({});
+  lab.run([&] {
+    const auto link = connect_to_abstract_name(lab.socket_path());
+    const auto answer = ask_agent_on(link, ask_name("web.example.net"), std::chrono::seconds{10});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->verdict, CULVERT_FOUND);
+  });
+}
+
+TEST_F(Gate, TellsThisMachinesOwnAddressOnceItIsKnown) {
+  ProgramLab lab({});
+  lab.run([&] {
+    const auto question = ProgramLab::question(CULVERT_ASK_OWN_ADDRESS);
+    EXPECT_EQ(lab.ask(question)->verdict, CULVERT_NOT_OURS);
+    lab.on_loop([&] { lab.gate().set_own_address(kOwn); });
+    const auto answer = lab.ask(question);
+    EXPECT_EQ(answer->verdict, CULVERT_FOUND);
+    EXPECT_EQ(address_of(*answer), kOwn);
   });
 }
 
@@ -138,6 +154,35 @@ TEST_F(Gate, SurvivesRubbishAndEarlyHangUps) {
     packet.version = 99;
     EXPECT_EQ(lab.ask(packet)->verdict, CULVERT_TRY_AGAIN);
     EXPECT_EQ(lab.ask(ask_name("web.example.net"))->verdict, CULVERT_FOUND);
+  });
+}
+
+TEST_F(Gate, IgnoresTwoPacketsThatDoNotBelongTogether) {
+  ProgramLab lab({});
+  lab.run([&] {
+    auto ask = ProgramLab::question(CULVERT_ASK_CONNECT);
+    auto tell = ProgramLab::question(CULVERT_TELL_CONNECTING);
+    ask.cookie = tell.cookie = 4711;
+    ProgramLab::put_address(ask, {kVirtual, 8080});
+    ProgramLab::put_address(tell, {IpAddress::v4(INADDR_LOOPBACK), 5000});
+    const auto send = [&](const culvert_question_packet& first,
+                          const culvert_question_packet& second) {
+      const std::array<culvert_question_packet, 2> both{first, second};
+      lab.send_message(std::as_bytes(std::span{both}));
+    };
+    auto elsewhere = ask, other_version = tell, of_another = tell;
+    ProgramLab::put_address(elsewhere, {IpAddress::v4(0x08080808), 443});
+    ++other_version.version;
+    ++of_another.cookie;
+    send(tell, ask);
+    send(ask, ask);
+    send(elsewhere, tell);
+    send(ask, other_version);
+    lab.on_loop([&] { EXPECT_EQ(lab.announced, 0); });
+    send(ask, of_another);  // these two reach the core, and the kernel knows no such socket
+    send(ask, tell);
+    EXPECT_TRUE(lab.eventually([&] { return lab.announced == 2 && lab.abandoned == 2; }));
+    lab.on_loop([&] { EXPECT_EQ(lab.gate().pending_connects(), 0u); });
   });
 }
 
@@ -243,76 +288,6 @@ TEST_F(Gate, ReplacesADeadSocketFileAndRefusesALiveOne) {
     EXPECT_TRUE(second.listen(path, false));
   }
   EXPECT_NE(access(path.c_str(), F_OK), 0) << "the socket file is removed at the end";
-}
-
-TEST_F(Gate, HearsOfListenersUntilTheLastHolderClosesThem) {
-  ProgramLab lab({});
-  lab.run([&] {
-    auto listener = listen_at("0.0.0.0:5000");
-    ASSERT_TRUE(lab.ask(tell_listening(listener.get())));
-    ASSERT_TRUE(lab.ask(tell_listening(listener.get()))) << "listen() again is no news";
-    ASSERT_TRUE(lab.eventually([&] { return lab.listening.size() == 1; }));
-    lab.on_loop([&] { EXPECT_EQ(lab.listening[0].local.to_string(), "0.0.0.0:5000"); });
-    UniqueFd inherited(dup(listener.get()));
-    listener.reset();
-    lab.on_loop([&] { EXPECT_TRUE(lab.gone.empty()); });
-    inherited.reset();
-    EXPECT_TRUE(lab.eventually([&] { return lab.gone.size() == 1; }));
-  });
-}
-
-TEST_F(Gate, DoesNotBelieveInListenersThatTheKernelDoesNotKnow) {
-  ProgramLab lab({});
-  lab.run([&] {
-    UniqueFd not_listening(::socket(AF_INET, SOCK_STREAM, 0));
-    ASSERT_TRUE(lab.ask(tell_listening(not_listening.get())));
-    lab.on_loop([&] { EXPECT_TRUE(lab.listening.empty()); });
-  });
-}
-
-struct Dialled final : InboundDial::Listener {
-  explicit Dialled(loop::Loop& its_loop) : loop(its_loop) {}
-  void on_inbound_dialled(InboundDial&, UniqueFd got, int code) override {
-    fd = std::move(got);
-    error = code;
-    loop.stop();
-  }
-  loop::Loop& loop;
-  UniqueFd fd;
-  int error = -1;
-};
-
-TEST_F(Gate, CallsALocalListenerFromTheCallersVirtualAddress) {
-  for (const char* at : {"0.0.0.0:6000", "127.0.0.1:6001", "[::]:6002", "127.64.9.1:6003"}) {
-    const auto listener = listen_at(at);
-    loop::Loop loop;
-    Dialled dialled(loop);
-    {
-      InboundDial dial(loop, kVirtual, kOwn, *SocketAddress::parse(at), dialled);
-      loop.run();
-    }
-    EXPECT_EQ(dialled.error, 0) << at;
-    sockaddr_storage peer{};
-    socklen_t length = sizeof peer;
-    const UniqueFd accepted(accept(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length));
-    EXPECT_EQ(SocketAddress::from(reinterpret_cast<sockaddr*>(&peer)).ip.canonical(), kVirtual);
-    length = sizeof peer;
-    getsockname(accepted.get(), reinterpret_cast<sockaddr*>(&peer), &length);
-    const auto shown = SocketAddress::from(reinterpret_cast<sockaddr*>(&peer)).ip.canonical();
-    const auto bound = SocketAddress::parse(at)->ip;
-    const bool any = bound == IpAddress::v4(0) || !bound.is_v4();
-    EXPECT_EQ(shown, any ? kOwn : bound) << at;
-  }
-}
-
-TEST_F(Gate, ReportsAClosedPortAndNeverCallsFromTheLoopbackAddress) {
-  for (const char* at : {"127.0.0.1:6009", "[::1]:6009"}) {
-    loop::Loop loop;
-    Dialled dialled(loop);
-    InboundDial dial(loop, kVirtual, kOwn, *SocketAddress::parse(at), dialled);
-    loop.run();
-    EXPECT_EQ(dialled.error, ECONNREFUSED) << at;
-  }
 }
 
 }  // namespace

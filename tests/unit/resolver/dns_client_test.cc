@@ -113,7 +113,7 @@ TEST_F(Dns, AsksOnceForANameThatManyWantInOneSecond) {
 }
 
 TEST(RecentAnswers, AreForgottenAfterASecond) {
-  RecentAnswers recent;
+  RecentAnswers<std::vector<IpAddress>> recent;
   const std::vector<IpAddress> addresses{IpAddress::v4(0xc0000201)};
   const TimePoint now{std::chrono::seconds{100}};
   recent.remember("a", addresses, now);

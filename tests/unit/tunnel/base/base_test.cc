@@ -68,6 +68,36 @@ TEST(IpAddress, CanonicalFormIsWhatAPacketWouldReach) {
   EXPECT_EQ(canonical("2001:db8::1"), "2001:db8::1");
 }
 
+TEST(IpAddress, PrivateSharedAndReservedOnesAreNotGlobal) {
+  for (const char* address :
+       {"10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "100.127.255.255",
+        "127.0.0.1", "169.254.1.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "fe80::1", "fd00::1",
+        "::1", "::", "ff02::1", "::ffff:10.0.0.1", "2002:a00:1::1"})
+    EXPECT_FALSE(IpAddress::parse(address)->is_global()) << address;
+  for (const char* address :
+       {"9.255.255.255", "11.0.0.0", "172.15.0.1", "172.32.0.1", "100.63.0.1", "100.128.0.1",
+        "198.51.100.7", "223.255.255.255", "2001:db8::1", "::ffff:198.51.100.7"})
+    EXPECT_TRUE(IpAddress::parse(address)->is_global()) << address;
+}
+
+TEST(IpAddress, KindsAreThoseOfWhatAPacketWouldReach) {
+  const auto kinds = [](const char* text) {
+    const auto address = *IpAddress::parse(text);
+    return std::string(address.is_unspecified() ? "u" : "") + (address.is_loopback() ? "l" : "") +
+           (address.is_link_local() ? "k" : "") + (address.is_multicast() ? "m" : "");
+  };
+  for (const char* text : {"0.0.0.0", "0.1.2.3", "::"}) EXPECT_EQ(kinds(text), "u") << text;
+  for (const char* text : {"127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1", "::127.0.0.1",
+                           "64:ff9b::7f00:1", "2002:7f00:1::5"})
+    EXPECT_EQ(kinds(text), "l") << text;
+  for (const char* text : {"169.254.169.254", "fe80::1", "febf::1", "::ffff:169.254.0.1"})
+    EXPECT_EQ(kinds(text), "k") << text;
+  for (const char* text : {"224.0.0.1", "255.255.255.255", "240.0.0.1", "ff02::1"})
+    EXPECT_EQ(kinds(text), "m") << text;
+  for (const char* text : {"10.0.0.1", "223.255.255.255", "fec0::1", "fc00::1", "2001:db8::1"})
+    EXPECT_EQ(kinds(text), "") << text;
+}
+
 TEST(IpAddress, ParsingIsStrict) {
   for (const auto* text : {"127.1", "0x7f.0.0.1", "1.2.3.4 ", "1.2.3.4:80", "localhost", "",
                            "fe80::1%eth0", "01.2.3.4"})

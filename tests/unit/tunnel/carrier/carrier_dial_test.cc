@@ -90,13 +90,13 @@ class CarrierDialing : public testing::Test {
  protected:
   Outcome dial(const ScriptedProxy& proxy, const char* recipe, bool trusted,
                std::chrono::seconds limit = std::chrono::seconds{20},
-               const char* url = "http://ann:secret@127.0.0.1:1") {
+               const char* url = "http://ann:secret@127.0.0.1:1", TicketSource* tickets = nullptr) {
     Way way{
         find_recipe(recipe), *parse_proxy(url), {"service.example.net", 443}, proxy.address(), {}};
     way.proxy->trusted = trusted;
     Caller caller(loop_);
     ProxyTrust trust({}, random_);
-    const CarrierDial dial(loop_, way, {*tls_, random_, {}, &trust}, limit, caller);
+    const CarrierDial dial(loop_, way, {*tls_, random_, {}, &trust, tickets}, limit, caller);
     loop_.run();
     return std::move(caller.outcome);
   }
@@ -174,6 +174,68 @@ TEST_F(CarrierDialing, SaysNothingInClearToAProxyThatIsToBeSpokenToInTls) {
   for (const auto& heard : proxy.heard()) {
     EXPECT_FALSE(has(heard, "CONNECT"));
     EXPECT_FALSE(has(heard, "YW5uOnNlY3JldA"));
+  }
+}
+
+TEST_F(CarrierDialing, TellsAProxyThatPassesUpgradesWhoAsksOnANewConnectionToo) {
+  for (const bool ends : {false, true}) {
+    const std::string closing = "HTTP/1.0 407 x\r\nProxy-Authenticate: Basic\r\n\r\nhello";
+    ScriptedProxy proxy({{ends ? closing : kQuestion, ends}, {"HTTP/1.1 502 no\r\n\r\n", true}});
+    const auto caller = dial(proxy, "proxy-websocket", true);
+    EXPECT_EQ(caller.pipe, nullptr);
+    EXPECT_TRUE(has(caller.why.detail, "502")) << caller.why.detail;
+    const auto heard = proxy.heard();
+    ASSERT_EQ(heard.size(), 2u);
+    EXPECT_TRUE(has(heard[1], "Proxy-Authorization: Basic YW5uOnNlY3JldA==")) << heard[1];
+  }
+}
+
+// A mechanism of two messages, whose context is one question.
+class TwoMessages final : public TicketSource {
+ public:
+  explicit TwoMessages(loop::Loop& loop) : loop_(loop) {}
+  std::unique_ptr<Question> ask(const std::string&, Listener& listener) override {
+    return std::make_unique<Context>(loop_, listener);
+  }
+
+ private:
+  class Context final : public Question, private loop::Timer::Listener {
+   public:
+    Context(loop::Loop& loop, TicketSource::Listener& listener)
+        : listener_(listener), timer_(loop, *this) {
+      timer_.start(Duration::zero());
+    }
+    void go_on(const std::string& answer) override {
+      says_ = answer == "BBBB" ? "CCCC" : "WRONG";
+      timer_.start(Duration::zero());
+    }
+
+   private:
+    void on_timer(loop::Timer&) override { listener_.on_ticket(says_); }
+    TicketSource::Listener& listener_;
+    std::string says_ = "AAAA";
+    loop::Timer timer_;
+  };
+  loop::Loop& loop_;
+};
+
+TEST_F(CarrierDialing, SaysEachMessageOfATicketOnTheSameConnection) {
+  const std::string first = "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\r\n\r\n";
+  const std::string second =
+      "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate BBBB\r\nContent-Length: 2\r\n\r\nhi";
+  for (const auto* recipe : {"connect", "proxy-websocket"}) {
+    const bool connects = recipe == std::string_view("connect");
+    const std::string last = connects ? kGood : "HTTP/1.1 502 no\r\n\r\n";
+    ScriptedProxy proxy({{first, true}, {second}, {last, !connects}});
+    TwoMessages tickets(loop_);
+    auto caller =
+        dial(proxy, recipe, true, std::chrono::seconds{20}, "http://127.0.0.1:1", &tickets);
+    EXPECT_EQ(caller.pipe != nullptr, connects) << caller.why.detail;
+    caller.pipe.reset();
+    const auto heard = proxy.heard();
+    ASSERT_EQ(heard.size(), 3u) << caller.why.detail;
+    EXPECT_TRUE(has(heard[1], "Proxy-Authorization: Negotiate AAAA\r\n")) << heard[1];
+    EXPECT_TRUE(has(heard[2], "Proxy-Authorization: Negotiate CCCC\r\n")) << heard[2];
   }
 }
 

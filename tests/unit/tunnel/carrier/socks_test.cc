@@ -19,7 +19,17 @@ std::unique_ptr<Layer> make(ProxyKind kind, const HostPort& target, const Login&
   return *std::move(layer);
 }
 
-class SocksScript : public Scripted {};
+class SocksScript : public Scripted {
+ protected:
+  void log_in(Layer& layer) {  // as ann
+    EXPECT_EQ(said(layer), std::string("\x05\x02\x00\x02", 4));
+    ASSERT_TRUE(hear(layer, "\x05\x02"));
+    EXPECT_EQ(said(layer),
+              "\x01\x03"
+              "ann\x06secret");
+    ASSERT_TRUE(hear(layer, std::string_view("\x01\x00", 2)));
+  }
+};
 
 TEST_P(SocksScript, Socks5AsksForTheNameInTwoSteps) {
   const auto layer = make(ProxyKind::kSocks5, kName);
@@ -36,12 +46,7 @@ TEST_P(SocksScript, Socks5LogsInAndTakesEachFormOfReply) {
        {std::string("\x05\x00\x00\x03\x02xy\x00\x01", 9),
         std::string("\x05\x00\x00\x04", 4) + std::string(18, '\1'), std::string(kDone5)}) {
     const auto layer = make(ProxyKind::kSocks5, kAddress, Socks::Login{"ann", "secret"});
-    EXPECT_EQ(said(*layer), std::string("\x05\x02\x00\x02", 4));
-    ASSERT_TRUE(hear(*layer, "\x05\x02"));
-    EXPECT_EQ(said(*layer),
-              "\x01\x03"
-              "ann\x06secret");
-    ASSERT_TRUE(hear(*layer, std::string_view("\x01\x00", 2)));
+    ASSERT_NO_FATAL_FAILURE(log_in(*layer));
     EXPECT_EQ(said(*layer), std::string("\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbb", 10));
     ASSERT_TRUE(hear(*layer, reply));
     EXPECT_TRUE(layer->established());
@@ -109,6 +114,28 @@ TEST_P(SocksScript, RefusesWhatIsNoSocksAndOctetsBehindTheReply) {
   const auto done = eager->receive(as_bytes(std::string(kDone5) + "x"));
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().detail.find("octets of its own"), std::string::npos);
+}
+
+TEST_P(SocksScript, Socks5IsAskedToRelayDatagramsAndSaysWhere) {
+  const auto ask = std::string("\x05\x03\x00\x01", 4) + std::string(6, '\0');
+  auto layer = Socks::associate(Socks::Login{"ann", "secret"});
+  ASSERT_NO_FATAL_FAILURE(log_in(*layer));
+  EXPECT_EQ(said(*layer), ask);
+  ASSERT_TRUE(hear(*layer, std::string_view("\x05\x00\x00\x01\xc0\x00\x02\x07\x12\x34", 10)));
+  EXPECT_TRUE(layer->established());
+  EXPECT_EQ(layer->bound().to_string(), "192.0.2.7:4660");
+}
+
+TEST_P(SocksScript, SaysWhyAProxyRelaysNoDatagrams) {
+  const std::pair<std::string, std::string> refusals[] = {
+      {std::string("\x05\x00\x05\x07", 4), "does not know UDP ASSOCIATE"},
+      {std::string("\x05\x00\x05\x02", 4), "its rules forbid it"},
+      {std::string("\x05\x00\x05\x00\x00\x01\xc0\x00\x02\x07\x00\x00", 12), "no address"},
+      {std::string("\x05\x00\x05\x00\x00\x03\x02xy\x00\x01", 11), "no address"}};
+  for (const auto& [answer, why] : refusals) {
+    const auto error = error_after(*Socks::associate({}), answer);
+    EXPECT_NE(error.find(why), std::string::npos) << error;
+  }
 }
 
 TEST_P(SocksScript, SaysWhyALoginFailed) {

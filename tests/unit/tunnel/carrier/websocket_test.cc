@@ -43,6 +43,59 @@ TEST_P(WebSocketScript, AsksForTheUpgradeAndIsOpenWithTheRightAnswer) {
   EXPECT_EQ(as_text(client_->readable()), "xyz") << "octets right behind the answer count";
 }
 
+TEST_P(WebSocketScript, TellsAProxyThatAsksWhoAsksForTheUpgrade) {
+  const std::string pages[] = {"Content-Length: 2\r\n\r\nhi",
+                               "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"};
+  for (const auto& page : pages) {
+    auto login =
+        std::make_shared<ProxyLogin>(ProxyCredentials{"", "ann", "secret"}, random_, UnixTime{});
+    const auto layer = WebSocket::client({"http://h/", "h", {}}, random_, login);
+    const auto first = said(*layer);
+    EXPECT_EQ(first.find("Authorization"), first.npos);
+    ASSERT_TRUE(hear(*layer, "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\n" + page));
+    const auto second = said(*layer);
+    EXPECT_TRUE(second.starts_with("GET http://h/ HTTP/1.1\r\n"));
+    EXPECT_NE(second.find("Proxy-Authorization: Basic YW5uOnNlY3JldA==\r\n"), second.npos);
+    EXPECT_NE(key_of(first), key_of(second));
+    ASSERT_TRUE(hear(*layer,
+                     "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     "Sec-WebSocket-Accept: " +
+                         websocket_accept(key_of(second)) + "\r\n\r\n\x82\x03xyz"));
+    EXPECT_TRUE(layer->established());
+    EXPECT_EQ(as_text(layer->readable()), "xyz");
+  }
+}
+
+TEST_P(WebSocketScript, WantsANewConnectionWhereTheProxyEndsItWithItsQuestion) {
+  auto login =
+      std::make_shared<ProxyLogin>(ProxyCredentials{"", "ann", "secret"}, random_, UnixTime{});
+  const auto layer = WebSocket::client({"http://h/", "h", {}}, random_, login);
+  EXPECT_FALSE(hear(*layer, "HTTP/1.0 407 x\r\nProxy-Authenticate: Basic\r\n\r\n"));
+  EXPECT_TRUE(layer->wants_new_connection());
+  const auto again = WebSocket::client({"http://h/", "h", {}}, random_, login);
+  EXPECT_NE(said(*again).find("Proxy-Authorization: Basic "), std::string::npos);
+}
+
+TEST_P(WebSocketScript, SaysThatAProxyDoesNotAcceptTheLogin) {
+  auto login =
+      std::make_shared<ProxyLogin>(ProxyCredentials{"", "ann", "secret"}, random_, UnixTime{});
+  const auto layer = WebSocket::client({"http://h/", "h", {}}, random_, login);
+  const std::string question =
+      "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n";
+  ASSERT_TRUE(hear(*layer, question));
+  const auto end = hear(*layer, question);
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().code, ErrorCode::kAuthentication);
+  EXPECT_FALSE(layer->wants_new_connection());
+  const std::string endless =
+      "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\nContent-Length: 9000000\r\n\r\n" +
+      std::string(GetParam() == 0 ? 2'000 : 1'100'000, 'x');
+  const auto other = WebSocket::client(
+      {"http://h/", "h", {}}, random_,
+      std::make_shared<ProxyLogin>(ProxyCredentials{"", "ann", "secret"}, random_, UnixTime{}));
+  EXPECT_EQ(static_cast<bool>(hear(*other, endless)), GetParam() == 0);
+}
+
 TEST_P(WebSocketScript, RefusesEveryOtherAnswer) {
   const auto accept = websocket_accept(key_of(said(*client_)));
   const std::string head = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";

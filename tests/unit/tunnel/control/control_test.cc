@@ -12,7 +12,8 @@ TEST(Target, SurvivesTheWire) {
   for (const auto& target : {Target{Target::Kind::kEndpointPort, "", 22},
                              Target{Target::Kind::kForward, "www.example.com", 443},
                              Target{Target::Kind::kEndpointUdp, "", 53},
-                             Target{Target::Kind::kForwardUdp, "192.0.2.1", 53}})
+                             Target{Target::Kind::kForwardUdp, "192.0.2.1", 53},
+                             Target{Target::Kind::kRelay, "a0b1c2", 1}})
     EXPECT_EQ(*decode_target(encode(target)), target);
 }
 
@@ -21,7 +22,8 @@ TEST(Target, MalformedOnesAreRefused) {
   EXPECT_FALSE(decode_target(from_hex("01 0000"))) << "port 0";
   EXPECT_FALSE(decode_target(from_hex("01 0016 61"))) << "an endpoint's port has no host";
   EXPECT_FALSE(decode_target(from_hex("02 0016"))) << "forwarding needs a host";
-  EXPECT_FALSE(decode_target(from_hex("05 0016"))) << "unknown kind";
+  EXPECT_FALSE(decode_target(from_hex("05 0001"))) << "a relay needs a token";
+  EXPECT_FALSE(decode_target(from_hex("06 0016 61"))) << "unknown kind";
 }
 
 TEST(Hello, SurvivesTheWire) {
@@ -113,10 +115,32 @@ PathOffer a_path_offer() {
   offer.round = 9;
   offer.path = 0xabcdef01;
   offer.secret.edit()[0] = std::byte{5};
-  offer.hardware_aes = true;
-  offer.allocation = {Allocation::Kind::kSequential, -2, 0, 0, 40'000};
+  offer.hardware_aes = offer.unseen = offer.sparing = true;
+  offer.allocation = {Allocation::Kind::kSequential, -2, 0, 0, 40'000, true};
   offer.candidates = an_offer().candidates;
+  offer.beside = true;
+  offer.statements = {ByteVector(118, std::byte{7}), ByteVector{}};
   return offer;
+}
+
+TEST(PathOffer, WithoutStatementsIsAsEarlierVersionsWriteItAndTooManyAreRefused) {
+  auto offer = a_path_offer();
+  const auto size = [&] {
+    ByteVector wire;
+    Writer out(wire);
+    write_path_offer(out, offer);
+    return wire.size();
+  };
+  const auto with = size();
+  offer.statements.clear();
+  EXPECT_EQ(size() + 1 + 2 + 118 + 2, with);
+  ByteVector wire;
+  Writer out(wire);
+  write_path_offer(out, offer);
+  out.u8(kMostStatements + 1);
+  Reader in(wire);
+  read_path_offer(in);
+  EXPECT_FALSE(in.ok());
 }
 
 TEST(PathOffer, RefusesAllocationsThatMakeNoSenseAndSkipsLaterKinds) {
@@ -170,6 +194,7 @@ TEST(Message, EveryKindSurvivesTheWireInAnyFragmentation) {
                               an_offer(),
                               a_path_offer(),
                               PathSeen{0xabcdef01, 1ull << 40},
+                              PathRelay{0xabcdef01},
                               DiscoveryServers{{*SocketAddress::parse("192.0.2.1:3478"),
                                                 *SocketAddress::parse("[2001:db8::1]:3479")}}};
   for (const auto& message : messages) {

@@ -3,15 +3,24 @@
 namespace culvert::exchange {
 
 struct World::Link final : ServerConnection::Listener {
-  Link(World& world, LaneId lane) : id(lane), service(world, world.random, *this) {}
+  Link(World& world, LaneId lane)
+      : id(lane),
+        service(world, world.random, *this),
+        gate(world.box.asks, world.box.gate_closes) {}
   void on_output() override {}
 
   LaneId id;
   ServerConnection service;
+  Gate gate;
   ByteQueue request, answer;  // held back
   std::optional<ResponseHead> head;
   BodyReader body;
   TimePoint up_at{}, down_at{};
+  // Between the middlebox and the service, with Middlebox::dials.
+  ByteQueue far, stored;
+  std::uint64_t body_left = 0;
+  std::size_t congestion_window = 0, flying = 0;
+  TimePoint far_open_at{};
   bool dead = false;
 };
 
@@ -22,6 +31,10 @@ World::World(std::uint64_t seed, Middlebox a_box, Capabilities known)
   options.through_proxy = true;
   options.service = identity_.public_key;
   options.known = known;
+  if (box.asks != Asks::kNobody) {
+    login_ = std::make_shared<KnowsTheWord>(box.asks, box.wrong_word);
+    options.login = login_;
+  }
   client_ = std::move(*Client::make(std::move(options), random, now_));
 }
 
@@ -78,6 +91,65 @@ void World::feed(Link& link, Bytes octets) {
     const auto count = std::min<std::size_t>(octets.size(), 1 + random.below(box.cut));
     link.service.receive(octets.first(count), now_);
     octets = octets.subspan(count);
+  }
+}
+
+// As near to the client as the middlebox: what it answers is there at once.
+void World::reached_gate(const std::shared_ptr<Link>& link, Bytes octets) {
+  if (box.asks == Asks::kNobody) return reached_service(*link, octets);
+  bool ended = false;
+  const auto before = link->gate.refusals();
+  const auto answer = link->gate.hear(
+      octets, [&](Bytes some) { reached_service(*link, some); }, ended);
+  refusals_ += link->gate.refusals() - before;
+  if (!answer.empty()) {
+    const auto said = as_bytes(answer);
+    client_->receive(link->id, said, now_);
+  }
+  if (ended) die(*link);
+}
+
+// The near side takes no time. A request that has to be whole waits here, not at the far end.
+void World::reached_box(const std::shared_ptr<Link>& link, Bytes octets) {
+  link->stored.append(octets);
+  while (!link->stored.empty()) {
+    if (link->body_left == 0) {
+      const auto head = read_request_head(link->stored.peek());
+      if (!head || !*head) return;
+      const auto body = (*head)->body.length;
+      if (box.holds_requests && link->stored.size() < (*head)->size + body) return;
+      link->body_left = (*head)->size + body;
+      link->congestion_window = 14'480;
+      link->far_open_at = now_ + 2 * box.delay;
+      at(link->far_open_at, [this, link] { send_far(link); });
+    }
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(link->body_left, link->stored.size()));
+    link->far.append(link->stored.peek().first(count));
+    link->stored.pop(count);
+    link->body_left -= count;
+  }
+  send_far(link);
+}
+
+void World::send_far(const std::shared_ptr<Link>& link) {
+  while (!link->far.empty() && link->flying < link->congestion_window &&
+         now_ >= link->far_open_at) {
+    const auto some = link->far.peek().first(
+        std::min<std::size_t>({link->far.size(), link->congestion_window - link->flying, 16'384}));
+    const auto count = some.size();
+    link->flying += count;
+    far_way_free_ = std::max(far_way_free_, now_);
+    if (box.rate != 0) far_way_free_ += milliseconds{1} * count / box.rate;
+    at(far_way_free_ + box.delay, [this, link, copy = ByteVector(some.begin(), some.end())] {
+      if (!link->dead) feed(*link, copy);
+    });
+    at(far_way_free_ + 2 * box.delay, [this, link, count] {
+      link->congestion_window += count;
+      link->flying -= count;
+      send_far(link);
+    });
+    link->far.pop(count);
   }
 }
 
@@ -157,7 +229,8 @@ void World::move_ends() {
   client_->pump(now_);
 }
 
-void World::move_links() {
+bool World::move_links() {
+  bool moved = false;
   for (auto count = client_->lanes_to_dial(); count != 0; --count) {
     client_->dialling();
     at(now_ + box.delay / 4, [this] {
@@ -182,10 +255,15 @@ void World::move_links() {
       const auto count = std::min<std::size_t>(out.size(), 1 + random.below(box.cut));
       ByteVector some(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count));
       client_->output_sent(link->id, count, now_);
+      moved = true;
       if (random.one_in(box.dies)) die(*link);
+      if (box.dials) {
+        reached_box(link, some);
+        continue;
+      }
       link->up_at = std::max(link->up_at, now_ + box.delay);
       at(link->up_at, [this, link, some = std::move(some)] {
-        if (!link->dead) reached_service(*link, some);
+        if (!link->dead) reached_gate(link, some);
       });
     }
     while (!link->dead && !link->service.pending_output().empty()) {
@@ -193,6 +271,7 @@ void World::move_links() {
       const auto count = std::min<std::size_t>(out.size(), 1 + random.below(box.cut));
       ByteVector some(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count));
       link->service.output_sent(count, now_);
+      moved = true;
       if (random.one_in(box.dies)) die(*link);
       link->down_at = std::max(link->down_at, now_ + box.delay);
       at(link->down_at, [this, link, some = std::move(some)] {
@@ -204,14 +283,14 @@ void World::move_links() {
     while (!ghost->service.pending_output().empty())
       ghost->service.output_sent(ghost->service.pending_output().size(), now_);
   std::erase_if(ghosts_, [](const auto& ghost) { return ghost->service.idle(); });
+  return moved;
 }
 
 bool World::run(const std::function<bool()>& done, Duration most) {
   const auto end = now_ + most;
   for (int turn = 0; turn < 2'000'000; ++turn) {
-    move_ends();
-    move_links();
-    move_ends();
+    do move_ends();
+    while (move_links());
     if (done()) return true;
     auto next = end;
     if (!events_.empty()) next = std::min(next, events_.begin()->first);

@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 
+#include "gate.h"
 #include "tunnel/exchange/client.h"
 #include "tunnel/exchange/server.h"
 #include "tunnel/exchange/server_connection.h"
@@ -37,6 +38,12 @@ struct Middlebox {
   std::uint64_t dies = 0;     // one piece in so many kills its connection
   std::uint64_t repeats = 0;  // one request in so many arrives twice; needs holds_requests
   std::size_t cut = 64 * 1024;
+  // What a request needs of the long way behind the middlebox: a connection of its own that begins
+  // with ten segments (`dials`), and its share of so many octets in a millisecond; 0: no limit.
+  bool dials = false;
+  std::size_t rate = 0;
+  Asks asks = Asks::kNobody;
+  bool gate_closes = false, wrong_word = false;
 };
 
 class World final : private Directory {
@@ -58,6 +65,8 @@ class World final : private Directory {
   std::size_t connections() const { return links_.size(); }
   std::size_t most_connections() const { return most_connections_; }
   std::size_t requests() const { return requests_; }
+  const KnowsTheWord& login() const { return *login_; }
+  std::size_t refusals() const { return refusals_; }  // by the gate
   TimePoint now() const { return now_; }
 
   Middlebox box;
@@ -71,22 +80,27 @@ class World final : private Directory {
   Found find(const ExchangeTarget& target) override;
   void at(TimePoint when, std::function<void()> what) { events_.emplace(when, std::move(what)); }
   void move_ends();
-  void move_links();
+  bool move_links();  // whether octets have left
+  void reached_gate(const std::shared_ptr<Link>& link, Bytes octets);
   void reached_service(Link& link, Bytes octets);
   void reached_client(Link& link, Bytes octets);
+  void reached_box(const std::shared_ptr<Link>& link, Bytes octets);
+  void send_far(const std::shared_ptr<Link>& link);
   void feed(Link& link, Bytes octets);
   void die(Link& link);
 
   TimePoint now_{seconds{1000}};
   crypto::KeyPair identity_;
+  std::shared_ptr<KnowsTheWord> login_;
   std::unique_ptr<Client> client_;
   std::map<crypto::PublicKey, std::unique_ptr<Server>> servers_;
   std::multimap<TimePoint, std::function<void()>> events_;
   std::map<LaneId, std::shared_ptr<Link>> links_;
   std::vector<std::shared_ptr<Link>> ghosts_;  // the service's ends that nobody told to close
   LaneId next_lane_ = 1;
+  TimePoint far_way_free_{};
   bool refuses_ = false, ended_client_ = false, ended_service_ = false;
-  std::size_t most_connections_ = 0, requests_ = 0;
+  std::size_t most_connections_ = 0, requests_ = 0, refusals_ = 0;
 };
 
 }  // namespace culvert::exchange

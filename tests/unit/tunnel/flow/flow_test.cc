@@ -165,6 +165,60 @@ TEST_F(FlowTest, BytesHalfCloseAndEndPassBothWays) {
   run_until([this] { return acceptor_->link->streams().stream_count() == 1; });
 }
 
+// As often as one reads it; where urgent ones follow each other, the last counts, as in TCP.
+TEST_F(FlowTest, UrgentOctetsAreUrgentAtTheFarEnd) {
+  join();
+  for (int size : {0, 1, 2, 1000, 20'000, 60'000, 100'000}) {
+    SCOPED_TRACE(size);
+    const std::string before(static_cast<std::size_t>(size), 'a');
+    ASSERT_EQ(::send(program_.get(), before.data(), before.size(), 0), size);
+    ASSERT_EQ(::send(program_.get(), "!", 1, MSG_OOB), 1);
+    ASSERT_EQ(::send(program_.get(), "zz", 2, 0), 2);
+    std::string got;
+    const auto take = [&](std::size_t all) {  // and nothing behind them
+      std::array<char, 4096> buffer;
+      if (got.size() >= all) return true;
+      const auto n = ::recv(destination_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
+      return got.size() >= all;
+    };
+    run_until([&] { return take(before.size()); });
+    EXPECT_EQ(got.size(), before.size()) << "a read ends at the mark";
+    char urgent = 0;
+    run_until([&] { return urgent != 0 || ::recv(destination_.get(), &urgent, 1, MSG_OOB) == 1; });
+    EXPECT_EQ(urgent, '!');
+    EXPECT_EQ(::sockatmark(destination_.get()), 1);
+    got.clear();
+    run_until([&] { return take(2); });
+    EXPECT_EQ(got, "zz");
+  }
+}
+
+// A peer may say what it likes: the octets arrive, in line.
+TEST_F(FlowTest, MarksThatMeanNothingChangeNothing) {
+  join();
+  auto& streams = opener_.link->streams();
+  const auto mark = [&](ByteVector bytes) {
+    streams.send_datagram(opener_.stream, bytes, loop::Loop::precise_now());
+  };
+  mark({});
+  mark(ByteVector(7));
+  mark(ByteVector(8, std::byte{0xff}));
+  ASSERT_EQ(::send(program_.get(), "abc", 3, 0), 3);
+  run_until([this] { return readable(destination_); });
+  mark(ByteVector(8));  // of an octet that has been there
+  opener_.link->schedule();
+  ASSERT_EQ(::send(program_.get(), "def", 3, 0), 3);
+  std::string got;
+  run_until([&] {
+    std::array<char, 16> buffer;
+    const auto n = ::recv(destination_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
+    return got.size() >= 6;
+  });
+  EXPECT_EQ(got, "abcdef");
+}
+
 // What the allocator makes of it: the stream, its place in the table, the flow, the
 // poller's place; of both ends, which are both in this process.
 TEST_F(FlowTest, AnIdleStreamCostsAtMost256OctetsOnEachSide) {

@@ -75,6 +75,15 @@ TEST(Deferred, MayScheduleItselfAgainAndDestroyOthers) {
   EXPECT_FALSE(victim);
 }
 
+TEST(Loop, RunsWhatIsScheduledThoughNothingElseIsLeft) {
+  Loop loop;
+  Counter counter(loop);
+  counter.again = true;
+  counter.schedule();
+  loop.run();
+  EXPECT_EQ(counter.runs, 2);
+}
+
 TEST(Loop, StopsWhereverItIsToldTo) {
   struct Stopper final : Deferred, Timer::Listener {
     explicit Stopper(Loop& its_loop) : Deferred(its_loop), loop(its_loop) {}

@@ -126,6 +126,27 @@ TEST(MixedMux, ADialoguesFrameIsInARecordOfItsOwn) {
   EXPECT_GT(transfer.last_record, 30'000u) << "the bulk goes on behind it";
 }
 
+TEST(MixedMux, ADialogueIsToldOfBeforeTheBulkThatCameWithIt) {
+  Transfer transfer;
+  auto &alice = transfer.alice, &bob = transfer.bob;
+  const auto bulk = transfer.bulk, dialogue = transfer.dialogue;
+  transfer.bulk_for(10ms);
+  alice.write(dialogue, as_bytes("x"));
+  transfer.turn();  // from here on both have passed
+  transfer.turn();
+  ByteVector of_bulk(65'000), of_dialogue(1000);
+  while (alice.room(bulk) > 0) alice.write(bulk, ByteVector(alice.room(bulk)));
+  of_bulk.resize(alice.fill(of_bulk.data(), of_bulk.size()));
+  alice.write(dialogue, as_bytes("y"));
+  of_dialogue.resize(alice.fill(of_dialogue.data(), of_dialogue.size()));
+  ASSERT_TRUE(bob.receive(of_bulk, transfer.now));
+  ASSERT_TRUE(bob.receive(of_dialogue, transfer.now));
+  const auto first = bob.next_event(), second = bob.next_event();
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->stream, dialogue);
+  EXPECT_EQ(second->stream, bulk);
+}
+
 // 20 ms there and back, 1 Gbit/s, in steps of a millisecond; a dialogue says something every ten.
 TEST(MixedMux, BulkFillsALongWayBesideADialogue) {
   constexpr std::size_t kPerStep = 125'000;

@@ -256,6 +256,25 @@ TEST(Path, ProbesEachOfABurstTwiceUntilThePeerComesThroughAtOne) {
   EXPECT_TRUE(world.caller.heard_on(0));
 }
 
+TEST(Path, SendsOpenersAtOnceAndProbesLaterOrWhereThePeerCameIn) {
+  World world(1);
+  world.answerer.probe({{{0, kCaller}}}, world.now, Path::kRound, milliseconds{200});
+  const auto openers = world.answerer.take_output();
+  ASSERT_EQ(openers.size(), 1u);
+  EXPECT_TRUE(openers[0].opener);
+  world.run(milliseconds{190});
+  EXPECT_EQ(world.packets, 0u) << "it waits";
+  world.run(milliseconds{20});
+  EXPECT_EQ(world.packets, 1u) << "and does not wait for ever";
+
+  World other(2);
+  other.answerer.probe({{{0, kCaller}}}, other.now, Path::kRound, seconds{4});
+  (void)other.answerer.take_output();
+  other.caller.probe({{{0, kAnswerer}}}, other.now);
+  other.run(milliseconds{300});
+  EXPECT_TRUE(other.caller.up() && other.answerer.up()) << "the caller's probe was enough";
+}
+
 TEST(Path, ForgetsWithANewRoundWhichSocketsHeardThePeer) {
   World world(1);
   world.there = false;
@@ -266,6 +285,23 @@ TEST(Path, ForgetsWithANewRoundWhichSocketsHeardThePeer) {
   world.run(seconds{1});
   world.probe();
   EXPECT_FALSE(world.caller.heard_on(0));
+}
+
+TEST(Path, SpreadsABurstOverTimeAndEndsItWhenSomethingIsFound) {
+  World world(1);
+  std::vector<Target> many;
+  for (std::uint16_t port = 10'000; port < 11'000; ++port)
+    many.push_back({{0, {kAnswerer.ip, port}}, /*once=*/true});
+  world.caller.probe(many, world.now);
+  world.run(milliseconds{50});
+  EXPECT_NEAR(static_cast<double>(world.packets), 50 * Path::kPace, 2 * Path::kPace);
+  EXPECT_TRUE(world.caller.searching());
+  world.caller.add_targets({{{0, kAnswerer}}}, world.now);
+  world.run(milliseconds{45});
+  EXPECT_FALSE(world.caller.searching());
+  const auto before = world.packets;
+  world.run(milliseconds{500});
+  EXPECT_LE(world.packets - before, 10u);
 }
 
 }  // namespace

@@ -103,16 +103,5 @@ TEST(Epoch, AClockThatGoesOnIsNoRestartAndOneThatBeginsAnewIs) {
   EXPECT_FALSE(epoch.accept(5000, start + seconds{2001}));
 }
 
-TEST(PublicAddress, PrivateSharedAndReservedOnesAreNone) {
-  for (const char* address :
-       {"10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "100.127.255.255",
-        "127.0.0.1", "169.254.1.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "fe80::1", "fd00::1",
-        "::1"})
-    EXPECT_FALSE(is_public(*IpAddress::parse(address))) << address;
-  for (const char* address : {"9.255.255.255", "11.0.0.0", "172.15.0.1", "172.32.0.1", "100.63.0.1",
-                              "100.128.0.1", "198.51.100.7", "223.255.255.255", "2001:db8::1"})
-    EXPECT_TRUE(is_public(*IpAddress::parse(address))) << address;
-}
-
 }  // namespace
 }  // namespace culvert::portmap

@@ -33,7 +33,9 @@ Ground ground(const char* own_seen, const char* peer_seen) {
           ip(peer_seen),
           {*IpPrefix::parse("10.0.0.5/24"), *IpPrefix::parse("2001:db8:7::5/64")},
           true,
-          Inbound::kOpen};
+          Inbound::kOpen,
+          {},
+          {}};
 }
 
 std::vector<std::string> dials(const Offer& offer, const Ground& ground) {
@@ -126,6 +128,43 @@ TEST(Candidates, OfUdpFollowTheSameRulesAndAreNeverHeardFromElsewhere) {
   EXPECT_EQ(to(neighbours), (Texts{"10.0.0.9:4000", "198.51.100.7:4000"}));
   EXPECT_TRUE(may_hear(ip("10.0.0.9"), neighbours));
   EXPECT_FALSE(may_hear(ip("10.0.1.9"), neighbours));
+}
+
+TEST(Candidates, OfUdpAtAddressesThatTheServiceStatesAreTakenAndThoseWithoutNatComeFirst) {
+  const auto udp = [](Kind kind, const char* at) {
+    return Candidate{kind, Candidate::Transport::kUdp, *SocketAddress::parse(at)};
+  };
+  const std::vector<Candidate> all{udp(Kind::kServerReflexive, "198.51.100.7:4000"),
+                                   udp(Kind::kHost, "[2001:db8:9::9]:4000"),
+                                   udp(Kind::kHost, "[2001:db8:9::a]:4000")};
+  auto where = ground("192.0.2.1", "198.51.100.7");
+  const auto to = [&] {
+    Texts out;
+    for (const auto& dial : udp_dials(all, where)) out.push_back(dial.to.to_string());
+    return out;
+  };
+  EXPECT_EQ(to(), Texts{"198.51.100.7:4000"});
+  EXPECT_FALSE(may_hear(ip("2001:db8:9::9"), where));
+  where.peer_stated = {ip("2001:db8:9::9")};
+  EXPECT_EQ(to(), (Texts{"[2001:db8:9::9]:4000", "198.51.100.7:4000"}));
+  EXPECT_TRUE(may_hear(ip("2001:db8:9::9"), where));
+  EXPECT_FALSE(may_hear(ip("2001:db8:9::a"), where));
+  const auto dials = udp_dials(all, where);
+  EXPECT_LT(dials[0].rank, dials[1].rank);
+  for (const char* nobody : {"fe80::1", "::1", "ff02::1", "::ffff:127.0.0.1", "::"}) {
+    where.peer_stated = {ip(nobody)};
+    EXPECT_FALSE(may_hear(ip(nobody), where)) << nobody;
+    EXPECT_TRUE(udp_dials({udp(Kind::kHost, ("[" + std::string(nobody) + "]:4000").c_str())}, where)
+                    .empty())
+        << nobody;
+  }
+}
+
+TEST(Candidates, TwoThatAreStatedBehindOneAddressAreNeighbours) {
+  auto where = ground("2001:db8:7::5", "2001:db8:9::9");
+  EXPECT_FALSE(may_hear(ip("10.0.0.9"), where));
+  where.own_stated = where.peer_stated = {ip("192.0.2.1")};
+  EXPECT_TRUE(may_hear(ip("10.0.0.9"), where));
 }
 
 class HostileOffers : public testing::TestWithParam<unsigned> {};

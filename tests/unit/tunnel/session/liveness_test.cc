@@ -156,12 +156,26 @@ TEST(Liveness, TheLeastRoundTripIsNotThatOfTheQueueABulkStreamMakes) {
   auto now = kStart;
   for (const auto sample : {milliseconds{20}, milliseconds{90}, milliseconds{90}}) {
     now += seconds{2};
-    const auto value = liveness.ping_for_measuring(now, false);
+    const auto value = liveness.ping_for_measuring(now, false, true);
     ASSERT_TRUE(value);
     liveness.pong(now + sample, *value);
   }
   EXPECT_EQ(liveness.least_round_trip(), milliseconds{20});
   EXPECT_GT(liveness.round_trip(), milliseconds{20});
+}
+
+TEST(Liveness, MeasuresOftenForTheFirstBulkOnlyAndSeldomBesideADialogue) {
+  for (const bool bulk : {false, true}) {
+    Liveness liveness(/*dials=*/true);
+    liveness.attached(kStart, milliseconds{40});
+    int pings = 0;
+    for (auto now = kStart + seconds{1}; now < kStart + seconds{3}; now += milliseconds{10})
+      if (const auto value = liveness.ping_for_measuring(now, false, bulk)) {
+        liveness.pong(now + milliseconds{5}, *value);
+        ++pings;
+      }
+    EXPECT_EQ(pings, bulk ? 11 : 2);
+  }
 }
 
 TEST(Liveness, NothingIsDueWithoutACarrier) {

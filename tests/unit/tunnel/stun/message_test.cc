@@ -82,7 +82,7 @@ TEST(StunMessage, WhatMustBeUnderstoodAndIsNotIsNamed) {
 TEST(StunMessage, OtherProtocolsAndBrokenOnesAreRefused) {
   EXPECT_FALSE(is_stun(from_hex("c7565401")));
   EXPECT_FALSE(decode_request({}));
-  auto wire = encode(Request{id_of(1), true, false, {}, {}});
+  auto wire = encode(Request{id_of(1), true, false, {}, false, {}});
   EXPECT_FALSE(decode_response(wire)) << "a request";
   wire[3] = std::byte{4};
   EXPECT_FALSE(decode_request(wire)) << "shorter than it says";

@@ -1,0 +1,18 @@
+// agent/program_socket.h: what a duplicate of a program's socket says about it.
+#pragma once
+#include <chrono>
+#include <cstdint>
+
+#include "tunnel/base/unique_fd.h"
+
+namespace culvert::agent {
+
+int option_of(const UniqueFd& socket, int option);  // of SOL_SOCKET; -1: there is none such
+bool is_internet(const UniqueFd& socket);           // IPv4 or IPv6
+bool is_datagram(const UniqueFd& socket);           // of either
+bool is_blocking(const UniqueFd& socket);
+std::uint64_t cookie_of(const UniqueFd& socket);  // SO_COOKIE
+// When a call that begins now has to give up; `option`: SO_SNDTIMEO or SO_RCVTIMEO.
+std::chrono::steady_clock::time_point deadline_of(const UniqueFd& socket, int option);
+
+}  // namespace culvert::agent

@@ -1,0 +1,107 @@
+#include "shim/own_address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/real.h"
+#include "shim/settings.h"
+#include "shim/socket_facts.h"
+
+namespace culvert::shim {
+namespace {
+
+constexpr socklen_t kLeastV6 = 24;  // the least that the kernel takes (RFC 2133)
+
+union Local {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+bool read_local(int fd, Local& local) {
+  socklen_t length = sizeof local;
+  return syscall(SYS_getsockname, fd, &local, &length) == 0 &&
+         (local.any.sa_family == AF_INET || local.any.sa_family == AF_INET6);
+}
+
+bool is_bound(const Local& local) {
+  if (local.any.sa_family == AF_INET)
+    return local.v4.sin_port != 0 || local.v4.sin_addr.s_addr != 0;
+  return local.v6.sin6_port != 0 || !IN6_IS_ADDR_UNSPECIFIED(&local.v6.sin6_addr);
+}
+
+uint32_t v4_of(const Local& local) {
+  uint32_t ip = local.v4.sin_addr.s_addr;
+  if (local.any.sa_family == AF_INET6) {
+    if (!IN6_IS_ADDR_V4MAPPED(&local.v6.sin6_addr)) return 0;
+    memcpy(&ip, local.v6.sin6_addr.s6_addr + 12, sizeof ip);
+  }
+  return ntohl(ip);
+}
+
+// To `ip`, 0 for any, with no port: that is chosen by connect(), which can give one port to many
+// connections where bind() gives it to one socket.
+void bind_without_port(int fd, int family, uint32_t ip) {
+  constexpr int kOn = 1;
+  int before = 0;
+  socklen_t length = sizeof before;
+  Local at = {};
+  at.any.sa_family = static_cast<sa_family_t>(family);
+  const uint32_t octets = htonl(ip);
+  if (family == AF_INET) {
+    at.v4.sin_addr.s_addr = octets;
+  } else if (ip != 0) {
+    at.v6.sin6_addr.s6_addr[10] = at.v6.sin6_addr.s6_addr[11] = 0xff;
+    memcpy(at.v6.sin6_addr.s6_addr + 12, &octets, sizeof octets);
+  }
+  syscall(SYS_getsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &before, &length);
+  if (syscall(SYS_setsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &kOn, sizeof kOn) != 0)
+    return;
+  syscall(SYS_bind, fd, &at, family == AF_INET ? sizeof at.v4 : sizeof at.v6);
+  if (before == 0)
+    syscall(SYS_setsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &before, sizeof before);
+}
+
+}  // namespace
+
+void leave_device(int fd) {
+  char device[IF_NAMESIZE];
+  socklen_t length = sizeof device;
+  if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_BINDTODEVICE, &device[0], &length) == 0 &&
+      length > 0)
+    syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0);
+}
+
+void take_own_address(int fd) {
+  Local local;
+  if (settings.own_address == 0 || !read_local(fd, local) || is_bound(local)) return;
+  bind_without_port(fd, local.any.sa_family, settings.own_address);
+}
+
+bool has_own_address(int fd) {
+  Local local;
+  return settings.own_address != 0 && read_local(fd, local) && v4_of(local) == settings.own_address;
+}
+
+int connect_from_elsewhere(int fd, const sockaddr* address, socklen_t length) {
+  Local local;
+  const bool from_own = read_local(fd, local) && v4_of(local) == settings.own_address;
+  const socklen_t whole =
+      from_own && local.any.sa_family == AF_INET6 ? kLeastV6 : sizeof(sockaddr_in);
+  // AF_UNSPEC would end a connection.
+  if (!from_own || length < whole || (!is_udp(fd) && tcp_state(fd) != TCP_CLOSE)) {
+    errno = EINVAL;
+    return -1;
+  }
+  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
+  bind_without_port(fd, local.any.sa_family, 0);
+  return real.connect(fd, address, length);
+}
+
+}  // namespace culvert::shim

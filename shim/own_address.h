@@ -1,0 +1,27 @@
+// shim/own_address.h: where connects to virtual addresses come from: this machine's own virtual
+// address. getsockname() then shows what the far end sees as its caller and can call back: FTP's
+// PORT, a telephone's Contact and SDP name the address that their own socket has.
+//
+// Knows CULVERT_OWN alone; without it everything comes from 127.0.0.1, as the kernel chooses.
+#pragma once
+#include <sys/socket.h>
+
+namespace culvert::shim {
+
+// A socket bound to a device (SO_BINDTODEVICE) reaches no address of 127.0.0.0/8, whatever network
+// the far end is in: it is set free, as far as the program may do that itself (CAP_NET_RAW).
+void leave_device(int fd);
+
+// Binds a socket that has neither address nor port yet; a port is chosen by connect(). Does nothing
+// to one that the program has bound itself.
+void take_own_address(int fd);
+bool has_own_address(int fd);
+
+// The result of connect() to what is no virtual address, where the kernel has said EINVAL: a socket
+// that had first been connected to a virtual one cannot leave this machine from there (loopback is
+// no source for other interfaces), so it has to leave that address first. EINVAL of an address that
+// is too short, or of a TCP socket that is in use, is what it is: nothing is touched. errno is set
+// on failure.
+int connect_from_elsewhere(int fd, const sockaddr* address, socklen_t length);
+
+}  // namespace culvert::shim

@@ -1,0 +1,177 @@
+#include "agent/shim_gate.h"
+
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <thread>
+
+#include "agent/agent_client.h"
+#include "agent/inbound_dial.h"
+#include "tests/unit/agent/own_namespace.h"
+#include "tests/unit/agent/program_lab.h"
+
+namespace culvert::agent::testing {
+namespace {
+
+const IpAddress kVirtual = IpAddress::v4(0x7f400305);
+const IpAddress kOwn = IpAddress::v4(0x7f400306);
+
+class Listeners : public NeedsOwnNamespace {};
+
+UniqueFd listen_at(const char* text) {
+  const auto at = *SocketAddress::parse(text);
+  UniqueFd fd(::socket(at.ip.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage address{};
+  const auto length = at.fill(address);
+  EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0) << text;
+  EXPECT_EQ(::listen(fd.get(), 16), 0);
+  return fd;
+}
+
+std::uint64_t cookie_of(int fd) {
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length);
+  return cookie;
+}
+
+culvert_question_packet tell_listening(int fd) {
+  auto packet = ProgramLab::question(CULVERT_TELL_LISTENING);
+  packet.cookie = cookie_of(fd);
+  ProgramLab::put_address(packet, {IpAddress::v4(0), 1});  // not believed: the kernel is asked
+  return packet;
+}
+
+TEST_F(Listeners, HearsOfListenersUntilTheLastHolderClosesThem) {
+  ProgramLab lab({});
+  lab.run([&] {
+    auto listener = listen_at("0.0.0.0:5000");
+    ASSERT_TRUE(lab.ask(tell_listening(listener.get())));
+    ASSERT_TRUE(lab.ask(tell_listening(listener.get()))) << "listen() again is no news";
+    ASSERT_TRUE(lab.eventually([&] { return lab.listening.size() == 1; }));
+    lab.on_loop([&] { EXPECT_EQ(lab.listening[0].local.to_string(), "0.0.0.0:5000"); });
+    UniqueFd inherited(dup(listener.get()));
+    listener.reset();
+    lab.on_loop([&] { EXPECT_TRUE(lab.gone.empty()); });
+    inherited.reset();
+    EXPECT_TRUE(lab.eventually([&] { return lab.gone.size() == 1; }));
+  });
+}
+
+TEST_F(Listeners, DoesNotBelieveInListenersThatTheKernelDoesNotKnow) {
+  ProgramLab lab({});
+  lab.run([&] {
+    UniqueFd not_listening(::socket(AF_INET, SOCK_STREAM, 0));
+    ASSERT_TRUE(lab.ask(tell_listening(not_listening.get())));
+    lab.on_loop([&] { EXPECT_TRUE(lab.listening.empty()); });
+  });
+}
+
+TEST_F(Listeners, HearsOfStandInsAndOfWhatTheyStandFor) {
+  ProgramLab lab({});
+  lab.run([&] {
+    auto stand_in = listen_at("127.0.0.1:5001");
+    auto told = tell_listening(stand_in.get());
+    ProgramLab::put_address(told, *SocketAddress::parse("0.0.0.0:80"));
+    told.flags = CULVERT_STANDS_IN | 1u << CULVERT_PROGRAM_SHIFT;
+    const std::string token(kTokenSize, 'x');
+    token.copy(&told.name[0], token.size());
+    ASSERT_TRUE(lab.ask(told));
+    ASSERT_TRUE(lab.eventually([&] { return lab.listening.size() == 1; }));
+    lab.on_loop([&] {
+      const auto& listener = lab.listening[0];
+      EXPECT_EQ(listener.local.to_string(), "0.0.0.0:80");
+      EXPECT_EQ(listener.stand_in, (StandIn{*SocketAddress::parse("127.0.0.1:5001"), token}));
+    });
+    stand_in.reset();
+    EXPECT_TRUE(lab.eventually([&] { return lab.gone.size() == 1; }));
+  });
+}
+
+struct Dialled final : InboundDial::Listener {
+  explicit Dialled(loop::Loop& its_loop) : loop(its_loop) {}
+  void on_inbound_dialled(InboundDial&, UniqueFd got, int code) override {
+    fd = std::move(got);
+    error = code;
+    loop.stop();
+  }
+  loop::Loop& loop;
+  UniqueFd fd;
+  int error = -1;
+};
+
+TEST_F(Listeners, CallsALocalListenerFromTheCallersVirtualAddress) {
+  for (const char* at : {"0.0.0.0:6000", "127.0.0.1:6001", "[::]:6002", "127.64.9.1:6003"}) {
+    const auto listener = listen_at(at);
+    loop::Loop loop;
+    Dialled dialled(loop);
+    {
+      InboundDial dial(loop, kVirtual, kOwn, InboundTarget{*SocketAddress::parse(at)}, dialled);
+      loop.run();
+    }
+    EXPECT_EQ(dialled.error, 0) << at;
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    const UniqueFd accepted(accept(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length));
+    EXPECT_EQ(SocketAddress::from(reinterpret_cast<sockaddr*>(&peer)).ip.canonical(), kVirtual);
+    length = sizeof peer;
+    getsockname(accepted.get(), reinterpret_cast<sockaddr*>(&peer), &length);
+    const auto shown = SocketAddress::from(reinterpret_cast<sockaddr*>(&peer)).ip.canonical();
+    const auto bound = SocketAddress::parse(at)->ip;
+    const bool any = bound == IpAddress::v4(0) || !bound.is_v4();
+    EXPECT_EQ(shown, any ? kOwn : bound) << at;
+  }
+}
+
+TEST_F(Listeners, TakesTheOutcomeThatAStandInTells) {
+  for (const int outcome : {0, ECONNREFUSED, ETIMEDOUT}) {
+    const auto at = "127.0.0.1:" + std::to_string(6100 + outcome);
+    const auto listener = listen_at(at.c_str());
+    const std::string token(kTokenSize, 'x');
+    std::optional<IpAddress> called;
+    std::thread porter([&] {
+      const UniqueFd caller(accept(listener.get(), nullptr, nullptr));
+      StandInCall call{};
+      if (recv(caller.get(), call.data(), call.size(), MSG_WAITALL) == ssize_t{sizeof call})
+        called = read_stand_in_call(call, token);
+      const auto octet = static_cast<std::uint8_t>(outcome);
+      send(caller.get(), &octet, 1, MSG_NOSIGNAL);
+      if (outcome == 0) send(caller.get(), "hello", 5, MSG_NOSIGNAL);
+    });
+    loop::Loop loop;
+    Dialled dialled(loop);
+    const InboundTarget target{*SocketAddress::parse("0.0.0.0:80"),
+                               StandIn{*SocketAddress::parse(at), token}};
+    InboundDial dial(loop, kVirtual, kOwn, target, dialled);
+    loop.run();
+    porter.join();
+    EXPECT_EQ(dialled.error, outcome);
+    EXPECT_EQ(called, kOwn);
+    if (outcome != 0) continue;
+    std::array<char, 6> text{};
+    pollfd look{dialled.fd.get(), POLLIN, 0};
+    poll(&look, 1, 5000);
+    EXPECT_EQ(recv(dialled.fd.get(), text.data(), text.size(), 0), 5)
+        << "the answer alone is taken";
+  }
+}
+
+TEST_F(Listeners, ReportsAClosedPortAndNeverCallsFromTheLoopbackAddress) {
+  for (const char* at : {"127.0.0.1:6009", "[::1]:6009"}) {
+    loop::Loop loop;
+    Dialled dialled(loop);
+    InboundDial dial(loop, kVirtual, kOwn, InboundTarget{*SocketAddress::parse(at)}, dialled);
+    loop.run();
+    EXPECT_EQ(dialled.error, ECONNREFUSED) << at;
+  }
+}
+
+}  // namespace
+}  // namespace culvert::agent::testing

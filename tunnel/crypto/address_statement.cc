@@ -1,0 +1,70 @@
+#include "tunnel/crypto/address_statement.h"
+
+#include <limits>
+
+#include "tunnel/base/byte_codec.h"
+
+namespace culvert::crypto {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint64_t kMaxTime = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t kSignatureSize = std::tuple_size_v<Signature>;
+
+ByteVector with_domain(Bytes body) {
+  ByteVector message;
+  append(message, as_bytes(AddressStatement::kSigningDomain));
+  append(message, body);
+  return message;
+}
+
+tl::unexpected<Error> refused(ErrorCode code, const char* why) {
+  return fail(code, std::string("a statement of an address ") + why + ": it is left out");
+}
+
+}  // namespace
+
+ByteVector AddressStatement::sign(const SigningKeyPair& service) const {
+  ByteVector out;
+  Writer writer(out);
+  const std::size_t length = address.is_v4() ? 4 : 16;
+  writer.u8(kVersion);
+  writer.bytes(key.view());
+  writer.u64(to_unix_nanoseconds(not_after));
+  writer.u8(static_cast<std::uint8_t>(length));
+  writer.bytes(std::as_bytes(std::span{address.octets()}).first(length));
+  writer.bytes(service.sign(with_domain(out)));
+  return out;
+}
+
+Result<AddressStatement> AddressStatement::verify(Bytes encoded, const SignaturePublicKey& service,
+                                                  const PublicKey& endpoint, UnixTime now) {
+  Reader reader(encoded);
+  AddressStatement out;
+  const bool known = reader.u8() == kVersion;
+  out.key = PublicKey{reader.array<32>()};
+  const auto not_after = reader.u64();
+  const auto length = reader.u8();
+  if (length == 4) {
+    out.address = IpAddress::v4(reader.u32());
+  } else if (length == 16) {
+    std::array<std::uint8_t, 16> octets{};
+    const auto taken = reader.array<16>();
+    std::memcpy(octets.data(), taken.data(), octets.size());
+    out.address = IpAddress::v6(octets);
+  } else {
+    return refused(ErrorCode::kProtocol, "is malformed");
+  }
+  const auto signature = reader.array<kSignatureSize>();
+  if (!known || !reader.done() || not_after > kMaxTime)
+    return refused(ErrorCode::kProtocol, "is malformed");
+  out.not_after = from_unix_nanoseconds(not_after);
+  if (!is_signed_by(service, with_domain(encoded.first(encoded.size() - kSignatureSize)),
+                    signature))
+    return refused(ErrorCode::kAuthentication, "has a wrong signature");
+  if (out.key != endpoint) return refused(ErrorCode::kAuthentication, "is another endpoint's");
+  if (now > out.not_after) return refused(ErrorCode::kAuthentication, "is too old");
+  return out;
+}
+
+}  // namespace culvert::crypto
