@@ -1,5 +1,6 @@
 """Results of the lab scripts, one line each, as tests/run_all.py reads them."""
 import sys
+import time
 
 from lab import Lab, LabError, become_root_in_namespace, why_impossible
 
@@ -16,6 +17,16 @@ class Checks:
             self.failed += 1
             if detail:
                 print(detail, flush=True)
+
+
+def eventually(condition, limit=20.0) -> bool:
+    """The product is asked, which has no event to wait for."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def main(body):

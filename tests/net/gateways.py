@@ -74,15 +74,18 @@ class Gateways(Paths):
             site.barrier.run("nft", "flush", "chain", "inet", "upnp", chain)
 
     @staticmethod
-    def redirections(site) -> list[tuple[int, str]]:
+    def redirections(site, protocol="tcp") -> list[tuple[int, str]]:
         """(port outside, where it leads) as the kernel has them."""
         rules = site.barrier.run("nft", "list", "chain", "inet", "upnp", "prerouting_miniupnpd").stdout
+        number = {"tcp": r"(0x0*)?6", "udp": r"(0x0*11|17)"}[protocol]  # miniupnpd's rules show it raw
+        chosen = re.compile(rf"\b{protocol}\b|@nh,72,8 {number}\b")
+        rules = "\n".join(line for line in rules.splitlines() if chosen.search(line))
         return [(int(port), to) for port, to in
                 re.findall(r"th dport (\d+) .*?dnat ip to ([\d.:]+)", rules)] or \
                [(int(port), to) for port, to in re.findall(r"dport (\d+) .*?dnat.*? to ([\d.:]+)", rules)]
 
-    def mapping(self, site) -> dict:
-        mappings = self.status(site)["place"]["mappings"]
+    def mapping(self, site, protocol="tcp") -> dict:
+        mappings = [one for one in self.status(site)["place"]["mappings"] if one["protocol"] == protocol]
         return mappings[0] if mappings else {}
 
 

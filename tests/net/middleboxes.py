@@ -99,9 +99,9 @@ class Middleboxes:
                          listen=f"https_port {port} tls-cert={both}")
         return dataclasses.replace(box, scheme="https"), folder / "ca.pem"
 
-    def squid_that_reads_tls(self, port=3144) -> Middlebox:
-        """Shows certificates of its own, made as they are asked for."""
-        folder = self.folder("authority")
+    def squid_that_reads_tls(self, port=3144, name="squid-reads-tls", listen="") -> Middlebox:
+        """Shows certificates of its own, made as they are asked for; on `port`, or as `listen` says."""
+        folder = self.folder(f"authority-of-{name}")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key",
                         "-out", "certificate", "-days", "2", "-subj", "/CN=The site reads TLS"],
                        check=True, cwd=folder, capture_output=True)
@@ -114,11 +114,12 @@ class Middleboxes:
         subprocess.run(as_somebody([helper, "-c", "-s", str(made), "-M", "4MB"]), check=True,
                        capture_output=True)
         return self.squid(
-            "squid-reads-tls", port,
+            name, port,
             rules=f"sslcrtd_program {helper} -s {made} -M 4MB\nacl s1 at_step SslBump1\n"
             "ssl_bump peek s1\nssl_bump bump all\nsslproxy_cert_error allow all\n"
             "tls_outgoing_options flags=DONT_VERIFY_PEER\nhttp_access allow all\n",
-            listen=f"http_port {port} ssl-bump tls-cert={both} generate-host-certificates=on")
+            listen=f"{listen or f'http_port {port}'} ssl-bump tls-cert={both} "
+            "generate-host-certificates=on")
 
     def tinyproxy(self, port=8888) -> Middlebox:
         self.need("tinyproxy")
@@ -148,16 +149,18 @@ class Middleboxes:
             'AllowCONNECT 443 563\n<Proxy "*">\nRequire all granted\n</Proxy>\n')
         return Middlebox("apache", ["apache2", "-DFOREGROUND", "-f", str(folder / "conf")], port)
 
-    def dante(self, port=1080) -> Middlebox:
-        """SOCKS4 and SOCKS5, without a login: it would be the machine's own."""
+    def dante(self, port=1080, name="dante", udp=False) -> Middlebox:
+        """SOCKS4 and SOCKS5, without a login: it would be the machine's own. `udp`: relays that, too."""
         self.need("danted")
-        folder = self.folder("dante")
+        folder = self.folder(name)
+        relay = ("socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 command: udpassociate udpreply }\n"
+                 if udp else "")
         (folder / "conf").write_text(
             f"logoutput: stderr\ninternal: 10.1.0.1 port = {port}\nexternal: outside\n"
             "clientmethod: none\nsocksmethod: none\n"
             "client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }\n"
-            "socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 command: connect }\n")
-        return Middlebox("dante", ["danted", "-f", str(folder / "conf")], port, "socks5")
+            "socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 command: connect }\n" + relay)
+        return Middlebox(name, ["danted", "-f", str(folder / "conf")], port, "socks5")
 
     def microsocks(self, port=1081, user="", password="") -> Middlebox:
         self.need("microsocks")
@@ -165,14 +168,14 @@ class Middleboxes:
         return Middlebox("microsocks", ["microsocks", "-i", "0.0.0.0", "-p", str(port), *login],
                          port, "socks5")
 
-    def ftp_proxy(self, address: str, port=2121) -> Middlebox:
+    def ftp_proxy(self, address: str, port=2121, name="ftp-proxy") -> Middlebox:
         """Users name the server: USER anonymous@HOST:PORT."""
         self.need("ftp-proxy")
-        folder = self.folder("ftp-proxy")
+        folder = self.folder(name)
         (folder / "conf").write_text(
             f"ServerType standalone\nListen {address}\nPort {port}\nDestinationAddress 127.0.0.1\n"
             f"AllowMagicUser yes\nForkLimit 1000\nLogDestination {folder}/log\n")
-        return Middlebox("ftp-proxy", ["ftp-proxy", "-n", "-f", str(folder / "conf")], port, "ftp")
+        return Middlebox(name, ["ftp-proxy", "-n", "-f", str(folder / "conf")], port, "ftp")
 
     def nginx(self, service: str, port=8080) -> Middlebox:
         """A reverse proxy before a web server, that passes WebSocket on as its manual says."""
@@ -202,9 +205,26 @@ class Middleboxes:
             f"frontend f\n  bind :{port}\n  default_backend b\nbackend b\n  server s {service}\n")
         return Middlebox("haproxy", ["haproxy", "-db", "-f", str(folder / "conf")], port)
 
-    def squid_with_login(self, scheme: str, port: int) -> Middlebox:
-        """alice, whose password is secret. NTLM: only that the conversation is right is checked."""
-        name = f"squid-{scheme}"
+    def squid_with_tickets(self, name: str, port: int, keytab: pathlib.Path, principal: str,
+                           connect=True, basic=False) -> Middlebox:
+        """Negotiate with Kerberos; `basic`: and alice, whose password is secret."""
+        refused = "CONNECT !SSL_ports" if connect else "CONNECT"
+        helpers = "/usr/lib/squid"
+        rules = (f"auth_param negotiate program {helpers}/negotiate_kerberos_auth -r -k {keytab} "
+                 f"-s {principal}\n")
+        if basic:
+            secret = subprocess.run(["openssl", "passwd", "-apr1", "secret"], check=True,
+                                    capture_output=True, text=True).stdout.strip()
+            (self.directory / f"{name}-passwords").write_text(f"alice:{secret}\n")
+            rules += (f"auth_param basic program {helpers}/basic_ncsa_auth "
+                      f"{self.directory}/{name}-passwords\n")
+        return self.squid(name, port, rules + "acl known proxy_auth REQUIRED\n"
+                          f"http_access deny {refused}\nhttp_access allow known\n")
+
+    def squid_with_login(self, scheme: str, port: int, connect=True) -> Middlebox:
+        """alice, whose password is secret. NTLM: only that the conversation is right is checked.
+        Without CONNECT, web pages alone pass; and a nonce of Digest serves five requests."""
+        name = f"squid-{scheme}" + ("" if connect else "-pages")
         helpers = "/usr/lib/squid"
         folder = self.directory / f"{name}-passwords"
         folder.mkdir()
@@ -216,9 +236,11 @@ class Middleboxes:
         elif scheme == "digest":
             (folder / "file").write_text("alice:secret\n")
             program = (f"auth_param digest program {helpers}/digest_file_auth {folder}/file\n"
-                       "auth_param digest realm corp\n")
+                       "auth_param digest realm corp\n" +
+                       ("" if connect else "auth_param digest nonce_max_count 5\n"))
         else:
             program = f"auth_param ntlm program {helpers}/ntlm_fake_auth -v\n"
-        rules = (program + "acl known proxy_auth REQUIRED\nhttp_access deny CONNECT !SSL_ports\n"
+        refused = "CONNECT !SSL_ports" if connect else "CONNECT"
+        rules = (program + f"acl known proxy_auth REQUIRED\nhttp_access deny {refused}\n"
                  "http_access allow known\n")
         return self.squid(name, port, rules)

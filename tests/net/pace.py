@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""How fast a connection is: `pace.py serve` listens, prints its port and does what it is asked;
-`pace.py echo HOST PORT COUNT` prints the time of each of COUNT echoes of 64 octets, in milliseconds;
-`pace.py up|down HOST PORT MB` prints seconds, and whether every octet was right."""
+"""How fast a connection is: `pace.py serve [ADDRESS]` listens, prints its port and does what it is asked;
+`pace.py echo HOST PORT COUNT` prints the time of each of COUNT echoes of one octet, in milliseconds;
+`pace.py up|down HOST PORT MB` prints seconds, and whether every octet was right. `pace.py ready HOST PORT
+SECONDS` tries for as long as that until an octet comes back; `pace.py turn HOST PORT MB` does all of these,
+one after the other, and prints {"echo": ..., "down": ..., "up": ...}, null for what took longer than 8 s or
+broke."""
 import json
+import signal
 import socket
 import sys
 import threading
@@ -52,8 +56,8 @@ def serve_one(sock):
                 sock.sendall(piece)
 
 
-def serve():
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+def serve(address="127.0.0.1"):
+    with socket.create_server((address, 0), backlog=64) as server:
         print(server.getsockname()[1], flush=True)
         while True:
             threading.Thread(target=serve_one, args=server.accept()[:1], daemon=True).start()
@@ -67,10 +71,9 @@ def ask(what, host, port, number):
         times = []
         for _ in range(number):
             start = time.monotonic()
-            sock.sendall(bytes(64))
-            left = 64
-            while left:
-                left -= len(sock.recv(left)) or sys.exit("the connection ended")
+            sock.sendall(b"?")
+            if not sock.recv(1):
+                sys.exit("the connection ended")
             times.append((time.monotonic() - start) * 1000)
         return times
     size = number * 1_000_000
@@ -85,7 +88,45 @@ def ask(what, host, port, number):
     return {"seconds": time.monotonic() - start, "right": right}
 
 
+def wait_until_ready(host, port, seconds):
+    """Who forwards connections may listen before it can."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection((host, port), timeout=1) as sock:
+                sock.sendall(b"echo 0\n?")
+                sock.settimeout(seconds)
+                if sock.recv(1):
+                    return True
+        except OSError:
+            pass
+        time.sleep(0.05)
+    return False
+
+
+def turn(host, port, size):
+    results = {}
+    for what, number in (("echo", 10), ("down", size), ("up", size)):
+        signal.alarm(8)
+        try:
+            results[what] = ask(what, host, port, number)
+        except (OSError, TimeoutError):
+            results[what] = None
+        signal.alarm(0)
+    return results
+
+
+def give_up(*_):
+    raise TimeoutError
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        serve()
+        serve(*sys.argv[2:])
+    if sys.argv[1] == "ready":
+        sys.exit(not wait_until_ready(sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
+    if sys.argv[1] == "turn":
+        signal.signal(signal.SIGALRM, give_up)
+        print(json.dumps(turn(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))
+        sys.exit()
     print(json.dumps(ask(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))

@@ -43,6 +43,8 @@ BARRIERS = {
   }
 """ + STATEFUL.replace("iifname \"inside\" accept", "iifname \"inside\" accept\n    ct status dnat accept")
     + MASQUERADE,
+    # ... and takes what comes to it as its own: a packet from outside that comes first takes the port
+    "hazardous": STATEFUL[:STATEFUL.index("  chain input")] + MASQUERADE,
     # another port for each destination
     "symmetric": STATEFUL + MASQUERADE.replace("masquerade", "masquerade random"),
     # no TCP but to the service
@@ -55,6 +57,10 @@ ip daddr != 198.51.100.0/24 drop
         "4000 map { " + ", ".join(f"{i} : {30000 + i}" for i in range(4000)) + ' }\n    oifname "outside" masquerade;'),
     # a carrier's block of ports
     "small": STATEFUL + MASQUERADE.replace("masquerade", "meta l4proto { tcp, udp } masquerade to :30208-30719 random"),
+    # any of thousands; a low port stays no low one
+    "thousands": STATEFUL + MASQUERADE.replace("masquerade", "meta l4proto { tcp, udp } masquerade to :20000-27999 random"),
+    # any at all
+    "random": STATEFUL + MASQUERADE.replace("masquerade", "meta l4proto { tcp, udp } masquerade to :1024-65535 random"),
     # let in from any port of those that were sent to
     "address-restricted": """
   map ports { type inet_service : ipv4_addr . inet_service; flags dynamic,timeout; timeout 300s; }
@@ -71,11 +77,17 @@ ip daddr != 198.51.100.0/24 drop
     ct status dnat ip daddr . udp dport . ip saddr @seen accept""") + MASQUERADE,
     "no-udp": STATEFUL.replace("ct state established", "meta l4proto udp drop\n    ct state established")
               + MASQUERADE,
+    # UDP leaves and nothing of it comes back, or the other way round
+    "send-only": STATEFUL.replace("ct state established", """iifname "outside" meta l4proto udp drop
+    ct state established""") + MASQUERADE,
+    "receive-only": STATEFUL.replace("ct state established", """iifname "inside" meta l4proto udp drop
+    iifname "outside" meta l4proto udp accept
+    ct state established"""),
     # refuses what comes from outside, instead of being silent about it
     "refusing": STATEFUL.replace("new drop", "new reject with tcp reset").replace(
         "iifname \"outside\" ct", "iifname \"outside\" meta l4proto tcp ct") + MASQUERADE,
 }
-PUBLIC = {"open", "firewall"}  # the hosts behind have public addresses
+PUBLIC = {"open", "firewall", "receive-only"}  # the hosts behind have public addresses
 
 
 class Site:
@@ -86,6 +98,9 @@ class Site:
 
 
 class Paths(World):
+    SERVICE, DISCOVERY = ["198.51.100.10:443"], ["198.51.100.10", "198.51.100.11"]
+    SETTINGS = ""
+
     def __init__(self, lab, say=lambda text: None):
         super().__init__(lab, say)
         self.check_programs()
@@ -99,8 +114,12 @@ class Paths(World):
         self.net.run("nft", "add table ip bogons; add chain ip bogons f { type filter hook forward "
                      "priority 0; }; add rule ip bogons f ip saddr { 10.0.0.0/8, 100.64.0.0/10 } drop; "
                      "add rule ip bogons f ip daddr { 10.0.0.0/8, 100.64.0.0/10 } drop")
-        self.start_service("198.51.100.10:443",
-                           more='\n[discovery]\naddresses = ["198.51.100.10", "198.51.100.11"]\n')
+        self._wire_service()
+        self.start_service(self.SERVICE, settings=self.SETTINGS,
+                           more=f"\n[discovery]\naddresses = {json.dumps(self.DISCOVERY)}\n")
+
+    def _wire_service(self):
+        """More of its network, before it is started."""
 
     def add(self, name: str, kind: str, lan_of: str | None = None, serve=True, more="",
             direct: bool | str = True) -> Site:

@@ -30,9 +30,11 @@ class Attempt:
 
 
 class ProxiedSites(Sites):
+    direct = False  # whether paths beside the relay are looked for
+
     def start_agent(self, host, name, more="", settings=""):
         """Site A's is only enrolled, before the wall is closed: restart_agent_at_a() starts it."""
-        super().start_agent(host, name, more, settings)
+        super().start_agent(host, name, more, settings, self.direct)
         if host is not self.a:
             return
         self.stop_agent_at_a()
@@ -48,20 +50,25 @@ class ProxiedSites(Sites):
     def wait_until_resolved(self, limit):
         """Site A has no agent yet; whoever connects then waits for it."""
 
-    def restart_agent_at_a(self, settings: str):
+    def restart_agent_at_a(self, settings: str, environment=None):
         """The agent of site A, with these lines at the head of its configuration."""
         self.stop_agent_at_a()
         config = self.lab.directory / "a" / "agent.toml"
         config.write_text(settings + "\n" + self.config_a)
         config.chmod(0o600)
         (self.lab.directory / "a" / "state" / "networks").unlink(missing_ok=True)
-        argv = [str(self.build / "culvert-agent"), "--config", str(config)]
+        more = [f"{name}={value}" for name, value in (environment or {}).items()]
+        argv = ["env", *more, str(self.build / "culvert-agent"), "--config", str(config)]
         self.daemons.append((self.a, self.run_daemon(self.a, argv, "agent")))
 
     def at_a(self, script: str, limit=60.0) -> Attempt:
         done = subprocess.run(self.command_at(self.a, ["sh", "-c", script]), capture_output=True,
                               text=True, env=self.environment(), timeout=limit)
         return Attempt(done.returncode, done.stdout, done.stderr)
+
+    def session_at_a(self) -> dict:
+        done = subprocess.run(self.status_command(self.a, "--json"), capture_output=True, text=True)
+        return json.loads(done.stdout)["session"] if done.returncode == 0 else {"why": done.stderr}
 
     def wait_for_why(self, part: str, limit=20.0) -> str:
         """What the status of site A says about the session, once `part` is in it."""

@@ -15,18 +15,23 @@ KINDS = {  # of paths.BARRIERS, and what agents find out of them: mapping, filte
     "full-cone": (INDEPENDENT, INDEPENDENT, ONE),
     "address-restricted": (INDEPENDENT, "address-dependent", ONE),
     "nat": (INDEPENDENT, PER_DESTINATION, ONE),
+    "hazardous": (INDEPENDENT, PER_DESTINATION, ONE),
     "sequential": (PER_DESTINATION, PER_DESTINATION, "sequence (step 1)"),
     "small": (PER_DESTINATION, PER_DESTINATION, "out of about"),
-    "symmetric": (PER_DESTINATION, PER_DESTINATION, "destination, any"),
+    "symmetric": (PER_DESTINATION, PER_DESTINATION, "below 1024, else any"),
+    "thousands": (PER_DESTINATION, PER_DESTINATION, "out of about"),
+    "random": (PER_DESTINATION, PER_DESTINATION, "destination, any"),
     "no-udp": ("", "", ""),
+    "send-only": ("", "", ""),
+    "receive-only": ("", "", ""),
 }
 
 
-def add_sites(paths, names):
-    """One of each kind; "-2": another one."""
+def add_sites(paths, names, direct=True):
+    """One of each kind; "-2": another one. `direct`: or what else stands in that table."""
     listen = f'\n[[listen]]\nport = {PORT}\nprotocol = "udp"\nto = "127.0.0.1:{PORT}"\n'
     for name in names:
-        site = paths.add(name, name.removesuffix("-2"), serve=False, more=listen)
+        site = paths.add(name, name.removesuffix("-2"), serve=False, more=listen, direct=direct)
         site.host.wait_for_listener(site.host.spawn(["python3", SERVER, str(PORT)], "echo"), set(),
                                     f"the echo server of {name}")
     for site in paths.sites.values():
@@ -82,7 +87,8 @@ def check_pairs(paths, checks, names, relayed, most_lost):
                   f"seen within {waited * 1000:.0f} ms", flush=True)
         for one, other, process in running:
             lost, longest, text = result_of(process)
-            checks.check(f"{one} and {other}: voice flows all the time", 0 <= lost <= most_lost, text)
+            checks.check(f"{one} and {other}: voice flows all the time", 0 <= lost <= most_lost,
+                         f"{text}\n{paths.logs(12, one, other)}")
             print(f"# {one} and {other}: {lost} of 100 lost, longest there and back {longest} ms")
     print("#" + "".join(f"{name:>12}" for name in ["", *(name[:10] for name in names)]))
     for one in names:
