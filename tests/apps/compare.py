@@ -34,6 +34,7 @@ class Way:
     native: bool
     unprivileged: bool = False
     options: tuple[str, ...] = ()  # of culvert run, at site A
+    server_options: tuple[str, ...] = ()  # at site B
 
 
 NATIVE = Way("natively", native=True)
@@ -43,6 +44,10 @@ CULVERT_UNPRIVILEGED = Way("through Culvert, as nobody", native=False, unprivile
 ENCLOSED = Way("in a namespace", native=False, options=("--how=namespace",))
 ENCLOSED_UNPRIVILEGED = Way("in a namespace, as nobody", native=False, unprivileged=True,
                             options=("--how=namespace",))
+ENCLOSED_SERVERS = Way("with servers in a namespace", native=False,
+                       server_options=("--how=namespace",))
+SUPERVISED_UNPRIVILEGED = Way("by their system calls, as nobody", native=False, unprivileged=True,
+                              options=("--how=calls",))
 
 
 def normalise(text: str, case: Case) -> str:
@@ -74,6 +79,7 @@ def run_way(way: Way, cases: list[Case], make_servers, work: pathlib.Path) -> li
             commands = make_servers(work)
             if way.unprivileged:
                 subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(work)], check=True)
+            sites.run_options = way.server_options
             sites.serve_at_b(commands)
             sites.run_options = way.options
             transcripts = [transcript(sites, case, work) for case in cases]

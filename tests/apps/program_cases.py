@@ -25,6 +25,10 @@ def servers(work) -> list[str]:
     (work / "ssh_config").write_text(
         f"Host *\n  IdentityFile {sshd.key}\n  UserKnownHostsFile {sshd.known_hosts}\n"
         "  BatchMode yes\n  LogLevel ERROR\n  CheckHostIP no\n")
+    (work / "mosh").write_text(
+        f"""export LC_ALL=C.UTF-8 TERM=xterm; stty rows 24 cols 80
+exec mosh --ssh="{SSH}" $CULVERT_B -- sh -c 'echo mosh says $((6 * 7)); sleep 1'
+""")
     make_repository(work / "repository")
     return [*plain_servers(work), sshd.command, make_database(work / "database")]
 
@@ -101,6 +105,9 @@ CASES = [
          f"head -c 5000000 /dev/zero | tr '\\0' x | {SSH} $CULVERT_B cat | sha256sum",
          must_show=sha256(b"x" * 5_000_000)),
     Case("ssh reports a closed port", f"{SSH} -p 81 $CULVERT_B true 2>&1", must_show="refused"),
+    Case("mosh has a terminal behind the firewall",
+         "script -qec 'sh $WORK/mosh' /dev/null </dev/null 2>&1 | "
+         "grep -ao 'mosh says 42\\|mosh is exiting'", must_show="mosh says 42\nmosh is exiting"),
     Case("git clones over ssh",
          f"{GIT} clone -q $CULVERT_B:$WORK/repository $WORK/clone 2>&1 && "
          "git -C $WORK/clone log --format='%H %s' && sha256sum <$WORK/clone/file", must_show="first"),

@@ -36,6 +36,20 @@ def make_rsync(directory: pathlib.Path) -> str:
     return f"exec rsync --daemon --no-detach --port=873 --config={directory}/conf"
 
 
+def make_ftp(directory: pathlib.Path) -> str:
+    """vsftpd as Debian has it: each session's process is in a chroot and in a sandbox."""
+    (directory / "root/up").mkdir(parents=True)
+    (directory / "empty").mkdir()
+    (directory / "root/up").chmod(0o777)
+    directory.chmod(0o755)
+    (directory / "root/large").write_bytes(BIG)
+    (directory / "conf").write_text(
+        "listen=YES\nbackground=NO\nanonymous_enable=YES\nno_anon_password=YES\n"
+        "write_enable=YES\nanon_upload_enable=YES\nanon_umask=022\n"
+        f"anon_root={directory}/root\nsecure_chroot_dir={directory}/empty\n")
+    return f"exec vsftpd {directory}/conf"
+
+
 APPLICATION = """def application(environ, start_response):
     peer = "this machine" if environ["REMOTE_ADDR"] == "127.0.0.1" else "another machine"
     body = environ["wsgi.input"].read()
@@ -55,6 +69,7 @@ def servers(work: pathlib.Path) -> list[str]:
             f"exec redis-server --port 6379 --bind 0.0.0.0 --protected-mode no --save '' "
             f"--dir {work}/redis --daemonize no",
             make_rsync(work / "rsync"),
+            make_ftp(work / "ftp"),
             "exec iperf3 -s -p 5201",
             f"exec node {CLIENTS}/http_server.js 8080",
             "exec systemd-socket-activate -l 0.0.0.0:7100 -a --inetd /bin/cat",
@@ -104,6 +119,13 @@ CASES = [
          "rsync -a rsync://$CULVERT_B/files/ $WORK/copy/ 2>&1 && cd $WORK/copy && "
          "find . -type f | sort | xargs sha256sum && "
          "rsync -ai rsync://$CULVERT_B/files/ $WORK/copy/ 2>&1", must_show=DIGEST),
+    *[Case(f"curl fetches from vsftpd and stores there, {how}",
+           f"curl -sS {options} ftp://$CULVERT_B/large | sha256sum && "
+           f"curl -sS {options} -T $WORK/web/root/big "
+           f"ftp://$CULVERT_B/up/{how[3:]} 2>&1 && echo stored",
+           must_show=f"{DIGEST}  -\nstored")
+      for how, options in (("by EPSV", ""), ("by PASV", "--disable-epsv"), ("by EPRT", "-P -"),
+                           ("by PORT", "-P - --disable-eprt"))],
     *[Case(f"iperf3 sends thirty megabytes {how}",
            f"iperf3 -c $CULVERT_B -p 5201 -n 30M {options} -J | python3 -c '{IPERF}'",
            must_show="megabytes received")

@@ -1,0 +1,55 @@
+"""What machines that know each other expect: names that confirm each other, and answers when called back."""
+import pathlib
+import subprocess
+
+from compare import Case
+from sites import NAME_A
+
+CLIENTS = pathlib.Path(__file__).resolve().parent / "clients"
+MARIADB = "mariadb --no-defaults -h $CULVERT_B -u somebody -psecret"
+
+
+def make_mariadb(directory: pathlib.Path) -> str:
+    """A user may come from site A's name alone: the server looks up who calls, both ways."""
+    directory.mkdir()
+    subprocess.run(["mariadb-install-db", "--no-defaults", "--skip-test-db", "--user=root",
+                    "--auth-root-authentication-method=normal", f"--datadir={directory}"],
+                   check=True, capture_output=True)
+    (directory / "init.sql").write_text(
+        f"CREATE DATABASE IF NOT EXISTS shop;\nGRANT ALL ON shop.* TO 'somebody'@'{NAME_A}' "
+        "IDENTIFIED BY 'secret';\n")
+    return (f"exec mariadbd --no-defaults --user=root --datadir={directory} --port=3306 "
+            f"--bind-address=0.0.0.0 --socket={directory}/socket --init-file={directory}/init.sql")
+
+
+def servers(work: pathlib.Path) -> list[str]:
+    return [make_mariadb(work / "mariadb"),
+            f"exec python3 {CLIENTS}/echo_server.py 7000",
+            f"exec python3 {CLIENTS}/confirming_server.py 7040"]
+
+
+def own_name(port: int) -> str:
+    return ("python3 -c '"
+            "import socket\n"
+            f"name = \"{NAME_A}\"\n"
+            "print(socket.gethostbyaddr(socket.gethostbyname(name))[0])\n"
+            f"try: socket.create_connection((name, {port}), timeout=10)\n"
+            "except OSError as error: print(error.strerror)'")
+
+
+CASES = [
+    Case("a server's look-up of who calls is confirmed, and calling back is refused by a closed port",
+         "nc -d $CULVERT_B 7040 2>&1", must_show=f"{NAME_A}, confirmed; port 1: Connection refused"),
+    Case("a machine knows its own name though nothing is published there", own_name(99),
+         must_show="Connection refused"),
+    Case("mariadbd lets a user in who may come from one machine alone",
+         f"{MARIADB} -e 'select current_user()' 2>&1", must_show=f"somebody@{NAME_A}"),
+    Case("mariadb stores and reads three megabytes",
+         f"{MARIADB} shop -e 'create or replace table t (b longtext)' && "
+         "(echo 'insert into t values (\"'; head -c 3000000 /dev/zero | tr '\\0' a; echo '\");') | "
+         f"tr -d '\\n' | {MARIADB} shop && {MARIADB} shop -Ne 'select length(b), md5(b) from t'",
+         must_show="3000000"),
+    Case("curl that wants one interface reaches the far end all the same",
+         "curl -sS -m 10 --interface eth0 telnet://$CULVERT_B:7000 </dev/null 2>&1; "
+         "echo there | nc -N -w 10 $CULVERT_B 7000", must_show="there"),
+]
