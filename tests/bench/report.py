@@ -212,9 +212,9 @@ def markdown(results, contenders, facts, command):
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def write_between_markers(readme, text):
-    before, begin, rest = readme.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+def write_between_markers(readme, text, first=BEGIN, last=END):
+    before, begin, rest = readme.read_text().partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise SystemExit(f"{readme} has no {BEGIN} ... {END}: nowhere to write")
-    readme.write_text(before + BEGIN + "\n" + text + END + after)
+        raise SystemExit(f"{readme} has no {first} ... {last}: nowhere to write")
+    readme.write_text(before + first + "\n" + text + last + after)
