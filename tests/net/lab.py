@@ -84,6 +84,11 @@ class Host:
             case $resolver in /run/*) mkdir -p "$(dirname "$resolver")"; : >"$resolver" ;; esac
             mount --bind '{self.etc}/hosts' /etc/hosts
             mount --bind '{self.etc}/resolv.conf' "$resolver"
+            # Otherwise each interface has one more address 1 to 2 s after it is up, and a browser gives up
+            # what it is fetching then (ERR_NETWORK_CHANGED), natively too.
+            for scope in /proc/sys/net/ipv6/conf/all /proc/sys/net/ipv6/conf/default; do
+                if [ -d $scope ]; then echo 0 >$scope/accept_dad; fi
+            done
             ip link set lo up
             echo ready
             exec sleep infinity >/dev/null"""
