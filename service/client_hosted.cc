@@ -73,7 +73,7 @@ std::optional<Error> ClientLink::call(mux::StreamId stream, const control::Targe
   auto there = target;
   there.host = gateway.to.host;
   if (gateway.to.port != 0) there.port = gateway.to.port;
-  forward(stream, there, NamedBy::kAdministrator);
+  forward(stream, there, NamedBy::kAdministrator, gateway.media_by_tcp);
   return std::nullopt;
 }
 

@@ -88,8 +88,8 @@ std::optional<Error> ClientLink::refusal(const control::Target& target, NamedBy 
 std::optional<Error> ClientLink::room_for(const control::Target& target) const {
   const auto& limits = context_.config.limits;
   constexpr std::size_t kNotCounted = 2;  // the control stream and this one
-  const auto udp_flows =
-      udp_forwards_.size() + datagrams_.size() + memberships_.size() + relays_.size();
+  const auto udp_flows = udp_forwards_.size() + datagrams_.size() + media_flows_.size() +
+                         memberships_.size() + relays_.size();
   if (!target.is_udp() && link_.session().streams().stream_count() - kNotCounted >=
                               limits.streams_per_session + udp_flows)
     return Error{ErrorCode::kExhausted,
@@ -102,11 +102,14 @@ std::optional<Error> ClientLink::room_for(const control::Target& target) const {
   return std::nullopt;
 }
 
-void ClientLink::forward(mux::StreamId stream, const control::Target& target, NamedBy named_by) {
+void ClientLink::forward(mux::StreamId stream, const control::Target& target, NamedBy named_by,
+                         bool media_by_tcp) {
   if (target.is_udp()) {
     auto udp = std::make_unique<UdpForward>(
-        UdpForward::Context{context_.dns, context_.guard, named_by}, link_, stream, target,
-        principal_.name, static_cast<UdpForward::Listener&>(*this));
+        UdpForward::Context{context_.loop, context_.dns, context_.guard, named_by, media_by_tcp,
+                            context_.config.forwarding.media_by_tcp,
+                            context_.config.limits.connect},
+        link_, stream, target, principal_.name, static_cast<UdpForward::Listener&>(*this));
     auto& started = *udp;
     udp_forwards_.emplace(&started, std::move(udp));
     return started.start();
@@ -126,7 +129,16 @@ flow::DatagramBudget ClientLink::budget(const Config& config) {
 }
 
 void ClientLink::on_udp_forward_ready(UdpForward& forward, UniqueFd destination) {
-  datagrams_.add(link_, forward.stream(), std::move(destination), forward.first());
+  if (forward.by_tcp()) {
+    auto media = std::make_unique<flow::MediaFlow>(context_.loop, link_, forward.stream(),
+                                                   std::move(destination), &datagram_budget_,
+                                                   static_cast<flow::MediaFlow::Listener&>(*this));
+    auto& flow = *media;
+    media_flows_.emplace(&flow, std::move(media));
+    flow.begin(forward.first());
+  } else {
+    datagrams_.add(link_, forward.stream(), std::move(destination), forward.first());
+  }
   if (link_.streams().knows(forward.stream())) link_.accept(forward.stream());
   udp_forwards_.erase(&forward);
 }

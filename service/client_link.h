@@ -17,6 +17,7 @@
 #include "service/udp_forward.h"
 #include "tunnel/flow/datagram_flow.h"
 #include "tunnel/flow/flow_list.h"
+#include "tunnel/flow/media_flow.h"
 
 namespace culvert::service {
 
@@ -35,6 +36,7 @@ class Directory {
 class ClientLink final : private session::SessionLink::Listener,
                          private Forward::Listener,
                          private UdpForward::Listener,
+                         private flow::MediaFlow::Listener,
                          private ConferenceMember::Listener,
                          private ClientPath::Listener,
                          private PacketRelayMember::Listener,
@@ -91,6 +93,7 @@ class ClientLink final : private session::SessionLink::Listener,
   void on_forward_ended(Forward& forward) override { forwards_.erase(&forward); }
   void on_udp_forward_ready(UdpForward& forward, UniqueFd destination) override;
   void on_udp_forward_ended(UdpForward& forward) override { udp_forwards_.erase(&forward); }
+  void on_media_flow_ended(flow::MediaFlow& flow) override { media_flows_.erase(&flow); }
   void on_conference_left(ConferenceMember& member) override;
   void on_client_path_changed() override;
   void on_packet_relay_left(PacketRelayMember& member) override { relays_.erase(&member); }
@@ -101,7 +104,8 @@ class ClientLink final : private session::SessionLink::Listener,
   bool may_go_on(int socket) const;
   static flow::DatagramBudget budget(const Config& config);
   std::optional<Error> refusal(const control::Target& target, NamedBy named_by) const;
-  void forward(mux::StreamId stream, const control::Target& target, NamedBy named_by);
+  void forward(mux::StreamId stream, const control::Target& target, NamedBy named_by,
+               bool media_by_tcp = false);
   std::optional<Error> join(mux::StreamId stream, const control::Target& target,
                             const ConferenceConfig& conference);
   std::optional<Error> meet(mux::StreamId stream, const control::Target& target);
@@ -145,6 +149,7 @@ class ClientLink final : private session::SessionLink::Listener,
   flow::DatagramBudget datagram_budget_;
   flow::DatagramFlows datagrams_;
   std::unordered_map<UdpForward*, std::unique_ptr<UdpForward>> udp_forwards_;
+  std::unordered_map<flow::MediaFlow*, std::unique_ptr<flow::MediaFlow>> media_flows_;
   std::unordered_map<ConferenceMember*, std::unique_ptr<ConferenceMember>> memberships_;
   std::unordered_map<PacketRelayMember*, std::unique_ptr<PacketRelayMember>> relays_;
   std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;

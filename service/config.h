@@ -23,6 +23,7 @@ struct Forwarding {
   bool enabled = true;
   std::vector<IpPrefix> allow;  // opened in addition to the public Internet (service/guard.h)
   std::vector<IpPrefix> deny;   // closed, whatever else says otherwise
+  std::vector<IpPrefix> media_by_tcp;  // hosts that take RTP by TCP alone (RFC 4571)
 };
 
 struct DiscoveryConfig {                         // STUN; off without addresses

@@ -98,6 +98,9 @@ void read_forwarding(Section& section, Forwarding& forwarding) {
                 [&](const std::string& text) { return take_prefix(text, forwarding.allow); });
   section.texts("deny", "prefixes, such as [\"192.0.2.0/24\"]",
                 [&](const std::string& text) { return take_prefix(text, forwarding.deny); });
+  section.texts(
+      "media_by_tcp", "prefixes, such as [\"192.0.2.7/32\"]",
+      [&](const std::string& text) { return take_prefix(text, forwarding.media_by_tcp); });
 }
 
 void read_callers(Section& section, std::string_view key, Callers& out) {
@@ -146,6 +149,7 @@ void read_gateway(Section& section, std::vector<GatewayConfig>& gateways) {
     return {};
   });
   read_callers(section, "callers", gateway.callers);
+  section.flag("media_by_tcp", gateway.media_by_tcp);
   if (!numbers || gateway.to.host.empty())
     return section.fail(section.here(),
                         "[[gateway]] needs numbers = \"+4930*\" and to = \"10.20.0.5\" (an address "

@@ -25,6 +25,7 @@ struct GatewayConfig {
   NumberPattern numbers;
   HostPort to;  // port 0: the one that the caller names
   Callers callers;
+  bool media_by_tcp = false;  // RFC 4571
 };
 
 // `domain` is canonical. kBadInput: a conference's name is not below it, is a number of a gateway,

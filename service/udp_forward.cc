@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -41,7 +42,8 @@ void UdpForward::on_resolved(resolver::DnsRequest&, Result<std::vector<IpAddress
   open(*addresses);
 }
 
-// The first to which there is a route: UDP has no answer to wait for.
+// The first to which there is a route: UDP has no answer to wait for, and who takes media by TCP is
+// one host.
 void UdpForward::open(const std::vector<IpAddress>& addresses) {
   std::optional<Error> failure, denial;
   for (const auto& address : addresses) {
@@ -50,21 +52,50 @@ void UdpForward::open(const std::vector<IpAddress>& addresses) {
       if (!denial) denial = permitted.error();
       continue;
     }
+    if (goes_by_tcp(permitted->ip)) {
+      dial_.emplace(context_.loop, *permitted, context_.connect_limit,
+                    static_cast<loop::TcpDial::Listener&>(*this));
+      return;
+    }
     auto socket = open(*permitted);
     if (!socket) {
       failure = socket.error();
       continue;
     }
-    log::debug("forward", {{"event", "datagrams"},
-                           {"endpoint", endpoint_},
-                           {"host", target_.host},
-                           {"to", permitted->to_string()}});
-    stream_gone_ = true;
-    return listener_.on_udp_forward_ready(*this, std::move(*socket));
+    return hand_over(*permitted, std::move(*socket));
   }
   if (failure) return refuse(*failure);
   if (denial) return refuse(*denial);
   refuse({ErrorCode::kHostUnreachable, target_.host + " has no address"});
+}
+
+bool UdpForward::goes_by_tcp(const IpAddress& address) const {
+  return context_.by_tcp || std::ranges::any_of(context_.media_by_tcp, [&](const IpPrefix& prefix) {
+           return prefix.contains(address);
+         });
+}
+
+void UdpForward::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
+  const auto to = dial.to();
+  dial_.reset();
+  if (error != 0)
+    return refuse(
+        {from_errno(error), "cannot connect to " + to.to_string() +
+                                ", which takes media by TCP alone: " + std::strerror(error)});
+  if (context_.named_by == NamedBy::kEndpoint)
+    if (const auto fine = check_far_end(context_.guard, fd); !fine) return refuse(fine.error());
+  by_tcp_ = true;
+  hand_over(to, std::move(fd));
+}
+
+void UdpForward::hand_over(const SocketAddress& to, UniqueFd socket) {
+  log::debug("forward", {{"event", "datagrams"},
+                         {"endpoint", endpoint_},
+                         {"host", target_.host},
+                         {"to", to.to_string()},
+                         {"by", by_tcp_ ? "tcp" : "udp"}});
+  stream_gone_ = true;
+  listener_.on_udp_forward_ready(*this, std::move(socket));
 }
 
 Result<UniqueFd> UdpForward::open(const SocketAddress& permitted) const {

@@ -35,6 +35,7 @@ TEST(Config, ReadsEveryKey) {
     enabled = false
     allow = ["203.0.113.0/24", "10.0.0.1"]
     deny = ["2001:db8::/32"]
+    media_by_tcp = ["192.0.2.7/32"]
     [limits]
     unauthenticated = 100
     unauthenticated_per_address = 5
@@ -58,6 +59,7 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_FALSE(config->forwarding.enabled);
   EXPECT_EQ(config->forwarding.allow.at(1).to_string(), "10.0.0.1/32");
   EXPECT_EQ(config->forwarding.deny.at(0).to_string(), "2001:db8::/32");
+  EXPECT_EQ(config->forwarding.media_by_tcp.at(0).to_string(), "192.0.2.7/32");
   EXPECT_EQ(config->limits.unauthenticated, 100u);
   EXPECT_EQ(config->limits.unauthenticated_per_address, 5u);
   EXPECT_EQ(config->limits.handshake, std::chrono::seconds{3});
