@@ -180,7 +180,7 @@ ByteVector make_dns_address(const DnsQuery& query, const IpAddress& address) {
   auto out = begin_answer(query, Rcode::kNoError, {1, 0}, true);
   Writer writer(out);
   begin_record(writer, address.is_v4() ? dns::kA : dns::kAaaa);
-  writer.block16(std::as_bytes(std::span{address.octets()}).first(address.bit_count() / 8));
+  writer.block16(address.wire());
   put_edns(query, Rcode::kNoError, out);
   return out;
 }

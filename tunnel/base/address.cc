@@ -32,6 +32,14 @@ IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& octets) {
   return address;
 }
 
+std::optional<IpAddress> IpAddress::from_wire(Bytes octets) {
+  if (octets.size() != 4 && octets.size() != 16) return std::nullopt;
+  IpAddress address;
+  address.is_v4_ = octets.size() == 4;
+  std::memcpy(address.octets_.data(), octets.data(), octets.size());
+  return address;
+}
+
 std::uint32_t IpAddress::v4_value() const {
   return std::uint32_t{octets_[0]} << 24 | std::uint32_t{octets_[1]} << 16 |
          std::uint32_t{octets_[2]} << 8 | octets_[3];

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
 
+#include "tunnel/base/bytes.h"
 #include "tunnel/base/result.h"
 
 namespace culvert {
@@ -20,11 +22,14 @@ class IpAddress {
   IpAddress() = default;  // 0.0.0.0
   static IpAddress v4(std::uint32_t host_order);
   static IpAddress v6(const std::array<std::uint8_t, 16>& octets);
-  static Result<IpAddress> parse(std::string_view text);  // strict: no names, no ports, no zones
+  static Result<IpAddress> parse(std::string_view text);    // strict: no names, no ports, no zones
+  static std::optional<IpAddress> from_wire(Bytes octets);  // 4 or 16, or it is none
 
   bool is_v4() const { return is_v4_; }
   std::uint32_t v4_value() const;  // host order; only for IPv4
   const std::array<std::uint8_t, 16>& octets() const { return octets_; }  // IPv4: first four
+  // As packets have it: 4 or 16 octets, borrowed.
+  Bytes wire() const { return std::as_bytes(std::span{octets_}).first(is_v4_ ? 4 : 16); }
   std::size_t bit_count() const { return is_v4_ ? 32 : 128; }
 
   // The address that a packet to this one would in effect reach (S2): v4-mapped (RFC 4291),

@@ -122,7 +122,7 @@ void Socks::ask5() {
   ByteVector out{kVersion5, kConnect, std::byte{0}};
   if (const auto address = IpAddress::parse(target_.host)) {
     out.push_back(address->is_v4() ? kAddress4 : kAddress6);
-    append(out, std::as_bytes(std::span{address->octets()}.first(address->bit_count() / 8)));
+    append(out, address->wire());
   } else {
     out.push_back(kName);
     append_text(out, std::string_view(target_.host).substr(0, 255));

@@ -1,7 +1,5 @@
 #include "tunnel/carrier/socks_datagram.h"
 
-#include <algorithm>
-
 #include "tunnel/base/byte_codec.h"
 
 namespace culvert::carrier {
@@ -13,11 +11,10 @@ constexpr std::byte kWhole{0}, kAddress4{1}, kAddress6{4};
 }  // namespace
 
 void append_socks_header(ByteVector& out, const SocketAddress& to) {
-  const auto octets = std::as_bytes(std::span{to.ip.octets()}.first(to.ip.bit_count() / 8));
   out.insert(out.end(), kReserved, std::byte{0});
   out.push_back(kWhole);
   out.push_back(to.ip.is_v4() ? kAddress4 : kAddress6);
-  append(out, octets);
+  append(out, to.ip.wire());
   std::array<std::byte, 2> port;
   store_be(port.data(), to.port);
   append(out, port);
@@ -26,20 +23,11 @@ void append_socks_header(ByteVector& out, const SocketAddress& to) {
 std::optional<SocksAddress> read_socks_address(Bytes from_type) {
   Reader in(from_type);
   const auto type = std::byte{in.u8()};
-  IpAddress ip;
-  if (type == kAddress4) {
-    ip = IpAddress::v4(in.u32());
-  } else if (type == kAddress6) {
-    std::array<std::uint8_t, 16> octets{};
-    std::ranges::transform(in.array<16>(), octets.begin(),
-                           [](std::byte one) { return std::to_integer<std::uint8_t>(one); });
-    ip = IpAddress::v6(octets);
-  } else {
-    return std::nullopt;
-  }
+  if (type != kAddress4 && type != kAddress6) return std::nullopt;
+  const auto ip = IpAddress::from_wire(in.take(type == kAddress4 ? 4 : 16));
   const auto port = in.u16();
-  if (!in.ok()) return std::nullopt;
-  return SocksAddress{{ip, port}, from_type.size() - in.rest().size()};
+  if (!ip || !in.ok()) return std::nullopt;
+  return SocksAddress{{*ip, port}, from_type.size() - in.rest().size()};
 }
 
 std::optional<SocksDatagram> read_socks_datagram(Bytes packet) {

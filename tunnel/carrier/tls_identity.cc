@@ -33,10 +33,7 @@ ByteVector der(std::uint8_t tag, Bytes content) {
 
 ByteVector subject_alternative_name(std::string_view host) {  // RFC 5280 section 4.2.1.6
   const auto address = IpAddress::parse(host);
-  const auto name =
-      address
-          ? der(0x87, std::as_bytes(std::span{address->octets()}).first(address->bit_count() / 8))
-          : der(0x82, as_bytes(host));
+  const auto name = address ? der(0x87, address->wire()) : der(0x82, as_bytes(host));
   return der(0x30, name);
 }
 

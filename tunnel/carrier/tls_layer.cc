@@ -39,7 +39,7 @@ TlsLayer::Peer describe_peer(const mbedtls_x509_crt& certificate) {
 // any address. RFC 5280 section 4.2.1.6: the octets of the address, as [7] IMPLICIT.
 bool names_address(const mbedtls_x509_crt& certificate, const IpAddress& address) {
   constexpr int kIpAddress = MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7;
-  const auto wanted = std::as_bytes(std::span{address.octets()}.first(address.bit_count() / 8));
+  const auto wanted = address.wire();
   for (const auto* name = &certificate.subject_alt_names; name != nullptr; name = name->next)
     if (name->buf.tag == kIpAddress &&
         std::ranges::equal(std::as_bytes(std::span{name->buf.p, name->buf.len}), wanted))

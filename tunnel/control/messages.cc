@@ -103,52 +103,50 @@ Type type_of(const Message& message) {
 }
 
 void write_body(Writer& out, const Message& message) {
-  std::visit(
-      overloaded{
-          [&](const Publish& m) { write_ports(out, m.ports); },
-          [&](const PublishUdp& m) { write_ports(out, m.ports); },
-          [&](const Lookup& m) {
-            out.u32(m.query);
-            out.u8(static_cast<std::uint8_t>(m.kind));
-            put_text(out, m.name);
-          },
-          [&](const Found& m) {
-            out.u32(m.query);
-            out.u8(static_cast<std::uint8_t>(m.error));
-            put_text(out, m.detail);
-            out.block16(m.certificate);
-          },
-          [&](const Incoming& m) {
-            out.bytes(m.ticket);
-            put_text(out, m.caller);
-          },
-          [&](const Goodbye& m) { put_text(out, m.reason); },
-          [&](const Expect& m) { write_expected(out, m); },
-          [&](const TryInbound& m) {
-            out.u16(m.port);
-            out.bytes(m.secret);
-          },
-          [&](const InboundTried& m) {
-            out.u16(m.port);
-            out.u8(static_cast<std::uint8_t>(m.error));
-            put_text(out, m.detail);
-          },
-          [&](const Offer& m) { write_offer(out, m); },
-          [&](const DiscoveryServers& m) { write_servers(out, m); },
-          [&](const PathOffer& m) { write_path_offer(out, m); },
-          [&](const PathRelay& m) { out.u32(m.path); },
-          [&](const ProveAddress& m) {
-            out.bytes(m.proof);
-            out.bytes(
-                std::as_bytes(std::span{m.address.octets()}).first(m.address.is_v4() ? 4 : 16));
-          },
-          [&](const AddressStated& m) { out.bytes(m.statement); },
-          [&](const PathSeen& m) {
-            out.u32(m.path);
-            out.u64(m.counter);
-          },
-      },
-      message);
+  std::visit(overloaded{
+                 [&](const Publish& m) { write_ports(out, m.ports); },
+                 [&](const PublishUdp& m) { write_ports(out, m.ports); },
+                 [&](const Lookup& m) {
+                   out.u32(m.query);
+                   out.u8(static_cast<std::uint8_t>(m.kind));
+                   put_text(out, m.name);
+                 },
+                 [&](const Found& m) {
+                   out.u32(m.query);
+                   out.u8(static_cast<std::uint8_t>(m.error));
+                   put_text(out, m.detail);
+                   out.block16(m.certificate);
+                 },
+                 [&](const Incoming& m) {
+                   out.bytes(m.ticket);
+                   put_text(out, m.caller);
+                 },
+                 [&](const Goodbye& m) { put_text(out, m.reason); },
+                 [&](const Expect& m) { write_expected(out, m); },
+                 [&](const TryInbound& m) {
+                   out.u16(m.port);
+                   out.bytes(m.secret);
+                 },
+                 [&](const InboundTried& m) {
+                   out.u16(m.port);
+                   out.u8(static_cast<std::uint8_t>(m.error));
+                   put_text(out, m.detail);
+                 },
+                 [&](const Offer& m) { write_offer(out, m); },
+                 [&](const DiscoveryServers& m) { write_servers(out, m); },
+                 [&](const PathOffer& m) { write_path_offer(out, m); },
+                 [&](const PathRelay& m) { out.u32(m.path); },
+                 [&](const ProveAddress& m) {
+                   out.bytes(m.proof);
+                   out.bytes(m.address.wire());
+                 },
+                 [&](const AddressStated& m) { out.bytes(m.statement); },
+                 [&](const PathSeen& m) {
+                   out.u32(m.path);
+                   out.u64(m.counter);
+                 },
+             },
+             message);
 }
 
 ErrorCode take_code(Reader& in) {
@@ -211,8 +209,7 @@ std::optional<Message> read_body(Type type, Reader& in) {
     case Type::kProveAddress: {
       ProveAddress m;
       m.proof = in.array<24>();
-      const auto octets = in.rest();
-      const auto address = read_ip(octets);
+      const auto address = IpAddress::from_wire(in.rest());
       if (!address) in.set_failed();
       if (address) m.address = *address;
       return m;

@@ -27,12 +27,11 @@ tl::unexpected<Error> refused(ErrorCode code, const char* why) {
 ByteVector AddressStatement::sign(const SigningKeyPair& service) const {
   ByteVector out;
   Writer writer(out);
-  const std::size_t length = address.is_v4() ? 4 : 16;
   writer.u8(kVersion);
   writer.bytes(key.view());
   writer.u64(to_unix_nanoseconds(not_after));
-  writer.u8(static_cast<std::uint8_t>(length));
-  writer.bytes(std::as_bytes(std::span{address.octets()}).first(length));
+  writer.u8(static_cast<std::uint8_t>(address.wire().size()));
+  writer.bytes(address.wire());
   writer.bytes(service.sign(with_domain(out)));
   return out;
 }
@@ -44,20 +43,11 @@ Result<AddressStatement> AddressStatement::verify(Bytes encoded, const Signature
   const bool known = reader.u8() == kVersion;
   out.key = PublicKey{reader.array<32>()};
   const auto not_after = reader.u64();
-  const auto length = reader.u8();
-  if (length == 4) {
-    out.address = IpAddress::v4(reader.u32());
-  } else if (length == 16) {
-    std::array<std::uint8_t, 16> octets{};
-    const auto taken = reader.array<16>();
-    std::memcpy(octets.data(), taken.data(), octets.size());
-    out.address = IpAddress::v6(octets);
-  } else {
-    return refused(ErrorCode::kProtocol, "is malformed");
-  }
+  const auto address = IpAddress::from_wire(reader.take(reader.u8()));
   const auto signature = reader.array<kSignatureSize>();
-  if (!known || !reader.done() || not_after > kMaxTime)
+  if (!known || !address || !reader.done() || not_after > kMaxTime)
     return refused(ErrorCode::kProtocol, "is malformed");
+  out.address = *address;
   out.not_after = from_unix_nanoseconds(not_after);
   if (!is_signed_by(service, with_domain(encoded.first(encoded.size() - kSignatureSize)),
                     signature))

@@ -53,7 +53,7 @@ class MessageWriter {
     out.u8(0);
     out.u8(address.ip.is_v4() ? 1 : 2);
     out.u16(address.port);
-    out.bytes(std::as_bytes(std::span{address.ip.octets()}).first(address.ip.is_v4() ? 4 : 16));
+    out.bytes(address.ip.wire());
     if (mask != nullptr) {
       value[2] ^= (*mask)[0];
       value[3] ^= (*mask)[1];
@@ -82,18 +82,10 @@ std::optional<SocketAddress> read_address(Bytes value, const TransactionId* mask
   Reader in(plain);
   in.u8();
   const auto family = in.u8();
-  SocketAddress address;
-  address.port = in.u16();
-  if (family == 1 && plain.size() == 8) {
-    address.ip = IpAddress::v4(in.u32());
-  } else if (family == 2 && plain.size() == 20) {
-    std::array<std::uint8_t, 16> octets{};
-    std::copy_n(as_u8(in.take(16)), 16, octets.begin());
-    address.ip = IpAddress::v6(octets);
-  } else {
-    return std::nullopt;
-  }
-  return address;
+  const auto port = in.u16();
+  const auto ip = IpAddress::from_wire(in.rest());
+  if (!ip || family != (ip->is_v4() ? 1 : 2)) return std::nullopt;
+  return SocketAddress{*ip, port};
 }
 
 // Calls take(attribute, value) for each; false from it, or bad framing, fails.
