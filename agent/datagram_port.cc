@@ -30,6 +30,13 @@ void DatagramPort::add_flow(const SocketAddress& program, std::uint64_t cookie) 
   owner_.on_flow_made(*this, *place);
 }
 
+void DatagramPort::take_over_flow(const SocketAddress& program, std::uint64_t cookie,
+                                  session::SessionLink& link, mux::StreamId stream) {
+  last_used_ = loop_.now();
+  add_flow(program, cookie);
+  flows_.at(key(program))->take_over(link, stream, last_used_);
+}
+
 // A program may send and end at once: the datagram is older than the news of its end.
 void DatagramPort::retire_flow(const SocketAddress& program, std::uint64_t cookie) {
   if (socket_) socket_->read_now();
@@ -64,10 +71,19 @@ void DatagramPort::on_flow_answered(ProgramFlow& flow,
                                     std::span<const mux::ArrivedDatagram> datagrams) {
   last_used_ = loop_.now();
   flow.used(last_used_);
-  const auto at = flows_.find(key(flow.program()));
-  if (!socket_ || at == flows_.end() || at->second.get() != &flow) return;
+  if (!socket_ || !is_here(flow)) return;
   loop::UdpWriter writer(socket_->fd(), &flow.program());
   for (const auto& one : datagrams) writer.add(one.data);
+}
+
+bool DatagramPort::is_here(const ProgramFlow& flow) const {
+  const auto at = flows_.find(key(flow.program()));
+  return at != flows_.end() && at->second.get() == &flow;
+}
+
+bool DatagramPort::on_flow_answered_beside(ProgramFlow& flow, session::SessionLink& link,
+                                           mux::StreamId stream, std::uint16_t port) {
+  return is_here(flow) && owner_.open_beside(*this, flow, port, link, stream);
 }
 
 void DatagramPort::on_flow_failed(ProgramFlow& flow, const Error& why) {
@@ -84,6 +100,13 @@ std::optional<TimePoint> DatagramPort::close_idle(TimePoint now) {
   };
   for (const auto& [at, flow] : flows_)
     if (flow->open() && is_over(*flow, flow::kIdle)) flow->close();
+  // Nobody here has asked for these: the peer could fill us with them.
+  std::erase_if(flows_, [&](const auto& entry) {
+    const auto& flow = *entry.second;
+    const bool over = flow.begun_by_peer() && !flow.opening() && is_over(flow, flow::kIdle);
+    if (over) owner_.on_flow_left(*this, flow);
+    return over;
+  });
   // One that is still opening is told how that ends, and has something to send then.
   for (const auto& flow : leaving_)
     if (flow->opening()) flow->used(now);

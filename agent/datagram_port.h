@@ -23,7 +23,11 @@ class DatagramPort final : private loop::UdpSocket::Listener, private ProgramFlo
     virtual std::optional<std::uint64_t> admit(const SocketAddress& program,
                                                const SocketAddress& bound) = 0;
     virtual void on_flow_made(DatagramPort& port, const ProgramFlow& flow) = 0;
+    virtual void on_flow_left(DatagramPort& port, const ProgramFlow& flow) = 0;
     virtual void on_flow_refused(DatagramPort& port, const ProgramFlow& flow, const Error& why) = 0;
+    // The far end answers a flow of `port` from its port `from`. False: there is no room.
+    virtual bool open_beside(DatagramPort& port, const ProgramFlow& flow, std::uint16_t from,
+                             session::SessionLink& link, mux::StreamId stream) = 0;
 
    protected:
     ~Owner() = default;
@@ -41,6 +45,9 @@ class DatagramPort final : private loop::UdpSocket::Listener, private ProgramFlo
   TimePoint last_used() const { return last_used_; }
   void asked_for(TimePoint now) { last_used_ = now; }
   void add_flow(const SocketAddress& program, std::uint64_t cookie);
+  // The same, with a stream that the far end has opened.
+  void take_over_flow(const SocketAddress& program, std::uint64_t cookie,
+                      session::SessionLink& link, mux::StreamId stream);
   // Its socket is gone. What it sent last still goes out; nobody inherits it.
   void retire_flow(const SocketAddress& program, std::uint64_t cookie);
   // Gives streams up that nobody used; the time of the next that could be.
@@ -69,6 +76,9 @@ class DatagramPort final : private loop::UdpSocket::Listener, private ProgramFlo
   void on_flow_answered(ProgramFlow& flow,
                         std::span<const mux::ArrivedDatagram> datagrams) override;
   void on_flow_failed(ProgramFlow& flow, const Error& why) override;
+  bool on_flow_answered_beside(ProgramFlow& flow, session::SessionLink& link, mux::StreamId stream,
+                               std::uint16_t port) override;
+  bool is_here(const ProgramFlow& flow) const;  // its socket is there
   ProgramFlow* flow_of(const SocketAddress& program);
 
   loop::Loop& loop_;

@@ -152,10 +152,42 @@ std::optional<std::uint64_t> DatagramPorts::admit(const SocketAddress& program,
   return socket->cookie;
 }
 
+bool DatagramPorts::may_answer(const SocketAddress& from, const SocketAddress& caller,
+                               const SocketAddress& asked) {
+  if (!from.ip.is_v4()) return false;
+  const auto socket = diag_.find_any(Protocol::kUdp, from, caller);
+  if (!socket) return handler_.may_everybody_send();
+  if (handler_.may_send(socket->uid)) return true;
+  const auto server = diag_.find_any(Protocol::kUdp, asked, caller);
+  return server && server->uid == socket->uid;
+}
+
 void DatagramPorts::on_flow_made(DatagramPort& port, const ProgramFlow& flow) {
   destroyed_.want(true);
   sockets_.emplace(flow.cookie(), Place{&port, flow.program()});
   look_again_in(Duration{kLinger});
+}
+
+void DatagramPorts::on_flow_left(DatagramPort& port, const ProgramFlow& flow) {
+  const auto [first, last] = sockets_.equal_range(flow.cookie());
+  const auto place = std::find_if(first, last, [&](const auto& entry) {
+    return entry.second.port == &port && entry.second.program == flow.program();
+  });
+  if (place != last) sockets_.erase(place);
+  if (sockets_.empty()) destroyed_.want(false);
+}
+
+// The same address on another port is bound, and only the program that was answered hears from it.
+bool DatagramPorts::open_beside(DatagramPort& port, const ProgramFlow& flow, std::uint16_t from,
+                                session::SessionLink& link, mux::StreamId stream) {
+  if (flow.cookie() == 0 || sockets_.count(flow.cookie()) >= kMostBeside ||
+      sockets_.size() >= kMostFlows)
+    return false;
+  const auto beside = port_for({port.to().ip, from});
+  if (!beside || *beside == &port) return false;
+  (*beside)->take_over_flow(flow.program(), flow.cookie(), link, stream);
+  look_again_in(Duration{flow::kIdle});
+  return true;
 }
 
 void DatagramPorts::on_flow_refused(DatagramPort& port, const ProgramFlow& flow, const Error& why) {

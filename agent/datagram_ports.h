@@ -9,6 +9,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "agent/answers_beside.h"
 #include "agent/asker.h"
 #include "agent/datagram_port.h"
 #include "agent/destroy_watch.h"
@@ -20,11 +21,14 @@
 
 namespace culvert::agent {
 
-class DatagramPorts final : private DatagramPort::Owner,
+class DatagramPorts final : public AnswersBeside::Judge,
+                            private DatagramPort::Owner,
                             private DestroyWatch::Listener,
                             private loop::Timer::Listener {
  public:
   static constexpr std::size_t kMostPorts = 4096, kMostFlows = 16'384;
+  // Flows of one socket up to which the far end may begin further ones.
+  static constexpr std::size_t kMostBeside = 64;
   // Without flows. Longer than a shim remembers that a port is bound.
   static constexpr std::chrono::seconds kLinger{60};
 
@@ -46,6 +50,9 @@ class DatagramPorts final : private DatagramPort::Owner,
   void ask(std::unique_ptr<DatagramQuestion> question);
   // The same without a question: where datagrams to `to` are heard from now on.
   Result<SocketAddress> open_for(const SocketAddress& to);
+  // Who may send to other machines, or is the user whose server was asked.
+  bool may_answer(const SocketAddress& from, const SocketAddress& caller,
+                  const SocketAddress& asked) override;
   std::size_t flow_count() const { return sockets_.size(); }
   std::vector<PortSnapshot> take_snapshots(restart::Outgoing& out) const;
   void go_on(const std::vector<PortSnapshot>& from, restart::Inherited& sockets);
@@ -56,7 +63,10 @@ class DatagramPorts final : private DatagramPort::Owner,
   std::optional<std::uint64_t> admit(const SocketAddress& program,
                                      const SocketAddress& bound) override;
   void on_flow_made(DatagramPort& port, const ProgramFlow& flow) override;
+  void on_flow_left(DatagramPort& port, const ProgramFlow& flow) override;
   void on_flow_refused(DatagramPort& port, const ProgramFlow& flow, const Error& why) override;
+  bool open_beside(DatagramPort& port, const ProgramFlow& flow, std::uint16_t from,
+                   session::SessionLink& link, mux::StreamId stream) override;
   void on_socket_destroyed(std::uint64_t cookie) override;
   void on_events_lost() override;
   void on_timer(loop::Timer& timer) override;

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "tunnel/loop/tcp_socket.h"
-#include "tunnel/loop/udp_socket.h"
 
 namespace culvert::agent {
 
@@ -17,21 +16,6 @@ std::optional<SocketAddress> inbound_target(const SocketAddress& bound, const Ip
   if (ip.is_unspecified()) return SocketAddress{own, bound.port};
   if (!ip.is_v4()) return std::nullopt;
   return SocketAddress{ip, bound.port};
-}
-
-Result<UniqueFd> open_inbound_datagrams(const IpAddress& caller, const SocketAddress& bound) {
-  const auto target = inbound_target(bound, IpAddress::v4(INADDR_LOOPBACK));
-  if (!target)
-    return fail(ErrorCode::kRefused, "the program takes no IPv4 at " + bound.to_string());
-  auto socket = loop::make_udp_socket(AF_INET);
-  sockaddr_storage from{}, to{};
-  const auto from_length = SocketAddress{caller, 0}.fill(from);
-  const auto to_length = target->fill(to);
-  if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr*>(&from), from_length) != 0 ||
-      ::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), to_length) != 0)
-    return fail(from_errno(errno), "no UDP socket from " + caller.to_string() + " to " +
-                                       target->to_string() + ": " + std::strerror(errno));
-  return socket;
 }
 
 InboundDial::InboundDial(loop::Loop& loop, const IpAddress& caller, const IpAddress& own,

@@ -16,9 +16,6 @@ namespace culvert::agent {
 // the caller has connected to, and its reverse name is this machine's.
 std::optional<SocketAddress> inbound_target(const SocketAddress& bound, const IpAddress& own);
 
-// The same for UDP, at once: a socket whose datagrams the program sees come from the caller.
-Result<UniqueFd> open_inbound_datagrams(const IpAddress& caller, const SocketAddress& bound);
-
 struct InboundTarget {
   SocketAddress bound;
   std::optional<StandIn> stand_in = {};  // is dialled instead; of UDP, sent to, without a call

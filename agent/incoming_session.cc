@@ -1,7 +1,9 @@
 #include "agent/incoming_session.h"
 
+#include "agent/inbound_datagrams.h"
 #include "agent/pool_file.h"
 #include "tunnel/base/log.h"
+#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
 
@@ -202,9 +204,15 @@ void IncomingSession::open_datagrams(session::SessionLink& link, mux::StreamId s
                        "UDP port " + std::to_string(port) + " is not published");
   const auto from = caller_address();
   if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
-  auto socket = open_inbound_datagrams(*from, to->stand_in ? to->stand_in->at : to->bound);
-  if (!socket) return link.refuse(stream, socket.error().code, socket.error().detail);
-  datagrams_.add(link, stream, std::move(*socket));
+  auto sockets = open_inbound_datagrams(*from, to->stand_in ? to->stand_in->at : to->bound);
+  if (!sockets) return link.refuse(stream, sockets.error().code, sockets.error().detail);
+  std::unique_ptr<AnswersBeside> beside;
+  if (sockets->others)
+    beside = std::make_unique<AnswersBeside>(
+        policy_.self.loop, link,
+        AnswersBeside::Asked{stream, port, loop::peer_address(sockets->asked.get())},
+        std::move(sockets->others), datagrams_, policy_.answers);
+  datagrams_.add(link, stream, std::move(sockets->asked), {}, std::move(beside));
   link.accept(stream);
 }
 

@@ -13,6 +13,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "agent/answers_beside.h"
 #include "agent/direct_answerer.h"
 #include "agent/incoming_stream.h"
 #include "agent/own_endpoint.h"
@@ -43,6 +44,7 @@ struct IncomingPolicy {
   ReplayFloors& replays;
   const Publisher& publisher;
   const Publisher& udp_publisher;
+  AnswersBeside::Judge& answers;
   resolver::AddressPool& pool;
   PoolFile& pool_file;
 };

@@ -27,6 +27,16 @@ void ProgramFlow::close() {
   if (link_ != nullptr) std::exchange(link_, nullptr)->refuse(stream_, ErrorCode::kClosed, "idle");
 }
 
+void ProgramFlow::take_over(session::SessionLink& link, mux::StreamId stream, TimePoint now) {
+  if (std::exchange(opening_, false)) listener_.cancel_opening(*this);
+  close();
+  begun_by_peer_ = true;
+  last_used_ = now;
+  link.attach(stream, *this);
+  link.accept(stream);
+  on_stream_opening(link, stream);
+}
+
 void ProgramFlow::on_stream_opening(session::SessionLink& link, mux::StreamId stream) {
   opening_ = false;
   link_ = &link;

@@ -22,6 +22,9 @@ class ProgramFlow final : private StreamOpening {
     virtual void on_flow_answered(ProgramFlow& flow,
                                   std::span<const mux::ArrivedDatagram> datagrams) = 0;
     virtual void on_flow_failed(ProgramFlow& flow, const Error& why) = 0;  // must not destroy it
+    // The far end answers this flow's program from another port of its own. False: not taken.
+    virtual bool on_flow_answered_beside(ProgramFlow& flow, session::SessionLink& link,
+                                         mux::StreamId stream, std::uint16_t port) = 0;
 
    protected:
     ~Listener() = default;
@@ -40,6 +43,9 @@ class ProgramFlow final : private StreamOpening {
   void batch_sent();  // of several send()
   void used(TimePoint now) { last_used_ = now; }
   void close();  // nobody uses it at the moment
+  // A stream that the far end has opened, in the place of one of ours.
+  void take_over(session::SessionLink& link, mux::StreamId stream, TimePoint now);
+  bool begun_by_peer() const { return begun_by_peer_; }
 
  private:
   void on_stream_opening(session::SessionLink& link, mux::StreamId stream) override;
@@ -50,6 +56,10 @@ class ProgramFlow final : private StreamOpening {
   void on_stream_datagrams(std::span<const mux::ArrivedDatagram> datagrams) override {
     listener_.on_flow_answered(*this, datagrams);
   }
+  bool on_stream_opened_beside(session::SessionLink& link, mux::StreamId beside,
+                               std::uint16_t port) override {
+    return listener_.on_flow_answered_beside(*this, link, beside, port);
+  }
   void on_stream_reset(const Error& why) override;
 
   SocketAddress program_;
@@ -58,7 +68,7 @@ class ProgramFlow final : private StreamOpening {
   TimePoint last_used_;
   session::SessionLink* link_ = nullptr;  // while there is a stream
   mux::StreamId stream_{};
-  bool opening_ = false;
+  bool opening_ = false, begun_by_peer_ = false;
   std::vector<ByteVector> held_;
   std::size_t held_octets_ = 0;
 };

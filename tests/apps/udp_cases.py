@@ -18,6 +18,22 @@ def servers(_work) -> list[str]:
     return [f"exec python3 {CLIENTS}/udp_server.py 7004", f"exec {DNS}", "exec iperf3 -s"]
 
 
+def asked_elsewhere(question: str) -> str:
+    return ("python3 -c '"
+            "import os, socket\n"
+            "one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "one.settimeout(15)\n"
+            "asked = (socket.gethostbyname(os.environ[\"CULVERT_B\"]), 7004)\n"
+            f"one.sendto(b\"{question}\", asked)\n"
+            "data, other = one.recvfrom(99)\n"
+            "print(data, other[0] == asked[0], other[1] != asked[1])\n"
+            "one.sendto(b\"again\", other)\n"
+            "data, same = one.recvfrom(99)\n"
+            "print(data, same == other)\n"
+            "one.sendto(b\"still here\", asked)\n"
+            "print(one.recvfrom(99) == (b\"still here\", asked))' 2>&1")
+
+
 CASES = [
     Case("every UDP call does what it does natively",
          f"{PROBE} $CULVERT_B 7004 7005 7006 2>&1", must_show="exit status 0", limit=90),
@@ -25,6 +41,10 @@ CASES = [
          "printf '?who' | nc -u -w 3 $CULVERT_B 7004 2>&1", must_show="alpha.site-a.example.net"),
     Case("one question gets several answers",
          "printf '?many' | nc -u -w 3 $CULVERT_B 7004 2>&1", must_show="onetwothree"),
+    Case("a UDP server answers from another port, where it is asked on",
+         asked_elsewhere("?port"), must_show="again, of the same' True\nTrue"),
+    Case("a UDP server connects another socket to who asked",
+         asked_elsewhere("?peer"), must_show="again, of the same' True\nTrue"),
     Case("dig asks a resolver behind the firewall",
          f"{DIG} +short printer.inside 2>&1", must_show="10.9.8.7"),
     Case("dig hears that there is no such name", f"{DIG} other.inside 2>&1", STABLE, "NXDOMAIN"),

@@ -11,13 +11,14 @@ constexpr std::size_t kMaxHost = 253;  // RFC 1035
 
 //   0       1               3
 //  +-------+---------------+----------
-//  | kind  |     port      |  host ...
+//  | kind  |     port      |  host, or u32 beside
 ByteVector encode(const Target& target) {
   assert(target.host.size() <= kMaxHost);
   ByteVector bytes;
   Writer out(bytes);
   out.u8(static_cast<std::uint8_t>(target.kind));
   out.u16(target.port);
+  if (target.kind == Target::Kind::kBesideUdp) out.u32(target.beside);
   out.bytes(as_bytes(target.host));
   return bytes;
 }
@@ -26,8 +27,11 @@ Result<Target> decode_target(Bytes bytes) {
   Reader in(bytes);
   const auto kind = in.u8();
   const auto port = in.u16();
+  const bool is_beside = kind == static_cast<std::uint8_t>(Target::Kind::kBesideUdp);
+  const auto beside = is_beside ? in.u32() : 0;
   const auto host = as_text(in.rest());
-  const bool endpoint = kind == static_cast<std::uint8_t>(Target::Kind::kEndpointPort) ||
+  const bool endpoint = is_beside ||
+                        kind == static_cast<std::uint8_t>(Target::Kind::kEndpointPort) ||
                         kind == static_cast<std::uint8_t>(Target::Kind::kEndpointUdp);
   const bool forward = kind == static_cast<std::uint8_t>(Target::Kind::kForward) ||
                        kind == static_cast<std::uint8_t>(Target::Kind::kForwardUdp) ||
@@ -35,7 +39,7 @@ Result<Target> decode_target(Bytes bytes) {
   if (!in.ok() || port == 0 || host.size() > kMaxHost || (!endpoint && !forward) ||
       endpoint != host.empty())
     return fail(ErrorCode::kProtocol, "the peer asked for a malformed target");
-  return Target{static_cast<Target::Kind>(kind), std::string(host), port};
+  return Target{static_cast<Target::Kind>(kind), std::string(host), port, beside};
 }
 
 RelayedBy to_relayed_by(std::byte octet) {

@@ -15,14 +15,16 @@ struct Target {
     kEndpointUdp = 3,   // as kEndpointPort and kForward, for the datagrams of the stream
     kForwardUdp = 4,
     kRelay = 5,  // session to the service: whoever names the same host (a token) gets the datagrams
+    // From the endpoint that was asked: datagrams of another port of its machine, for the program
+    // whose flow (of kEndpointUdp) the stream `beside` is.
+    kBesideUdp = 6,
   };
   Kind kind = Kind::kEndpointPort;
   std::string host;  // at most 253 octets
   std::uint16_t port = 0;
+  std::uint32_t beside = 0;  // kBesideUdp
 
-  bool is_udp() const {
-    return kind == Kind::kEndpointUdp || kind == Kind::kForwardUdp || kind == Kind::kRelay;
-  }
+  bool is_udp() const { return kind != Kind::kEndpointPort && kind != Kind::kForward; }
   bool operator==(const Target&) const = default;
 };
 

@@ -30,6 +30,7 @@ DatagramFlow::DatagramFlow(loop::Loop& loop, session::SessionLink& link, mux::St
       owner_(owner),
       socket_(loop, std::move(socket), *this),
       local_(loop::local_address(socket_.fd())),
+      peer_(loop::peer_address(socket_.fd())),
       last_used_(loop.now()) {
   link_.attach(stream_, *this);
 }
@@ -52,8 +53,10 @@ void DatagramFlow::send(std::span<const mux::ArrivedDatagram> datagrams) {
   if (writer.error() == ECONNREFUSED) fail(writer.error());
 }
 
-void DatagramFlow::on_received(loop::UdpSocket&, const SocketAddress&, Bytes data,
+// Before it was connected, the socket may have heard somebody else.
+void DatagramFlow::on_received(loop::UdpSocket&, const SocketAddress& from, Bytes data,
                                std::size_t segment) {
+  if (from != peer_) return;
   loop::for_each_datagram(data, segment, [this](Bytes one) { link_.send_datagram(stream_, one); });
 }
 
@@ -87,9 +90,11 @@ void DatagramFlow::on_stream_reset(const Error&) {
 }
 
 void DatagramFlows::add(session::SessionLink& link, mux::StreamId stream, UniqueFd socket,
-                        const std::vector<ByteVector>& first) {
+                        const std::vector<ByteVector>& first,
+                        std::unique_ptr<DatagramFlow::Companion> companion) {
   auto& flow = *flows_.emplace_back(
       std::make_unique<DatagramFlow>(loop_, link, stream, std::move(socket), *this));
+  flow.accompany(std::move(companion));
   if (!timer_) timer_.emplace(loop_, static_cast<loop::Timer::Listener&>(*this));
   if (!timer_->running()) timer_->start(kIdle);
   std::vector<mux::ArrivedDatagram> all;

@@ -40,6 +40,10 @@ class DatagramFlows;
 class DatagramFlow final : private loop::UdpSocket::Listener,
                            private session::SessionLink::StreamHandler {
  public:
+  struct Companion {  // lives as long as its flow
+    virtual ~Companion() = default;
+  };
+
   DatagramFlow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket,
                DatagramFlows& owner);
   ~DatagramFlow();
@@ -47,6 +51,7 @@ class DatagramFlow final : private loop::UdpSocket::Listener,
   const SocketAddress& local() const { return local_; }
   void send(std::span<const mux::ArrivedDatagram> datagrams);  // may end, and so destroy, it
   void close();  // the stream too; the owner destroys it
+  void accompany(std::unique_ptr<Companion> companion) { companion_ = std::move(companion); }
 
  private:
   void on_received(loop::UdpSocket& socket, const SocketAddress& from, Bytes data,
@@ -67,7 +72,8 @@ class DatagramFlow final : private loop::UdpSocket::Listener,
   mux::StreamId stream_;
   DatagramFlows& owner_;
   loop::UdpSocket socket_;
-  SocketAddress local_;
+  SocketAddress local_, peer_;
+  std::unique_ptr<Companion> companion_;
   TimePoint last_used_;
   bool stream_gone_ = false;
 };
@@ -83,7 +89,8 @@ class DatagramFlows final : private loop::Timer::Listener {
 
   // Takes over the stream. `first` arrived before the socket was there.
   void add(session::SessionLink& link, mux::StreamId stream, UniqueFd socket,
-           const std::vector<ByteVector>& first = {});
+           const std::vector<ByteVector>& first = {},
+           std::unique_ptr<DatagramFlow::Companion> companion = nullptr);
   std::size_t size() const { return flows_.size(); }
   bool has_local(const SocketAddress& address) const;  // a flow's socket is bound there
 

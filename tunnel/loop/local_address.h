@@ -1,9 +1,10 @@
-// tunnel/loop/local_address.h: where a socket is bound, or is connected from.
+// tunnel/loop/local_address.h: where a socket is bound, or is connected from; and to.
 #pragma once
 #include "tunnel/base/address.h"
 
 namespace culvert::loop {
 
 SocketAddress local_address(int fd);  // unspecified, port 0: not a socket of IP
+SocketAddress peer_address(int fd);   // ... or not connected
 
 }  // namespace culvert::loop

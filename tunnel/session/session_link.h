@@ -55,6 +55,12 @@ class SessionLink final : private loop::BytePipe::Listener,
     // Each of them before the data that came with it is told of; where the stream was there before.
     virtual void on_datagram_ahead(Bytes) {}
     virtual void on_stream_datagrams(std::span<const mux::ArrivedDatagram>) {}
+    // The peer has opened `beside`: datagrams from another port than this stream's. True: this is
+    // such a flow, and that one was accepted.
+    virtual bool on_stream_opened_beside(SessionLink&, mux::StreamId /*beside*/,
+                                         std::uint16_t /*port*/) {
+      return false;
+    }
     virtual void on_stream_reset(const Error& why) = 0;  // by the peer, or the session went down
 
    protected:
@@ -150,6 +156,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void show_datagrams_ahead();
   void hand_datagrams_on(std::span<const mux::ArrivedDatagram> arrived);
   void on_opened(mux::StreamId stream);
+  void on_opened_beside(mux::StreamId stream, const control::Target& target);
   void read_control_stream();
   void send_backlog();
   void flush();

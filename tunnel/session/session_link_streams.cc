@@ -124,7 +124,17 @@ void SessionLink::hand_datagrams_on(std::span<const mux::ArrivedDatagram> arrive
 void SessionLink::on_opened(mux::StreamId stream) {
   const auto target = control::decode_target(streams().target(stream));
   if (!target) return refuse(stream, ErrorCode::kProtocol, target.error().detail);
+  if (target->kind == control::Target::Kind::kBesideUdp) return on_opened_beside(stream, *target);
   listener_.on_stream_opened(*this, stream, *target);
+}
+
+void SessionLink::on_opened_beside(mux::StreamId stream, const control::Target& target) {
+  const mux::StreamId flow{target.beside};
+  auto* const handler = flow != mux::kControlStream && streams().knows(flow)
+                            ? static_cast<StreamHandler*>(streams().owner(flow))
+                            : nullptr;
+  if (handler == nullptr || !handler->on_stream_opened_beside(*this, stream, target.port))
+    refuse(stream, ErrorCode::kRefused, "there is no flow of datagrams that this could belong to");
 }
 
 void SessionLink::read_control_stream() {
