@@ -5,7 +5,11 @@
 namespace culvert::agent {
 
 HeldConnect::HeldConnect(PendingConnect& pending)
-    : pending_(&pending), to_(pending.to()), asker_(pending.asker()), cookie_(pending.cookie()) {
+    : pending_(&pending),
+      to_(pending.to()),
+      asker_(pending.asker()),
+      cookie_(pending.cookie()),
+      chooses_port_(pending.chooses_port()) {
   pending.set_handle(this);
 }
 

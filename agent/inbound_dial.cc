@@ -18,25 +18,33 @@ std::optional<SocketAddress> inbound_target(const SocketAddress& bound, const Ip
   return SocketAddress{ip, bound.port};
 }
 
-InboundDial::InboundDial(loop::Loop& loop, const IpAddress& caller, const IpAddress& own,
+InboundDial::InboundDial(loop::Loop& loop, const SocketAddress& caller, const IpAddress& own,
                          const InboundTarget& to, Listener& listener)
     : loop_(loop),
       listener_(listener),
+      caller_(caller),
       stand_in_(to.stand_in),
       own_(own),
       refusal_(ECONNREFUSED),
       timer_(loop, *this) {
-  assert(caller.is_v4() && caller != IpAddress::v4(INADDR_LOOPBACK));
+  assert(caller.ip.is_v4() && caller.ip != IpAddress::v4(INADDR_LOOPBACK));
   const auto target = inbound_target(stand_in_ ? stand_in_->at : to.bound, own);
   if (!target) {
     timer_.start(Duration::zero());
     return;
   }
-  dial_.emplace(loop, *target, kLimit, static_cast<loop::TcpDial::Listener&>(*this),
-                SocketAddress{caller, 0});
+  target_ = *target;
+  dial();
+}
+
+void InboundDial::dial() {
+  dial_.emplace(loop_, target_, kLimit, static_cast<loop::TcpDial::Listener&>(*this), caller_);
 }
 
 void InboundDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
+  // Somebody here has the port, or we may not.
+  const bool not_there = error == EADDRINUSE || error == EADDRNOTAVAIL || error == EACCES;
+  if (not_there && std::exchange(caller_.port, std::uint16_t{0}) != 0) return dial();
   if (fd) loop::tune_local_leg(fd.get());
   if (!fd || !stand_in_) return listener_.on_inbound_dialled(*this, std::move(fd), error);
   called_ = std::move(fd);

@@ -38,19 +38,22 @@ class InboundDial final : private loop::TcpDial::Listener,
 
   static constexpr std::chrono::seconds kLimit{10};  // a full accept queue answers no SYN
 
-  // `caller` and `own` virtual, in 127/8.
-  InboundDial(loop::Loop& loop, const IpAddress& caller, const IpAddress& own,
+  // `caller` and `own` virtual, in 127/8. The caller's port is shown to the program if it is free
+  // here; 0: any.
+  InboundDial(loop::Loop& loop, const SocketAddress& caller, const IpAddress& own,
               const InboundTarget& to, Listener& listener);
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
   void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
   void on_timer(loop::Timer& timer) override;
+  void dial();
   bool call();
   void end(int error);
 
   loop::Loop& loop_;
   Listener& listener_;
+  SocketAddress caller_, target_;
   std::optional<loop::TcpDial> dial_;
   std::optional<StandIn> stand_in_;
   IpAddress own_;

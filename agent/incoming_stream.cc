@@ -5,7 +5,7 @@
 namespace culvert::agent {
 
 IncomingStream::IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
-                               const IpAddress& caller, const IpAddress& own,
+                               const SocketAddress& caller, const IpAddress& own,
                                const InboundTarget& to, Listener& listener)
     : link_(link),
       stream_(stream),

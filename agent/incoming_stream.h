@@ -20,7 +20,7 @@ class IncomingStream final : private session::SessionLink::StreamHandler,
   };
 
   IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
-                 const IpAddress& caller, const IpAddress& own, const InboundTarget& to,
+                 const SocketAddress& caller, const IpAddress& own, const InboundTarget& to,
                  Listener& listener);
 
   mux::StreamId stream() const { return stream_; }

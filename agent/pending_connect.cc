@@ -85,7 +85,13 @@ void PendingConnect::on_told(const ShimQuestion& told) {
     return abandon("the shim spoke of another socket");
   program_ = told.address;
   set_phase(Phase::kConnecting);
-  if (decision_ != Decision::kNone) carry_out();
+  if (decision_ != Decision::kNone) return carry_out();
+  if (!chooses_port_) return;
+  // Servers trust some ports (rcmd(3)): whose it is, the kernel says, not the shim.
+  if (!is_the_announced_socket())
+    return abandon("the socket that its shim spoke of is not its own");
+  if (handle_ != nullptr && handle_->listener_ != nullptr)
+    handle_->listener_->on_connecting_from(*handle_, program_.port);
 }
 
 // Nobody may make us join or reset a socket of another user: the kernel says whose it is. Asked

@@ -18,8 +18,18 @@ ProgramConnect::~ProgramConnect() {
 }
 
 void ProgramConnect::call_endpoint(PeerSessions& peers) {
-  waiting_at_ = &peers;
-  peers.open(name_, {control::Target::Kind::kEndpointPort, "", port_}, *this);
+  peers_ = &peers;
+  if (!held_->chooses_port()) open_endpoint(0);
+}
+
+void ProgramConnect::on_connecting_from(HeldConnect&, std::uint16_t port) {
+  if (peers_ != nullptr && waiting_at_ == nullptr && link_ == nullptr) open_endpoint(port);
+}
+
+void ProgramConnect::open_endpoint(std::uint16_t caller_port) {
+  caller_port_ = caller_port;
+  waiting_at_ = peers_;
+  peers_->open(name_, {control::Target::Kind::kEndpointPort, "", port_, 0, caller_port}, *this);
 }
 
 void ProgramConnect::call_ordinary(Uplink& uplink) {
@@ -70,6 +80,8 @@ void ProgramConnect::on_stream_reset(const Error& why) {
     reset_ = true;  // connected and reset at once: the program shall see both, in that order
     return;
   }
+  // An agent of before there were callers' ports.
+  if (why.code == ErrorCode::kProtocol && caller_port_ != 0) return open_endpoint(0);
   fail_connect(why);
 }
 

@@ -54,6 +54,8 @@ class ProgramConnect final : private StreamOpening,
   void on_direct(UniqueFd connected, const Error& why) override;
   void on_connect_completed(HeldConnect& held, UniqueFd ours) override;
   void on_connect_abandoned(HeldConnect& held) override;
+  void on_connecting_from(HeldConnect& held, std::uint16_t port) override;
+  void open_endpoint(std::uint16_t caller_port);
   void fail_connect(const Error& why);
   void drop_stream(std::string_view why);
 
@@ -61,7 +63,9 @@ class ProgramConnect final : private StreamOpening,
   std::string name_;
   std::uint16_t port_;
   Listener& listener_;
+  PeerSessions* peers_ = nullptr;       // an endpoint is called
   PeerSessions* waiting_at_ = nullptr;  // until the stream is there
+  std::uint16_t caller_port_ = 0;       // that the far end was asked to show
   std::optional<DirectAttempt> direct_;
   Uplink* then_ = nullptr;                // if that fails
   UniqueFd destination_;                  // connected directly

@@ -35,6 +35,7 @@ class PreparedConnect {
 
  private:
   culvert_question_packet question() const;
+  void look_at_socket();
 
   int fd_;
   const VirtualPeer& wanted_;
@@ -43,6 +44,7 @@ class PreparedConnect {
   uint64_t cookie_ = 0;
   int error_ = 0;
   bool asked_ = false;
+  bool own_port_ = false;  // the program has chosen it, not connect()
 };
 
 // Why the agent failed this socket's last connect; 0 if it did not, or is not there.

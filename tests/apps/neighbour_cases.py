@@ -22,8 +22,18 @@ def make_mariadb(directory: pathlib.Path) -> str:
             f"--bind-address=0.0.0.0 --socket={directory}/socket --init-file={directory}/init.sql")
 
 
+def make_tftpd(directory: pathlib.Path) -> str:
+    """Its TCP port, for DNS, shows that it is there. It answers each transfer from a port of its own."""
+    directory.mkdir()
+    (directory / "kernel").write_bytes(bytes(range(256)) * 1200 + b"the end")
+    return ("exec dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --pid-file= "
+            f"--user=root --port=5354 --enable-tftp --tftp-root={directory}")
+
+
 def servers(work: pathlib.Path) -> list[str]:
     return [make_mariadb(work / "mariadb"),
+            make_tftpd(work / "tftp"),
+            f"exec python3 {CLIENTS}/port_server.py 7041",
             f"exec python3 {CLIENTS}/echo_server.py 7000",
             f"exec python3 {CLIENTS}/confirming_server.py 7040"]
 
@@ -42,6 +52,14 @@ CASES = [
          "nc -d $CULVERT_B 7040 2>&1", must_show=f"{NAME_A}, confirmed; port 1: Connection refused"),
     Case("a machine knows its own name though nothing is published there", own_name(99),
          must_show="Connection refused"),
+    Case("a server sees the port that its caller has bound, a privileged one too",
+         "nc -d -p 41234 $CULVERT_B 7041 2>&1; nc -d -p 1023 $CULVERT_B 7041 2>&1; "
+         "nc -d -p 41234 $CULVERT_B 7041 2>&1",
+         must_show=f"{NAME_A} from port 41234\n{NAME_A} from port 1023\n{NAME_A} from port 41234"),
+    Case("curl fetches a file by TFTP, from a server that answers from another port",
+         "curl -sS -m 20 tftp://$CULVERT_B/kernel | md5sum 2>&1; "
+         "curl -sS -m 20 tftp://$CULVERT_B/missing 2>&1",
+         must_show="0b098bd90fbba154b7dd0b02e5a958a3"),
     Case("mariadbd lets a user in who may come from one machine alone",
          f"{MARIADB} -e 'select current_user()' 2>&1", must_show=f"somebody@{NAME_A}"),
     Case("mariadb stores and reads three megabytes",

@@ -11,7 +11,7 @@ constexpr std::size_t kMaxHost = 253;  // RFC 1035
 
 //   0       1               3
 //  +-------+---------------+----------
-//  | kind  |     port      |  host, or u32 beside
+//  | kind  |     port      |  host, or u32 beside, or u16 port of the caller
 ByteVector encode(const Target& target) {
   assert(target.host.size() <= kMaxHost);
   ByteVector bytes;
@@ -19,6 +19,7 @@ ByteVector encode(const Target& target) {
   out.u8(static_cast<std::uint8_t>(target.kind));
   out.u16(target.port);
   if (target.kind == Target::Kind::kBesideUdp) out.u32(target.beside);
+  if (target.caller_port != 0) out.u16(target.caller_port);
   out.bytes(as_bytes(target.host));
   return bytes;
 }
@@ -27,19 +28,19 @@ Result<Target> decode_target(Bytes bytes) {
   Reader in(bytes);
   const auto kind = in.u8();
   const auto port = in.u16();
-  const bool is_beside = kind == static_cast<std::uint8_t>(Target::Kind::kBesideUdp);
-  const auto beside = is_beside ? in.u32() : 0;
+  const auto is = [&](Target::Kind one) { return kind == static_cast<std::uint8_t>(one); };
+  const bool called = is(Target::Kind::kEndpointPort) || is(Target::Kind::kEndpointUdp);
+  const auto beside = is(Target::Kind::kBesideUdp) ? in.u32() : 0;
+  const bool tells_port = called && !in.done();
+  const std::uint16_t caller_port = tells_port ? in.u16() : 0;
   const auto host = as_text(in.rest());
-  const bool endpoint = is_beside ||
-                        kind == static_cast<std::uint8_t>(Target::Kind::kEndpointPort) ||
-                        kind == static_cast<std::uint8_t>(Target::Kind::kEndpointUdp);
-  const bool forward = kind == static_cast<std::uint8_t>(Target::Kind::kForward) ||
-                       kind == static_cast<std::uint8_t>(Target::Kind::kForwardUdp) ||
-                       kind == static_cast<std::uint8_t>(Target::Kind::kRelay);
+  const bool endpoint = called || is(Target::Kind::kBesideUdp);
+  const bool forward =
+      is(Target::Kind::kForward) || is(Target::Kind::kForwardUdp) || is(Target::Kind::kRelay);
   if (!in.ok() || port == 0 || host.size() > kMaxHost || (!endpoint && !forward) ||
-      endpoint != host.empty())
+      endpoint != host.empty() || tells_port != (caller_port != 0))
     return fail(ErrorCode::kProtocol, "the peer asked for a malformed target");
-  return Target{static_cast<Target::Kind>(kind), std::string(host), port, beside};
+  return Target{static_cast<Target::Kind>(kind), std::string(host), port, beside, caller_port};
 }
 
 RelayedBy to_relayed_by(std::byte octet) {

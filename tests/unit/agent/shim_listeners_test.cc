@@ -113,7 +113,7 @@ TEST_F(Listeners, CallsALocalListenerFromTheCallersVirtualAddress) {
     loop::Loop loop;
     Dialled dialled(loop);
     {
-      InboundDial dial(loop, kVirtual, kOwn, InboundTarget{*SocketAddress::parse(at)}, dialled);
+      InboundDial dial(loop, {kVirtual, 0}, kOwn, InboundTarget{*SocketAddress::parse(at)}, dialled);
       loop.run();
     }
     EXPECT_EQ(dialled.error, 0) << at;
@@ -149,7 +149,7 @@ TEST_F(Listeners, TakesTheOutcomeThatAStandInTells) {
     Dialled dialled(loop);
     const InboundTarget target{*SocketAddress::parse("0.0.0.0:80"),
                                StandIn{*SocketAddress::parse(at), token}};
-    InboundDial dial(loop, kVirtual, kOwn, target, dialled);
+    InboundDial dial(loop, {kVirtual, 0}, kOwn, target, dialled);
     loop.run();
     porter.join();
     EXPECT_EQ(dialled.error, outcome);
@@ -167,7 +167,7 @@ TEST_F(Listeners, ReportsAClosedPortAndNeverCallsFromTheLoopbackAddress) {
   for (const char* at : {"127.0.0.1:6009", "[::1]:6009"}) {
     loop::Loop loop;
     Dialled dialled(loop);
-    InboundDial dial(loop, kVirtual, kOwn, InboundTarget{*SocketAddress::parse(at)}, dialled);
+    InboundDial dial(loop, {kVirtual, 0}, kOwn, InboundTarget{*SocketAddress::parse(at)}, dialled);
     loop.run();
     EXPECT_EQ(dialled.error, ECONNREFUSED) << at;
   }

@@ -12,6 +12,9 @@ TEST(Target, SurvivesTheWire) {
   for (const auto& target : {Target{Target::Kind::kEndpointPort, "", 22},
                              Target{Target::Kind::kForward, "www.example.com", 443},
                              Target{Target::Kind::kEndpointUdp, "", 53},
+                             Target{Target::Kind::kEndpointPort, "", 514, 0, 1023},
+                             Target{Target::Kind::kEndpointUdp, "", 53, 0, 5353},
+                             Target{Target::Kind::kBesideUdp, "", 40000, 7},
                              Target{Target::Kind::kForwardUdp, "192.0.2.1", 53},
                              Target{Target::Kind::kRelay, "a0b1c2", 1}})
     EXPECT_EQ(*decode_target(encode(target)), target);
@@ -23,7 +26,11 @@ TEST(Target, MalformedOnesAreRefused) {
   EXPECT_FALSE(decode_target(from_hex("01 0016 61"))) << "an endpoint's port has no host";
   EXPECT_FALSE(decode_target(from_hex("02 0016"))) << "forwarding needs a host";
   EXPECT_FALSE(decode_target(from_hex("05 0001"))) << "a relay needs a token";
-  EXPECT_FALSE(decode_target(from_hex("06 0016 61"))) << "unknown kind";
+  EXPECT_FALSE(decode_target(from_hex("06 0016 61"))) << "beside which stream?";
+  EXPECT_FALSE(decode_target(from_hex("06 0016 00000003 61"))) << "a port beside has no host";
+  EXPECT_FALSE(decode_target(from_hex("01 0016 03ff 61"))) << "octets behind the caller's port";
+  EXPECT_FALSE(decode_target(from_hex("01 0016 0000"))) << "a caller's port of 0";
+  EXPECT_FALSE(decode_target(from_hex("07 0016 61"))) << "unknown kind";
 }
 
 TEST(Hello, SurvivesTheWire) {
