@@ -40,43 +40,85 @@ UniqueFd stand_at(const SocketAddress& address, const SocketAddress& program) {
 
 }  // namespace
 
-class EnclosedDatagrams::Flow final : private loop::FdWatch::Listener {
+// The socket outside: of a flow, and of those that answers to it have made.
+class EnclosedDatagrams::Far final : public std::enable_shared_from_this<Far>,
+                                     private loop::FdWatch::Listener {
  public:
-  Flow(EnclosedDatagrams& owner, const SocketAddress& to, UniqueFd near, UniqueFd far)
-      : owner_(owner),
-        near_(std::move(near)),
-        far_(std::move(far)),
-        near_watch_(owner.loop_, near_.get(), static_cast<loop::FdWatch::Listener&>(*this)),
-        far_watch_(owner.loop_, far_.get(), static_cast<loop::FdWatch::Listener&>(*this)),
-        silence_(to.port == kNamePort ? kNameSilence : kSilence),
-        active_at_(owner.loop_.now()) {
-    near_watch_.start(/*readable=*/true, /*writable=*/false);
-    far_watch_.start(/*readable=*/true, /*writable=*/false);
+  Far(EnclosedDatagrams& owner, const Key& asked, const SocketAddress& really, UniqueFd fd)
+      : owner_(owner), asked_(asked), really_(really), fd_(std::move(fd)) {
+    watch_.emplace(owner.loop_, fd_.get(), static_cast<loop::FdWatch::Listener&>(*this));
+    watch_->start(/*readable=*/true, /*writable=*/false);
   }
-  void send(Bytes datagram) { pass(datagram, far_); }
-  TimePoint active_at() const { return active_at_; }
-  bool silent(TimePoint now) const { return now - active_at_ >= silence_; }
+  void send(const SocketAddress& to, Bytes datagram) {
+    sockaddr_storage address{};
+    const auto length = to.fill(address);
+    ::sendto(fd_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+             reinterpret_cast<sockaddr*>(&address), length);
+  }
 
  private:
-  void on_fd_ready(loop::FdWatch& watch, bool, bool) override {
-    const auto& from = &watch == &near_watch_ ? near_ : far_;
+  void on_fd_ready(loop::FdWatch&, bool, bool) override {
+    const auto stays = shared_from_this();  // flows that are made may displace ours
     for (int i = 0; i < kAtOnce; ++i) {
-      const auto size =
-          ::recv(from.get(), owner_.buffer_.data(), owner_.buffer_.size(), MSG_DONTWAIT);
+      sockaddr_storage from{};
+      socklen_t length = sizeof from;
+      auto& buffer = owner_.buffer_;
+      const auto size = ::recvfrom(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT,
+                                   reinterpret_cast<sockaddr*>(&from), &length);
       if (size < 0 && errno == EAGAIN) return;
       if (size < 0) continue;  // an error that the network reported: reading it has cleared it
-      pass(Bytes{owner_.buffer_}.first(static_cast<std::size_t>(size)),
-           &watch == &near_watch_ ? far_ : near_);
+      const auto at = SocketAddress::from(reinterpret_cast<sockaddr*>(&from));
+      owner_.pass_in(stays, at == really_ ? asked_ : Key{asked_.first, at},
+                     Bytes{buffer}.first(static_cast<std::size_t>(size)));
     }
-  }
-  void pass(Bytes datagram, const UniqueFd& to) {
-    active_at_ = owner_.loop_.now();
-    ::send(to.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
   EnclosedDatagrams& owner_;
-  UniqueFd near_, far_;
-  loop::FdWatch near_watch_, far_watch_;
+  Key asked_;
+  SocketAddress really_;  // where that is outside
+  UniqueFd fd_;
+  std::optional<loop::FdWatch> watch_;
+};
+
+class EnclosedDatagrams::Flow final : private loop::FdWatch::Listener {
+ public:
+  Flow(EnclosedDatagrams& owner, const SocketAddress& to, UniqueFd near, std::shared_ptr<Far> far)
+      : owner_(owner),
+        to_(to),
+        near_(std::move(near)),
+        far_(std::move(far)),
+        near_watch_(owner.loop_, near_.get(), static_cast<loop::FdWatch::Listener&>(*this)),
+        silence_(to.port == kNamePort ? kNameSilence : kSilence),
+        active_at_(owner.loop_.now()) {
+    near_watch_.start(/*readable=*/true, /*writable=*/false);
+  }
+  void send(Bytes datagram) {
+    active_at_ = owner_.loop_.now();
+    far_->send(to_, datagram);
+  }
+  void pass_in(Bytes datagram) {
+    active_at_ = owner_.loop_.now();
+    ::send(near_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  TimePoint active_at() const { return active_at_; }
+  bool silent(TimePoint now) const { return now - active_at_ >= silence_; }
+  bool goes_by(const Far& far) const { return far_.get() == &far; }
+
+ private:
+  void on_fd_ready(loop::FdWatch&, bool, bool) override {
+    for (int i = 0; i < kAtOnce; ++i) {
+      auto& buffer = owner_.buffer_;
+      const auto size = ::recv(near_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (size < 0 && errno == EAGAIN) return;
+      if (size >= 0) send(Bytes{buffer}.first(static_cast<std::size_t>(size)));
+    }
+  }
+
+  EnclosedDatagrams& owner_;
+  SocketAddress to_;  // outside
+  UniqueFd near_;
+  std::shared_ptr<Far> far_;
+  loop::FdWatch near_watch_;
   Duration silence_;
   TimePoint active_at_;
 };
@@ -120,20 +162,37 @@ bool EnclosedDatagrams::take_one() {
 
 EnclosedDatagrams::Flow* EnclosedDatagrams::flow_of(const Key& key) {
   if (const auto found = flows_.find(key); found != flows_.end()) return found->second.get();
+  auto fd = udp_socket();
+  const int on = 1;
+  if (fd) setsockopt(fd.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
+  const auto target = fd ? outward_datagrams(agent_, fd, key.second) : std::nullopt;
+  if (!target) return nullptr;
+  // Nobody else shall answer for a name server.
+  if (key.second.port == kNamePort && !connect_to(fd, *target)) return nullptr;
+  return make_flow(key, *target, std::make_shared<Far>(*this, key, *target, std::move(fd)));
+}
+
+EnclosedDatagrams::Flow* EnclosedDatagrams::make_flow(const Key& key, const SocketAddress& to,
+                                                      std::shared_ptr<Far> far) {
   if (flows_.size() >= kMostFlows)
     flows_.erase(std::min_element(flows_.begin(), flows_.end(), [](const auto& a, const auto& b) {
       return a.second->active_at() < b.second->active_at();
     }));
   auto near = inside_.thread.make([&] { return stand_at(key.second, key.first); });
-  auto far = udp_socket();
-  const int on = 1;
-  if (far) setsockopt(far.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
-  const auto target = far ? outward_datagrams(agent_, far, key.second) : std::nullopt;
-  if (!near || !target || !connect_to(far, *target)) return nullptr;
+  if (!near) return nullptr;
   if (!silence_.running()) silence_.start(kLook);
-  return flows_
-      .emplace(key, std::make_unique<Flow>(*this, key.second, std::move(near), std::move(far)))
+  return flows_.emplace(key, std::make_unique<Flow>(*this, to, std::move(near), std::move(far)))
       .first->second.get();
+}
+
+// From where nothing was sent to yet: whoever can reach the socket outside, as natively.
+void EnclosedDatagrams::pass_in(const std::shared_ptr<Far>& far, const Key& key, Bytes datagram) {
+  if (const auto found = flows_.find(key); found != flows_.end())
+    return found->second->pass_in(datagram);
+  const auto beside = std::count_if(flows_.begin(), flows_.end(),
+                                    [&](const auto& flow) { return flow.second->goes_by(*far); });
+  if (beside > kMostBeside || !key.second.ip.is_v4()) return;
+  if (auto* const flow = make_flow(key, key.second, far)) flow->pass_in(datagram);
 }
 
 void EnclosedDatagrams::on_timer(loop::Timer&) {
