@@ -45,6 +45,8 @@ CASES = [
          asked_elsewhere("?port"), must_show="again, of the same' True\nTrue"),
     Case("a UDP server connects another socket to who asked",
          asked_elsewhere("?peer"), must_show="again, of the same' True\nTrue"),
+    Case("a program in a namespace is answered from another port",
+         "$CULVERT_NAMESPACE " + asked_elsewhere("?port"), must_show="again, of the same' True\nTrue"),
     Case("dig asks a resolver behind the firewall",
          f"{DIG} +short printer.inside 2>&1", must_show="10.9.8.7"),
     Case("dig hears that there is no such name", f"{DIG} other.inside 2>&1", STABLE, "NXDOMAIN"),
