@@ -9,7 +9,7 @@ HeldConnect::HeldConnect(PendingConnect& pending)
       to_(pending.to()),
       asker_(pending.asker()),
       cookie_(pending.cookie()),
-      chooses_port_(pending.chooses_port()) {
+      port_(pending.port()) {
   pending.set_handle(this);
 }
 

@@ -21,8 +21,7 @@ class HeldConnect {
     virtual void on_connect_completed(HeldConnect& held, UniqueFd ours) = 0;
     // The program gave up (closed the socket, died) or could not be joined (logged).
     virtual void on_connect_abandoned(HeldConnect& held) = 0;
-    // Besides, and before: the program is connecting from the port that it has chosen, says the
-    // kernel. Told only where chooses_port().
+    // Besides, and before: the program's socket is connecting, from this port.
     virtual void on_connecting_from(HeldConnect&, std::uint16_t /*port*/) {}
 
    protected:
@@ -41,7 +40,7 @@ class HeldConnect {
   const SocketAddress& to() const { return to_; }  // the virtual address, with the port meant
   const Asker& asker() const { return asker_; }
   std::uint64_t cookie() const { return cookie_; }  // SO_COOKIE of the program's socket
-  bool chooses_port() const { return chooses_port_; }
+  std::uint16_t port() const { return port_; }      // from which it connects; 0: not yet known
 
   void complete();
   // The program is shown to_errno(code). Nothing is told to the listener; drop this afterwards.
@@ -55,7 +54,7 @@ class HeldConnect {
   SocketAddress to_;
   Asker asker_;
   std::uint64_t cookie_;
-  bool chooses_port_;
+  std::uint16_t port_;
 };
 
 }  // namespace culvert::agent

@@ -38,12 +38,13 @@ InboundDial::InboundDial(loop::Loop& loop, const SocketAddress& caller, const Ip
 }
 
 void InboundDial::dial() {
-  dial_.emplace(loop_, target_, kLimit, static_cast<loop::TcpDial::Listener&>(*this), caller_);
+  dial_.emplace(loop_, target_, kLimit, static_cast<loop::TcpDial::Listener&>(*this), caller_,
+                loop::TcpDial::FastOpen::kNo, loop::TcpDial::Port::kIfFree);
 }
 
 void InboundDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
-  // Somebody here has the port, or we may not.
-  const bool not_there = error == EADDRINUSE || error == EADDRNOTAVAIL || error == EACCES;
+  // Somebody here has the port, and is connected there.
+  const bool not_there = error == EADDRINUSE || error == EADDRNOTAVAIL;
   if (not_there && std::exchange(caller_.port, std::uint16_t{0}) != 0) return dial();
   if (fd) loop::tune_local_leg(fd.get());
   if (!fd || !stand_in_) return listener_.on_inbound_dialled(*this, std::move(fd), error);

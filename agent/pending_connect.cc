@@ -15,6 +15,7 @@
 namespace culvert::agent {
 namespace {
 
+constexpr std::uint16_t kFirstOrdinaryPort = 1024;
 constexpr int kMostRefusals = 4;  // then the failure is reported the other way
 
 }  // namespace
@@ -86,9 +87,8 @@ void PendingConnect::on_told(const ShimQuestion& told) {
   program_ = told.address;
   set_phase(Phase::kConnecting);
   if (decision_ != Decision::kNone) return carry_out();
-  if (!chooses_port_) return;
-  // Servers trust some ports (rcmd(3)): whose it is, the kernel says, not the shim.
-  if (!is_the_announced_socket())
+  // Servers trust these (rcmd(3)): whose it is, the kernel says, not the shim.
+  if (program_.port < kFirstOrdinaryPort && !is_the_announced_socket())
     return abandon("the socket that its shim spoke of is not its own");
   if (handle_ != nullptr && handle_->listener_ != nullptr)
     handle_->listener_->on_connecting_from(*handle_, program_.port);

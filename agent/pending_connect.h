@@ -32,14 +32,12 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
   std::uint64_t cookie() const { return cookie_; }
   Phase phase() const { return phase_; }
   TimePoint since() const { return since_; }  // of the phase
-  bool chooses_port() const { return chooses_port_; }
+  std::uint16_t port() const { return program_.port; }
 
   // For the handle.
   void set_handle(HeldConnect* handle) { handle_ = handle; }
   void complete();
   void fail(ErrorCode code);
-
-  void set_chooses_port() { chooses_port_ = true; }  // before there is a handle
 
   // For the table. Those marked * may destroy this.
   std::optional<ErrorCode> failed_already() const;
@@ -80,7 +78,6 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
   Decision decision_ = Decision::kNone;
   ErrorCode code_ = ErrorCode::kNone;
   int refusals_tried_ = 0;
-  bool chooses_port_ = false;
   SocketAddress program_;  // its socket's own address; valid from kConnecting on
   std::optional<CaughtSyn> caught_;
   UniqueFd conversation_, ours_;

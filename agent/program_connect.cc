@@ -19,7 +19,7 @@ ProgramConnect::~ProgramConnect() {
 
 void ProgramConnect::call_endpoint(PeerSessions& peers) {
   peers_ = &peers;
-  if (!held_->chooses_port()) open_endpoint(0);
+  if (held_->port() != 0) open_endpoint(held_->port());
 }
 
 void ProgramConnect::on_connecting_from(HeldConnect&, std::uint16_t port) {

@@ -227,7 +227,6 @@ void ShimGate::on_connecting(const Asker& asker, const ReceivedPacket& pair) {
     return ignored(added.error().detail);
   }
   if (added->fresh == nullptr) return;
-  if ((question->flags & CULVERT_OWN_PORT) != 0) added->fresh->set_chooses_port();
   handler_.on_connect(std::make_unique<HeldConnect>(*added->fresh));
   connects_.on_told(question->cookie, *told);
 }
@@ -260,7 +259,6 @@ void ShimGate::answer_connect(UniqueFd socket, const Asker& asker, const ShimQue
     send_answer(socket.get(), hold);
     return;
   }
-  if ((question.flags & CULVERT_OWN_PORT) != 0) added->fresh->set_chooses_port();
   handler_.on_connect(std::make_unique<HeldConnect>(*added->fresh));
   if (const auto decision = connects_.check_decision(question.cookie); !decision)
     return refuse(decision.error().code);

@@ -28,7 +28,6 @@ culvert_question_packet PreparedConnect::question() const {
   const long flags = syscall(SYS_fcntl, fd_, F_GETFL);
   if (flags >= 0 && (flags & O_NONBLOCK) != 0) question.flags |= CULVERT_NONBLOCKING;
   if (wanted_.family() == AF_INET6) question.flags |= CULVERT_MAPPED_V6;
-  if (own_port_) question.flags |= CULVERT_OWN_PORT;
   question.port = wanted_.port();
   if (wanted_.is_v4()) {
     question.family = AF_INET;
@@ -41,16 +40,10 @@ culvert_question_packet PreparedConnect::question() const {
   return question;
 }
 
-void PreparedConnect::look_at_socket() {
-  culvert_question_packet local;
-  cookie_ = socket_cookie(fd_);
-  own_port_ = !wanted_.ordinary && put_local_address(fd_, local) && local.port != 0;
-}
-
 // Without an agent no connect may begin: somebody else could answer.
 bool PreparedConnect::recall() {
   if (wanted_.ordinary || !move_to_recent_hold(peer_)) return false;
-  look_at_socket();
+  cookie_ = socket_cookie(fd_);
   if (cookie_ != 0 && link_.open_link()) return true;
   peer_ = wanted_;
   return false;
@@ -62,7 +55,7 @@ void PreparedConnect::forget() {
 }
 
 PreparedConnect::Verdict PreparedConnect::prepare() {
-  look_at_socket();
+  cookie_ = socket_cookie(fd_);
   asked_ = true;
   culvert_answer_packet answer;
   // Fail closed: nobody else may answer for a virtual address.

@@ -35,7 +35,6 @@ class PreparedConnect {
 
  private:
   culvert_question_packet question() const;
-  void look_at_socket();
 
   int fd_;
   const VirtualPeer& wanted_;
@@ -44,7 +43,6 @@ class PreparedConnect {
   uint64_t cookie_ = 0;
   int error_ = 0;
   bool asked_ = false;
-  bool own_port_ = false;  // the program has chosen it, not connect()
 };
 
 // Why the agent failed this socket's last connect; 0 if it did not, or is not there.

@@ -101,8 +101,6 @@ enum culvert_verdict {
 #define CULVERT_STANDS_IN 4u
 /* of both, by a porter or a supervisor: the bits from here on are the program's process */
 #define CULVERT_PROGRAM_SHIFT 8
-/* of ASK_CONNECT: the program has bound the socket to a port, which the far end shall see */
-#define CULVERT_OWN_PORT 16u
 #define CULVERT_AT_OWN_ADDRESS 8u /* of ASK_DATAGRAMS: the socket is bound to the own address */
 /* flags of answers */
 #define CULVERT_LOW_PORTS_MAPPED 2u /* see CULVERT_LOW_PORTS above */

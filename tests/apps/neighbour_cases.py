@@ -56,6 +56,14 @@ CASES = [
          "nc -d -p 41234 $CULVERT_B 7041 2>&1; nc -d -p 1023 $CULVERT_B 7041 2>&1; "
          "nc -d -p 41234 $CULVERT_B 7041 2>&1",
          must_show=f"{NAME_A} from port 41234\n{NAME_A} from port 1023\n{NAME_A} from port 41234"),
+    Case("a caller and its server agree on the caller's port, whoever has chosen it",
+         "python3 -c '"
+         "import os, socket\n"
+         "for _ in range(5):\n"
+         "    with socket.create_connection((os.environ[\"CULVERT_B\"], 7041), timeout=10) as one:\n"
+         "        said = one.makefile().readline()\n"
+         "        print(said.endswith(f\" from port {one.getsockname()[1]}\\n\"))' 2>&1",
+         must_show="True\nTrue\nTrue\nTrue\nTrue\n"),
     Case("curl fetches a file by TFTP, from a server that answers from another port",
          "curl -sS -m 20 tftp://$CULVERT_B/kernel | md5sum 2>&1; "
          "curl -sS -m 20 tftp://$CULVERT_B/missing 2>&1",

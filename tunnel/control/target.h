@@ -23,7 +23,7 @@ struct Target {
   std::string host;  // at most 253 octets
   std::uint16_t port = 0;
   std::uint32_t beside = 0;  // kBesideUdp
-  // kEndpointPort and kEndpointUdp: of the program that calls; 0: it does not matter to it.
+  // kEndpointPort and kEndpointUdp: of the program that calls; 0: not told.
   std::uint16_t caller_port = 0;
 
   bool is_udp() const { return kind != Kind::kEndpointPort && kind != Kind::kForward; }

@@ -6,25 +6,44 @@
 
 namespace culvert::loop {
 
+namespace {
+
+#ifndef IP_LOCAL_PORT_RANGE
+constexpr int IP_LOCAL_PORT_RANGE = 51;  // Linux 6.3; before: ENOPROTOOPT
+#endif
+
+bool bind_at(int fd, const SocketAddress& at) {
+  sockaddr_storage address{};
+  const auto length = at.fill(address);
+  return ::bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0;
+}
+
+int bind_from(int fd, const SocketAddress& from, TcpDial::Port port) {
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (from.port != 0) {
+    if (port == TcpDial::Port::kThis) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (bind_at(fd, from)) return 0;
+    if (port == TcpDial::Port::kThis) return errno;
+    // bind() wants a port for itself where connect() shares it, if its destination is another one.
+    const std::uint32_t only_that = std::uint32_t{from.port} << 16 | from.port;
+    setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &only_that, sizeof only_that);
+  }
+  // The kernel then chooses the port in connect(): one per destination instead of one for all.
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  return bind_at(fd, {from.ip, 0}) ? 0 : errno;
+}
+
+}  // namespace
+
 TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
-                 const std::optional<SocketAddress>& from, FastOpen fast_open)
+                 const std::optional<SocketAddress>& from, FastOpen fast_open, Port port)
     : to_(to), listener_(listener), timer_(loop, *this) {
   sockaddr_storage address{};
   const auto length = to.fill(address);
   fd_.reset(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   int error = fd_ ? 0 : errno;
-  if (error == 0 && from) {
-    const int on = 1;
-    setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    // The kernel then chooses the port in connect(): one per destination instead of one for all.
-    if (from->port == 0)
-      setsockopt(fd_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    else
-      setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    sockaddr_storage source{};
-    const auto source_length = from->fill(source);
-    if (::bind(fd_.get(), reinterpret_cast<sockaddr*>(&source), source_length) != 0) error = errno;
-  }
+  if (error == 0 && from) error = bind_from(fd_.get(), *from, port);
   if (error == 0 && fast_open == FastOpen::kTry) {
     const int on = 1;  // refused where the system does not want it: then it is an ordinary connect
     setsockopt(fd_.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);

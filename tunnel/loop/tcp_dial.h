@@ -27,9 +27,12 @@ class TcpDial final : private FdWatch::Listener, private Timer::Listener {
   // twice.
   enum class FastOpen : std::uint8_t { kNo, kTry };
 
+  // Whether another port will do than that of `from`.
+  enum class Port : std::uint8_t { kThis, kIfFree };
+
   TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
           const std::optional<SocketAddress>& from = std::nullopt,
-          FastOpen fast_open = FastOpen::kNo);
+          FastOpen fast_open = FastOpen::kNo, Port port = Port::kThis);
   const SocketAddress& to() const { return to_; }
 
  private:
