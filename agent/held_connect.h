@@ -1,7 +1,7 @@
 // agent/held_connect.h: a program's connect() to a virtual address, waiting in SYN_SENT for the
-// core's decision. Exists from the moment the shim announces the connect, so that the stream can
-// be opened while the program is still on its way into the kernel; complete() and fail() may be
-// called at any time and are carried out as soon as the program's socket is really connecting.
+// core's decision. Exists from the moment the shim announces the connect, while the program is
+// still on its way into the kernel, which chooses its port; complete() and fail() may be called at
+// any time and are carried out as soon as the program's socket is really connecting.
 #pragma once
 #include <cstdint>
 

@@ -113,7 +113,8 @@ TEST_F(Listeners, CallsALocalListenerFromTheCallersVirtualAddress) {
     loop::Loop loop;
     Dialled dialled(loop);
     {
-      InboundDial dial(loop, {kVirtual, 0}, kOwn, InboundTarget{*SocketAddress::parse(at)}, dialled);
+      InboundDial dial(loop, {kVirtual, 0}, kOwn, InboundTarget{*SocketAddress::parse(at)},
+                       dialled);
       loop.run();
     }
     EXPECT_EQ(dialled.error, 0) << at;
