@@ -33,6 +33,7 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
   bool has_raw_socket() const { return refusal_.has_value(); }
   std::size_t size() const { return pending_.size(); }
   FailureMemory& failures() { return failures_; }
+  HoldTable& holds() { return holds_; }
 
   // `fresh` is null if this socket's connect to `to` is pending already (the program called
   // connect() again: its kernel will say EALREADY).

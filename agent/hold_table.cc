@@ -1,5 +1,6 @@
 #include "agent/hold_table.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "shim/wire.h"
@@ -76,6 +77,27 @@ void HoldTable::release(const SocketAddress& key) {
     holds_.erase(idle_.front());
     idle_.pop_front();
   }
+}
+
+HoldTable::LetGo HoldTable::let_go(std::uint16_t port, TimePoint now) {
+  now_ = now;
+  LetGo outcome;
+  for (auto at = holds_.begin(); at != holds_.end();) {
+    const auto& hold = at->second;
+    const bool there = hold.listener.address().port == port;
+    outcome.held |= there;
+    outcome.used |= there && hold.leases > 0;
+    if (there && hold.leases == 0 && hold.idle_since + kPromised <= now) {
+      idle_.erase(hold.idle);
+      at = holds_.erase(at);
+      continue;
+    }
+    if (there && hold.leases == 0)
+      outcome.promised_until =
+          std::max(outcome.promised_until, std::optional{hold.idle_since + kPromised});
+    ++at;
+  }
+  return outcome;
 }
 
 void HoldTable::close_idle(TimePoint now) {

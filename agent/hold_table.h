@@ -3,6 +3,7 @@
 #pragma once
 #include <list>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "agent/hold_listener.h"
@@ -46,6 +47,14 @@ class HoldTable {
   // `virtual_address` as the program wants it. kExhausted: holds or descriptors ran out.
   Result<Held> acquire(const SocketAddress& virtual_address, TimePoint now);
   void close_idle(TimePoint now);  // call now and then
+  struct LetGo {
+    bool held = false;                        // at that port of any address
+    bool used = false;                        // connects are pending there
+    std::optional<TimePoint> promised_until;  // to shims that do not ask again
+  };
+  // Closes what is held at `port` for nobody, so that a program can bind it on every address.
+  // Nothing remains there if the answer is neither used nor promised.
+  LetGo let_go(std::uint16_t port, TimePoint now);
   std::size_t size() const { return holds_.size(); }
 
  private:

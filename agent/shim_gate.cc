@@ -45,6 +45,7 @@ ShimGate::ShimGate(loop::Loop& loop, Options options, Handler& handler)
       handler_(handler),
       open_count_(std::make_shared<std::size_t>(0)),
       connects_(loop, options_.pool, options_.use_raw_socket, options_.hold_linger),
+      let_go_(loop, connects_.holds(), open_count_),
       listeners_(loop, *this),
       udp_listeners_(loop, *this, Protocol::kUdp),
       replies_(std::make_shared<StatusReplies>(loop)),
@@ -142,6 +143,7 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
                   make_error_answer(error ? CULVERT_FOUND : CULVERT_NOT_OURS, error.value_or(0)));
       return;
     }
+    case CULVERT_ASK_TO_LET_GO: return let_go_.ask(std::move(socket), question.address.port);
     case CULVERT_TELL_LISTENING:
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
       return listeners_.add(watched(question, asker));

@@ -9,6 +9,7 @@
 #include "agent/connect_table.h"
 #include "agent/control_socket.h"
 #include "agent/held_connect.h"
+#include "agent/let_go_desk.h"
 #include "agent/listener_watch.h"
 #include "agent/question.h"
 #include "agent/shim_packet.h"
@@ -105,6 +106,7 @@ class ShimGate final : private ControlSocket::Listener,
   Handler& handler_;
   std::shared_ptr<std::size_t> open_count_;  // shared with the questions handed out
   ConnectTable connects_;
+  LetGoDesk let_go_;
   ListenerWatch listeners_, udp_listeners_;
   std::list<std::unique_ptr<Conversation>> conversations_;  // oldest first
   std::shared_ptr<StatusReplies> replies_;                  // shared: see StatusQuestion

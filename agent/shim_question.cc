@@ -45,6 +45,9 @@ Result<void> check(const ShimQuestion& question) {
       if (question.address.port == 0) return bad("about a socket has no port");
       if (!is_address_family(question.family)) return bad("has an unknown address family");
       return {};
+    case CULVERT_ASK_TO_LET_GO:
+      if (question.address.port == 0) return bad("about a port names none");
+      return {};
     case CULVERT_ASK_ERROR:
       if (question.cookie == 0) return bad("about a socket has no cookie");
       return {};
@@ -78,7 +81,7 @@ Result<ShimQuestion> parse_question(Bytes packet) {
     return bad("is of version " + std::to_string(raw.version) + ", this agent's is " +
                std::to_string(CULVERT_WIRE_VERSION) +
                ": install shim and agent of one release and start the program anew");
-  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_TELL_PROXY)
+  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_TO_LET_GO)
     return bad("is of an unknown kind");
   ShimQuestion question;
   question.kind = static_cast<culvert_question>(raw.kind);

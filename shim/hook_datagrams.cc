@@ -1,10 +1,6 @@
-// shim/hook_datagrams.cc: bind() of a UDP socket, which may be published, and sendmmsg(); sendto()
-// and sendmsg() are in hook_first_send.cc. read, recv and send() of a connected socket have no
-// hook.
+// shim/hook_datagrams.cc: sendmmsg(); sendto() and sendmsg() are in hook_first_send.cc, bind() in
+// hook_bind.cc. read, recv and send() of a connected socket have no hook.
 #include <errno.h>
-#include <netinet/in.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "shim/export.h"
@@ -17,15 +13,6 @@
 
 namespace culvert::shim {
 namespace {
-
-// A port that the program chose. One that the kernel chose is a client's.
-bool names_a_port(const sockaddr* address, socklen_t length) {
-  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  if (length < sizeof(sockaddr_in)) return false;
-  sockaddr_in copy;
-  memcpy(&copy, address, sizeof copy);  // the kernel has just read it
-  return (copy.sin_family == AF_INET || copy.sin_family == AF_INET6) && copy.sin_port != 0;
-}
 
 // Whether this one goes to a virtual address of ours; `peer` is where it shall go really.
 enum class Way { kAsItIs, kMoved, kFailed };
@@ -67,15 +54,6 @@ int send_many(int fd, mmsghdr* messages, unsigned count, int flags) {
 
 }  // namespace
 }  // namespace culvert::shim
-
-CULVERT_INTERPOSE int bind(int fd, const sockaddr* address, socklen_t length) noexcept {
-  using namespace culvert::shim;
-  const int result = real.bind(fd, address, length);
-  if (result != 0 || !settings.active || !names_a_port(address, length)) return result;
-  const KeepErrno keep;
-  if (is_udp(fd)) tell_bound(fd);
-  return result;
-}
 
 CULVERT_INTERPOSE int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   using namespace culvert::shim;

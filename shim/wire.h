@@ -80,7 +80,12 @@ enum culvert_question {
   CULVERT_ASK_OWN_ADDRESS = 15,
   /* from `culvert run`: name = URL of a proxy that its user has set, or "pac+" and that of a PAC
    * script -> FOUND: taken up, NOT_OURS: it will not be used */
-  CULVERT_TELL_PROXY = 16
+  CULVERT_TELL_PROXY = 16,
+  /* port: bind() of a TCP socket to it, on every address, has failed with EADDRINUSE -> FOUND: the
+   * agent held that port of some virtual address for connects that are over, and does no more;
+   * NOT_OURS: it is not the agent who is in the way, or programs are connecting there. May take a
+   * bit longer than CULVERT_HOLD_SECONDS. */
+  CULVERT_ASK_TO_LET_GO = 17
 };
 
 enum culvert_verdict {

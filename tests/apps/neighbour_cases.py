@@ -35,6 +35,7 @@ def servers(work: pathlib.Path) -> list[str]:
             make_tftpd(work / "tftp"),
             f"exec python3 {CLIENTS}/port_server.py 7041",
             f"exec python3 {CLIENTS}/echo_server.py 7000",
+            "exec iperf -s -p 5001",
             f"exec python3 {CLIENTS}/confirming_server.py 7040"]
 
 
@@ -46,6 +47,10 @@ def own_name(port: int) -> str:
             f"try: socket.create_connection((name, {port}), timeout=10)\n"
             "except OSError as error: print(error.strerror)'")
 
+
+# Both transfers are reported, natively as often as not after a word of the interval.
+IPERF = ("iperf -c $CULVERT_B -p 5001 -d -n 2M -y C 2>/dev/null | "
+         "awk -F, '$8 >= 2000000 { n++ } END { print n, \"ways\" }'")
 
 CASES = [
     Case("a server's look-up of who calls is confirmed, and calling back is refused by a closed port",
@@ -78,4 +83,9 @@ CASES = [
     Case("curl that wants one interface reaches the far end all the same",
          "curl -sS -m 10 --interface eth0 telnet://$CULVERT_B:7000 </dev/null 2>&1; "
          "echo there | nc -N -w 10 $CULVERT_B 7000", must_show="there"),
+    Case("a program listens on every address on the port that it has just called elsewhere",
+         "echo called | nc -N -w 10 $CULVERT_B 7000; (echo here | nc -l -N 7000 2>&1) & "
+         "for i in $(seq 200); do nc -d 127.0.0.1 7000 && break; sleep 0.05; done; wait",
+         must_show="called\nhere"),
+    Case("iperf 2 is called back on the port that it calls", IPERF, must_show="2 ways"),
 ]
