@@ -63,6 +63,11 @@ void AeadKey::seal(std::uint64_t counter, Bytes aad, MutableBytes text,
   engine_->seal(nonce_of(algorithm_, counter), aad, text, text, tag);
 }
 
+void AeadKey::seal(std::uint64_t counter, Bytes aad, MutableBytes text,
+                   std::span<const Stray> strays, std::span<std::byte, kAeadTagSize> tag) const {
+  engine_->seal_with_strays(nonce_of(algorithm_, counter), aad, text, strays, tag);
+}
+
 bool AeadKey::open(std::uint64_t counter, Bytes aad, MutableBytes text, Bytes tag) const {
   if (tag.size() == kAeadTagSize)
     return open(nonce_of(algorithm_, counter), aad, text, text, tag.first<kAeadTagSize>());

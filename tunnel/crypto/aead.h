@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tunnel/base/bytes.h"
+#include "tunnel/base/strays.h"
 
 namespace culvert::crypto {
 
@@ -48,6 +49,10 @@ class AeadKey {
   ~AeadKey();
 
   void seal(std::uint64_t counter, Bytes aad, MutableBytes text,
+            std::span<std::byte, kAeadTagSize> tag) const;
+
+  // The same where parts of the text are elsewhere still.
+  void seal(std::uint64_t counter, Bytes aad, MutableBytes text, std::span<const Stray> strays,
             std::span<std::byte, kAeadTagSize> tag) const;
 
   // False when anything was altered; `text` then holds zeros.

@@ -19,6 +19,13 @@ class AeadEngine {
                     std::span<std::byte, kAeadTagSize> tag) const = 0;
   virtual bool open(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
                     std::span<const std::byte, kAeadTagSize> tag) const = 0;
+  // In place, but for the strays, which come there sealed.
+  virtual void seal_with_strays(const AeadNonce& nonce, Bytes aad, MutableBytes text,
+                                std::span<const Stray> strays,
+                                std::span<std::byte, kAeadTagSize> tag) const {
+    bring_home(text, strays);
+    seal(nonce, aad, text, text, tag);
+  }
   virtual ~AeadEngine() = default;  // implementations wipe their key
 };
 

@@ -18,6 +18,10 @@ struct GcmFunctions {
   aes_gcm_pre_t expand = nullptr;
   aes_gcm_enc_dec_t seal = nullptr;
   aes_gcm_enc_dec_t open = nullptr;
+  // The same as `seal`, part by part.
+  aes_gcm_init_t start = nullptr;
+  aes_gcm_enc_dec_update_t seal_part = nullptr;
+  aes_gcm_enc_dec_finalize_t finish = nullptr;
 };
 
 struct DirectFunctions {
@@ -38,8 +42,10 @@ DirectFunctions choose_for_this_processor() {
   // The NOAESNI flavour emulates AES through tables: slow, and cache timing tells the key.
   constexpr std::uint64_t kNeeded = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
   chosen.usable = arch >= IMB_ARCH_SSE && (manager->features & kNeeded) == kNeeded;
-  chosen.gcm128 = {manager->gcm128_pre, manager->gcm128_enc, manager->gcm128_dec};
-  chosen.gcm256 = {manager->gcm256_pre, manager->gcm256_enc, manager->gcm256_dec};
+  chosen.gcm128 = {manager->gcm128_pre,  manager->gcm128_enc,        manager->gcm128_dec,
+                   manager->gcm128_init, manager->gcm128_enc_update, manager->gcm128_enc_finalize};
+  chosen.gcm256 = {manager->gcm256_pre,  manager->gcm256_enc,        manager->gcm256_dec,
+                   manager->gcm256_init, manager->gcm256_enc_update, manager->gcm256_enc_finalize};
   chosen.chacha_start = manager->chacha20_poly1305_init;
   chosen.chacha_seal = manager->chacha20_poly1305_enc_update;
   chosen.chacha_open = manager->chacha20_poly1305_dec_update;
@@ -70,6 +76,27 @@ class IpsecMbAesGcm final : public AeadEngine {
   void seal(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
             std::span<std::byte, kAeadTagSize> tag) const override {
     run(functions_.seal, nonce, aad, text, out, tag);
+  }
+
+  void seal_with_strays(const AeadNonce& nonce, Bytes aad, MutableBytes text,
+                        std::span<const Stray> strays,
+                        std::span<std::byte, kAeadTagSize> tag) const override {
+    if (strays.empty()) return seal(nonce, aad, text, text, tag);
+    gcm_context_data context;
+    functions_.start(&expanded_, &context, nonce.data(), never_null(aad), aad.size());
+    const auto part = [&](MutableBytes to, Bytes from) {
+      if (!from.empty())
+        functions_.seal_part(&expanded_, &context, as_u8(to), as_u8(from), from.size());
+    };
+    std::size_t done = 0;
+    for (const auto& [at, octets] : strays) {
+      const auto before = text.subspan(done, at - done);
+      part(before, before);
+      part(text.subspan(at, octets.size()), octets);
+      done = at + octets.size();
+    }
+    part(text.subspan(done), text.subspan(done));
+    functions_.finish(&expanded_, &context, as_u8(MutableBytes{tag}), kAeadTagSize);
   }
 
   bool open(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "tunnel/base/fifo.h"
+#include "tunnel/base/strays.h"
 #include "tunnel/mux/datagrams.h"
 #include "tunnel/mux/departures.h"
 #include "tunnel/mux/send_budget.h"
@@ -106,7 +107,8 @@ class Mux {
   void settle();
   bool has_output() const;
   // Appends whole frames, at most `capacity` octets; returns how many. `out` has that much room.
-  std::size_t fill(std::byte* out, std::size_t capacity);
+  // Large payloads are left where they are, until the next call, if the caller takes strays.
+  std::size_t fill(std::byte* out, std::size_t capacity, Strays* strays = nullptr);
   void ping(std::uint64_t value) { ping_due_ = value; }
   // Before fill(): drops late datagrams; `hold`: the carrier is crowded, let them wait here.
   void pace_datagrams(TimePoint now, bool hold);
@@ -179,6 +181,7 @@ class Mux {
   std::size_t fill_windows(std::byte* out, std::size_t capacity);
   std::size_t fill_data(std::byte* out, std::size_t capacity);
   std::size_t fill_stream(Stream& stream, std::byte* out, std::size_t capacity);
+  void put_payload(std::byte* out, Bytes payload);
   void tell_room(Stream& stream);
 
   Role role_;
@@ -207,6 +210,10 @@ class Mux {
   };
   std::vector<Borrowed> borrowed_;
   bool borrowing_ = false;
+  struct Filling {
+    const std::byte* begin = nullptr;
+    Strays* strays = nullptr;
+  } filling_;  // during fill()
   bool wants_answer_ = false, heard_more_ = false, hold_datagrams_ = false;
   TrafficMix mix_;
   std::unique_ptr<Datagrams> datagrams_;  // null: there never was one

@@ -13,6 +13,8 @@ namespace {
 // Below this much room a record is closed rather than filled up with a sliver of data.
 constexpr std::size_t kWorthwhile = 1024;
 constexpr std::size_t kTurn = 64 * 1024;
+// To seal a part of a record by itself takes about as long as to copy so much.
+constexpr std::size_t kWorthStraying = 2048;
 
 // Of the thread, so that a frame costs no allocation.
 std::size_t put(std::byte* out, const Frame& frame) {
@@ -30,7 +32,8 @@ bool Mux::has_output() const {
          !busy_.empty() || datagrams_due();
 }
 
-std::size_t Mux::fill(std::byte* out, std::size_t capacity) {
+std::size_t Mux::fill(std::byte* out, std::size_t capacity, Strays* strays) {
+  filling_ = {out, strays};
   std::size_t used = fill_control(out, capacity);
   used += fill_windows(out + used, capacity - used);
   used += fill_data(out + used, capacity - used);
@@ -120,6 +123,14 @@ void Mux::tell_room(Stream& stream) {
   events_.push_back({Event::Kind::kWritable, stream.id});
 }
 
+void Mux::put_payload(std::byte* out, Bytes payload) {
+  auto* const strays = filling_.strays;
+  if (payload.size() < kWorthStraying || strays == nullptr || strays->full())
+    std::memcpy(out, payload.data(), payload.size());
+  else
+    strays->add(static_cast<std::size_t>(out - filling_.begin), payload);
+}
+
 std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacity) {
   std::size_t used = 0;
   if (stream.open_unsent) {
@@ -139,11 +150,9 @@ std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacit
   const bool last = half.finished && half.sent + length == half.written();
   write_data_header(out + used, stream.id, half.sent, length, last);
   used += kHeaderSize;
-  if (length != 0) {
-    const auto from =
-        half.log.peek().subspan(static_cast<std::size_t>(half.sent - half.acknowledged));
-    std::memcpy(out + used, from.data(), length);
-  }
+  if (length != 0)
+    put_payload(out + used, half.log.peek().subspan(
+                                static_cast<std::size_t>(half.sent - half.acknowledged), length));
   if (stream.id != kControlStream) mix_.passed(stream, length, now_);
   half.sent += length;
   half.end_sent = last;

@@ -30,12 +30,12 @@ void RecordKeys::advance() {
   key_.reset();
 }
 
-void RecordSealer::seal(MutableBytes record) {
+void RecordSealer::seal(MutableBytes record, std::span<const Stray> strays) {
   assert(record.size() > kRecordOverhead && record.size() <= kMaxRecord);
   const auto sealed = record.size() - kRecordHeader;
   store_be(record.data(), static_cast<std::uint16_t>(sealed));
   const auto text = record.subspan(kRecordHeader, sealed - crypto::kAeadTagSize);
-  keys_.key().seal(keys_.counter(), record.first(kRecordHeader), text,
+  keys_.key().seal(keys_.counter(), record.first(kRecordHeader), text, strays,
                    record.last<crypto::kAeadTagSize>());
   keys_.advance();
 }

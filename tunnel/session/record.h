@@ -14,6 +14,7 @@
 #include "tunnel/base/bytes.h"
 #include "tunnel/base/result.h"
 #include "tunnel/base/secret.h"
+#include "tunnel/base/strays.h"
 #include "tunnel/crypto/aead.h"
 
 namespace culvert::session {
@@ -45,8 +46,9 @@ class RecordKeys {
 class RecordSealer {
  public:
   explicit RecordSealer(RecordKeys keys) : keys_(std::move(keys)) {}
-  // `record` is the whole record; its text stands behind the header, and there is room for the tag.
-  void seal(MutableBytes record);
+  // `record` is the whole record; its text, but for the strays, stands behind the header, and there
+  // is room for the tag.
+  void seal(MutableBytes record, std::span<const Stray> strays = {});
   void rest() { keys_.rest(); }
 
  private:

@@ -112,10 +112,11 @@ void Session::fill_output(TimePoint now) {
     mux_.pace_datagrams(now, /*hold=*/output_.size() >= kDatagramBound);
     if (!mux_.has_output()) break;
     const auto room = output_.prepare(kMaxRecord);
-    const auto text = mux_.fill(room.data() + kRecordHeader, kMaxRecordText);
+    Strays strays;  // in the streams' logs, where they stay
+    const auto text = mux_.fill(room.data() + kRecordHeader, kMaxRecordText, &strays);
     if (text == 0) break;
     const auto record = room.first(text + kRecordOverhead);
-    sealer_->seal(record);
+    sealer_->seal(record, strays.all());
     output_.commit(record.size());
     octets_sent_ += record.size();
   }

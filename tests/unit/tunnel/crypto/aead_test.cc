@@ -97,6 +97,34 @@ TEST_P(EveryAlgorithm, IsTheSameInBothLibraries) {
   }
 }
 
+// Parts of all lengths around the block sizes, and strays at the very begin and end.
+TEST_P(EveryAlgorithm, SealsStraysAsIfTheyHadBeenInTheirPlace) {
+  std::mt19937 random(11);
+  for (const auto make : {&make_ipsec_mb_engine, &make_sodium_engine}) {
+    const auto engine = make(GetParam(), counting_key());
+    if (!engine) continue;
+    for (int round = 0; round < 500; ++round) {
+      SCOPED_TRACE(round);
+      const std::size_t most = round % 10 == 0 ? 17'000 : 70;
+      std::vector<ByteVector> parts(1 + random() % (2 * Strays::kMost));
+      ByteVector text, holed;
+      Strays strays;
+      for (std::size_t i = round % 2; i < parts.size(); ++i) {
+        parts[i] = random_bytes(random, random() % most);
+        if (i % 2 == 0) strays.add(text.size(), parts[i]);
+        append(text, parts[i]);
+        append(holed, i % 2 == 0 ? Bytes{ByteVector(parts[i].size())} : Bytes{parts[i]});
+      }
+      const auto nonce = nonce_of(GetParam(), static_cast<std::uint64_t>(round));
+      Tag tag, holed_tag;
+      engine->seal(nonce, as_bytes("ad"), text, text, tag);
+      engine->seal_with_strays(nonce, as_bytes("ad"), holed, strays.all(), holed_tag);
+      ASSERT_EQ(holed, text);
+      ASSERT_EQ(holed_tag, tag);
+    }
+  }
+}
+
 TEST_P(EveryAlgorithm, RefusesEveryFlippedBitAndReleasesNothing) {
   const auto key = AeadKey::make(GetParam(), counting_key());
   ByteVector text(20, std::byte{0x55});

@@ -16,7 +16,9 @@ using Kind = Event::Kind;
 // Carries one record of random size from one side to the other.
 void carry_record(Mux& from, Mux& to, std::size_t capacity) {
   ByteVector record(capacity);
-  const auto used = from.fill(record.data(), record.size());
+  Strays strays;
+  const auto used = from.fill(record.data(), record.size(), &strays);
+  bring_home(record, strays.all());
   ASSERT_TRUE(to.receive(Bytes{record}.first(used), TimePoint{}));
 }
 
@@ -153,6 +155,24 @@ TEST(Mux, ANewlyActiveStreamGoesBeforeABusyOne) {
   pair.alice.write(pair.stream, as_bytes("x"));
   carry_record(pair.alice, pair.bob, 2 * 1024);
   EXPECT_EQ(as_text(pair.bob.readable(pair.stream)), "x");
+}
+
+TEST(Mux, LeavesLargePayloadsWhereTheyAreForWhoTakesStrays) {
+  std::mt19937 rng(3);
+  Mux mux{Role::kInitiator}, other{Role::kInitiator};
+  for (const std::size_t size : {100, 2047, 2048, 9000, 3000, 3000, 3000, 3000, 3000, 3000, 3000}) {
+    const auto data = random_bytes(size, rng);
+    for (auto* const each : {&mux, &other}) each->write(*each->open(as_bytes("t")), data);
+  }
+  ByteVector record(64 * 1024), copied(64 * 1024);
+  Strays strays;
+  ASSERT_EQ(mux.fill(record.data(), record.size(), &strays),
+            other.fill(copied.data(), copied.size()));
+  ASSERT_EQ(strays.all().size(), Strays::kMost) << "nine are large: one was copied";
+  for (const auto& stray : strays.all()) EXPECT_EQ(record[stray.at + 1000], std::byte{0});
+  EXPECT_NE(record, copied);
+  bring_home(record, strays.all());
+  EXPECT_EQ(record, copied);
 }
 
 TEST(Mux, BulkStreamsGetEqualSharesThoughOneStartedFirst) {
