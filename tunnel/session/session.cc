@@ -8,8 +8,12 @@
 namespace culvert::session {
 namespace {
 
-constexpr std::size_t kOutputBound = 256 * 1024;  // measured knee (larger gives nothing)
-constexpr std::size_t kMixedBound = 64 * 1024;    // beside a dialogue (mux/traffic_mix.h)
+// Measured knee: 256 KiB (larger gives nothing). A stream's whole queue (mux/stream.h) has to fit
+// with what its records need: a few octets left over would be a system call of their own, and at
+// the far end three more and a packet to the destination.
+constexpr std::size_t kLeastRecord = 4096;  // what room a record is begun for
+constexpr std::size_t kOutputBound = mux::kSendQueue + 2 * kLeastRecord;
+constexpr std::size_t kMixedBound = 64 * 1024;  // beside a dialogue (mux/traffic_mix.h)
 // Datagrams that are sealed cannot be dropped any more: beyond this they wait where they can.
 constexpr std::size_t kDatagramBound = 64 * 1024;
 constexpr auto kAcknowledgeDelay = std::chrono::milliseconds{25};
@@ -108,12 +112,13 @@ void Session::fill_output(TimePoint now) {
       mux_.ping(*value);
   const auto bound = mux_.mixed() ? kMixedBound : kOutputBound;
   if (output_.capacity() == 0) output_ = std::exchange(spare_output(), {});
-  while (output_.size() < bound) {
+  while (output_.size() + kLeastRecord <= bound) {
     mux_.pace_datagrams(now, /*hold=*/output_.size() >= kDatagramBound);
     if (!mux_.has_output()) break;
-    const auto room = output_.prepare(kMaxRecord);
+    const auto most = std::min(kMaxRecord, bound - output_.size());
+    const auto room = output_.prepare(most);
     Strays strays;  // in the streams' logs, where they stay
-    const auto text = mux_.fill(room.data() + kRecordHeader, kMaxRecordText, &strays);
+    const auto text = mux_.fill(room.data() + kRecordHeader, most - kRecordOverhead, &strays);
     if (text == 0) break;
     const auto record = room.first(text + kRecordOverhead);
     sealer_->seal(record, strays.all());

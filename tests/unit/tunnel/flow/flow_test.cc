@@ -7,10 +7,12 @@
 #include <poll.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "tests/unit/sanitized.h"
 #include "tunnel/flow/flow_list.h"
+#include "tunnel/loop/forwarding_pipe.h"
 #include "tunnel/loop/tcp_listener.h"
 #include "tunnel/session/greeter.h"
 
@@ -33,6 +35,20 @@ std::pair<UniqueFd, UniqueFd> tcp_pair() {
   EXPECT_EQ(::connect(one.get(), reinterpret_cast<sockaddr*>(&at), length), 0);
   return {std::move(one), UniqueFd(::accept(listener.get(), nullptr, nullptr))};
 }
+
+struct MeteredPipe final : loop::ForwardingPipe {
+  MeteredPipe(std::unique_ptr<BytePipe> pipe, std::vector<std::size_t>& sizes)
+      : ForwardingPipe(std::move(pipe)), written(sizes) {}
+  loop::IoResult write(Bytes from) override {
+    const auto put = ForwardingPipe::write(from);
+    const bool all = put.state == loop::IoResult::State::kMoved && put.count == from.size();
+    if (all && !cut) written.push_back(put.count);
+    cut = !all;
+    return put;
+  }
+  std::vector<std::size_t>& written;  // but for what the pipe took in parts
+  bool cut = false;
+};
 
 // The responding end: greets, accepts everybody, joins each stream to a socket it is given.
 struct Acceptor final : Greeter::Listener, SessionLink::Listener {
@@ -110,7 +126,9 @@ class FlowTest : public testing::Test {
     const auto alice = crypto::KeyPair::generate(random_), bob = crypto::KeyPair::generate(random_);
     acceptor_ = std::make_unique<Acceptor>(loop_, std::move(far), bob);
     opener_.loop = &loop_;
-    opener_.link.emplace(loop_, std::make_unique<loop::TcpSocket>(loop_, std::move(near)),
+    written_.reserve(16'384);  // so that it does not grow while a test counts memory
+    auto carrier = std::make_unique<loop::TcpSocket>(loop_, std::move(near));
+    opener_.link.emplace(loop_, std::make_unique<MeteredPipe>(std::move(carrier), written_),
                          SessionLink::Initiator{alice, bob.public_key, {}}, opener_);
   }
   void TearDown() override {
@@ -144,6 +162,7 @@ class FlowTest : public testing::Test {
   SystemRandom random_;
   std::unique_ptr<Acceptor> acceptor_;
   Opener opener_;
+  std::vector<std::size_t> written_;  // to the opener's carrier
   UniqueFd program_, destination_;
 };
 
@@ -283,6 +302,31 @@ TEST_F(FlowTest, ASessionThatIsClosedSaysGoodbye) {
   run_until([this] { return acceptor_->down && opener_.down; });
   EXPECT_EQ(acceptor_->down->code, ErrorCode::kClosed);
   EXPECT_NE(acceptor_->down->detail.find("the machine shuts down"), std::string::npos);
+}
+
+// Of a program that is always ahead: its octets fill records, without a few left over each time.
+TEST_F(FlowTest, BulkGoesInWholeRecords) {
+  join();
+  loop::tune_local_leg(program_.get());
+  opener_.flows.for_each([](const Flow& flow) { loop::tune_local_leg(flow.fd()); });
+  written_.clear();
+  const ByteVector block(1 << 20);
+  ByteVector buffer(1 << 20);
+  for (std::size_t sent = 0, got = 0; sent < 64'000'000 || got < sent;) {
+    if (sent < 64'000'000) {
+      const auto n = ::send(program_.get(), block.data(), block.size(), MSG_DONTWAIT);
+      if (n > 0) sent += static_cast<std::size_t>(n);
+    }
+    uv_run(loop_.uv(), UV_RUN_NOWAIT);
+    const auto n = ::recv(destination_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (n > 0) got += static_cast<std::size_t>(n);
+  }
+  const auto large = std::ranges::count_if(written_, [](std::size_t n) { return n > 60'000; });
+  const auto little = std::ranges::count_if(written_, [](std::size_t n) { return n < 4096; });
+  RecordProperty("large", static_cast<int>(large));
+  RecordProperty("little", static_cast<int>(little));
+  EXPECT_GT(large, 100);
+  EXPECT_LT(little, large / 10);
 }
 
 TEST_F(FlowTest, AHundredMegabytesArriveUnchangedAgainstASlowReader) {
