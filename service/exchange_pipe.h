@@ -58,6 +58,7 @@ class ExchangePipe final : public loop::BytePipe {
   void end_writing() override;
   void abort() override;
   const Error* failure() const override;
+  int bulk_round_trips() const override { return exchange::kBulkRoundTrips; }
 
  private:
   friend class Exchange;

@@ -45,6 +45,7 @@ class ClientPipe final : public loop::BytePipe,
   void end_writing() override;
   void abort() override;
   const Error* failure() const override;
+  int bulk_round_trips() const override { return kBulkRoundTrips; }
 
   const Client& client() const { return *client_; }
 

@@ -207,8 +207,11 @@ std::size_t Mux::active_streams(Stream& stream) {
 // windows take a quarter of the budget, so that streams which never need theirs leave the rest.
 void Mux::give_in_advance(Stream& stream) {
   auto& half = stream.receive;
-  const auto most = limits_.receive_budget / 4;
-  const auto credit = std::min({carried_, kMostInAdvance, (most - std::min(granted_, most)) / 4});
+  const bool slow = bulk_round_trips_ > 1;  // each time it waits for so many
+  const auto most = limits_.receive_budget / (slow ? 2 : 4);
+  const auto left = most - std::min(granted_, most);
+  const auto credit = slow ? std::min(std::max(carried_, kMostInAdvance), left - left / 4)
+                           : std::min({carried_, kMostInAdvance, left / 4});
   if (credit == 0) return;
   half.window += static_cast<std::uint32_t>(credit);
   half.limit = std::max(half.limit, half.consumed() + half.window);
@@ -233,14 +236,15 @@ void Mux::tune_window(Stream& stream) {
   auto& last = rare_[stream.id];
   const auto elapsed = now_ - last.measured_at;
   const auto moved = half.consumed() - last.measured_from;
-  const bool whole = elapsed >= round_trip_;
+  const auto round_trip = round_trip_of_bulk();
+  const bool whole = elapsed >= round_trip;
   auto in_flight = moved;
   if (whole) {
     last.measured_from = half.consumed();
     last.measured_at = now_;
-    if (elapsed > kPause) return;  // not a rate
+    if (elapsed > std::max<Duration>(kPause, 2 * round_trip)) return;  // not a rate
     const auto rate = static_cast<double>(moved) / static_cast<double>(elapsed.count());
-    in_flight = static_cast<std::uint64_t>(rate * static_cast<double>(round_trip_.count()));
+    in_flight = static_cast<std::uint64_t>(rate * static_cast<double>(round_trip.count()));
     carried_ = std::max(in_flight, carried_ - carried_ / 8);
   }
   const bool advanced = whole && half.in_advance;

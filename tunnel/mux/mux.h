@@ -122,7 +122,11 @@ class Mux {
   // Whether receive() took a frame other than PING and PONG since the last call.
   bool take_heard_more() { return std::exchange(heard_more_, false); }
   bool ping_wanted() const { return departures_.crowded(); }  // its pong frees memory
-  void set_round_trip(Duration measured) { round_trip_ = measured; }
+  // Of a few octets; bulk takes up to `bulk` times as long.
+  void set_round_trip(Duration measured, int bulk = 1) {
+    round_trip_ = measured;
+    bulk_round_trips_ = bulk;
+  }
   // Whether small exchanges and bulk pass side by side at the moment: then queues should be short.
   bool mixed() const { return mix_.mixed(now_); }
   bool bulk() const { return mix_.bulk(now_); }  // passes at the moment
@@ -156,6 +160,10 @@ class Mux {
   void announce_readable(Stream& stream);
   void give_in_advance(Stream& stream);
   void tune_window(Stream& stream);
+  // Beside a dialogue queues are short, and bulk takes its time.
+  Duration round_trip_of_bulk() const {
+    return mixed() ? round_trip_ : round_trip_ * bulk_round_trips_;
+  }
   void keep(Stream& stream, Bytes payload);
   void settle(Stream& stream);
   std::size_t consume_borrowed(ReceiveHalf& half, std::size_t count);
@@ -220,6 +228,7 @@ class Mux {
   std::string last_reason_;
   TimePoint now_{};
   Duration round_trip_{std::chrono::milliseconds{1}};
+  int bulk_round_trips_ = 1;
 };
 
 }  // namespace culvert::mux

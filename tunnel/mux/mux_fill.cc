@@ -15,6 +15,7 @@ constexpr std::size_t kWorthwhile = 1024;
 constexpr std::size_t kTurn = 64 * 1024;
 // To seal a part of a record by itself takes about as long as to copy so much.
 constexpr std::size_t kWorthStraying = 2048;
+constexpr std::size_t kBesideOpen = 8 * 1024;
 
 // Of the thread, so that a frame costs no allocation.
 std::size_t put(std::byte* out, const Frame& frame) {
@@ -95,6 +96,7 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
       if (&list == &busy_) turn_used_ = 0;
       continue;
     }
+    const bool opens = stream->open_unsent && bulk_round_trips_ > 1;
     const auto wrote = fill_stream(*stream, out + used, capacity - used);
     if (wrote == 0 && (stream->open_unsent || stream->send.can_send())) return used;  // record full
     used += wrote;
@@ -107,6 +109,7 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
       if (stream->scheduled) busy_.push_back(stream->id);
     }
     if (stream->send.owner_waits) tell_room(*stream);
+    if (opens && stream->scheduled) return used;
     // A dialogue's octets do not wait at the far end for a record's worth of bulk behind them.
     if (fresh && fresh_.empty() && !busy_.empty() && mixed()) return used;
   }
@@ -133,6 +136,7 @@ void Mux::put_payload(std::byte* out, Bytes payload) {
 
 std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacity) {
   std::size_t used = 0;
+  const bool alone = stream.open_unsent && bulk_round_trips_ > 1;
   if (stream.open_unsent) {
     const Frame open = Open{stream.id, stream.receive.limit, target(stream.id)};
     if (capacity < frame_size(open)) return 0;
@@ -140,6 +144,8 @@ std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacit
     stream.open_unsent = false;
     stream.open_left = wants_answer_ = true;
   }
+  // A record is read when it is whole, and the credit that a bulk waits for answers its OPEN.
+  if (alone) capacity = std::min(capacity, used + kBesideOpen);
   auto& half = stream.send;
   if (!half.can_send() || capacity - used < kHeaderSize + 1) return used;
   const auto allowed = std::min<std::uint64_t>(

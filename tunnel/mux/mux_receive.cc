@@ -111,7 +111,7 @@ void Mux::acknowledged(SendHalf& half, std::uint64_t received) {
     half.log.release_if_empty();
     half.acknowledged = octets;
     half.sent = std::max(half.sent, octets);  // it had arrived on an earlier carrier
-    budget_.acknowledged(count, now_, round_trip_);
+    budget_.acknowledged(count, now_, round_trip_of_bulk());
   }
   if (half.finished && received == half.written() + 1) half.end_sent = half.end_acknowledged = true;
 }

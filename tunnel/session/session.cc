@@ -55,12 +55,17 @@ Result<void> Session::attach(const Carrier& carrier, TimePoint now) {
   started_ = true;
   awaiting_peer_ = role_ == mux::Role::kInitiator;
   liveness_.attached(now, carrier.round_trip, carrier.direct);
-  mux_.set_round_trip(liveness_.least_round_trip());
+  bulk_round_trips_ = carrier.bulk_round_trips;
+  tell_round_trip();
   auto received = mux_.receive(carrier.early_frames, now);
   mux_.take_heard_more();
   mux_.restart_output();  // behind the early frames: what they brought is acknowledged at once
   mux_.restart_datagrams(now);
   return received;
+}
+
+void Session::tell_round_trip() {
+  mux_.set_round_trip(liveness_.least_round_trip(), bulk_round_trips_);
 }
 
 void Session::detach() {
@@ -95,7 +100,7 @@ Result<void> Session::receive(MutableBytes wire, TimePoint now) {
   liveness_.received(now, mux_.take_heard_more());
   if (const auto value = mux_.take_pong()) {
     liveness_.pong(now, *value);
-    mux_.set_round_trip(liveness_.least_round_trip());
+    tell_round_trip();
   }
   if (!mux_.acknowledgement_due())
     acknowledge_at_.reset();

@@ -37,6 +37,7 @@ class Session {
     ByteVector early_frames;             // responder: of the first message
     std::optional<Duration> round_trip;  // initiator: of the handshake
     bool direct = false;                 // no relay in between (liveness.h)
+    int bulk_round_trips = 1;            // BytePipe::bulk_round_trips()
   };
   // Everything unacknowledged is due again. The initiator sends nothing before the responder's
   // first record, which says what has arrived: so nothing is sent twice that need not be.
@@ -73,6 +74,7 @@ class Session {
   std::uint64_t octets_received() const { return octets_received_; }
 
  private:
+  void tell_round_trip();
   bool may_speak() const { return attached() && !awaiting_peer_; }
 
   mux::Role role_;
@@ -84,6 +86,7 @@ class Session {
   ByteVector partial_;
   std::uint64_t octets_sent_ = 0, octets_received_ = 0;
   std::optional<TimePoint> acknowledge_at_;
+  int bulk_round_trips_ = 1;
   bool started_ = false;
   bool awaiting_peer_ = false;  // initiator: for the responder's first record on this carrier
 };

@@ -66,6 +66,7 @@ void SessionLink::attach(FreshCarrier carrier) {
   const bool first = !session_.started();
   const auto now = loop::Loop::precise_now();
   changed_at_ = loop_.now();
+  carrier.keys.bulk_round_trips = pipe_->bulk_round_trips();
   const auto attached = session_.attach(carrier.keys, now);
   early_input_ = carrier.received.empty() ? ByteVector{} : std::move(carrier.received);
   pipe_->set_listener(this);
