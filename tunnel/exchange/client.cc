@@ -14,6 +14,9 @@ constexpr Duration kPostLimit = std::chrono::seconds{12};
 constexpr Duration kIdleLane = std::chrono::seconds{20};
 constexpr std::size_t kIdleLanes = 2;
 constexpr std::uint64_t kFirstUpLength = 128 * 1024, kMostFirstUpLength = 8 * 1024 * 1024;
+// Of a connection that begins with ten segments, in one flight, with its head: so what a bulk
+// begins with (who asks, and what the answer waits for) does not take as long as the bulk.
+constexpr std::size_t kFirstPost = 12 * 1024;
 constexpr Duration kGather = std::chrono::milliseconds{3};
 
 }  // namespace
@@ -87,6 +90,7 @@ Stand Client::stand() {
   out.received = received_told_ = receiver_.received();
   out.credit = credit_told_ = receiver_.credit();
   out.seen = proven_;
+  out.passes = punctuality_.passes();
   tell_at_.reset();
   tell_now_ = false;
   return out;
@@ -109,6 +113,7 @@ std::uint64_t Client::begin(ClientLane& lane, RequestKind kind, TimePoint now, s
   request.received = at.received;
   request.credit = at.credit;
   request.proven = proven_;
+  request.passes = at.passes;
   const bool sends = kind == RequestKind::kPost || kind == RequestKind::kPostStream;
   const Duration patience = kind == RequestKind::kStream ? Duration{known_.quiet} : kPatience;
   request.patience_ms = static_cast<std::uint32_t>(patience / std::chrono::milliseconds{1});
@@ -151,9 +156,13 @@ void Client::post(ClientLane& lane, TimePoint now) {
   const auto number = next_number_;  // which begin() will give it
   BodySealer sealer(keys_.request_key(number));
   ByteQueue body;
+  auto mark = encode(Piece{Mark{Mark::Kind::kWhole, mark_time(now)}});
+  sealer.seal(mark, body);
+  const auto most =
+      this->count(RequestKind::kPost) == 0 ? std::min(post_size_, kFirstPost) : post_size_;
   std::size_t count = 0;
-  while (count < post_size_) {
-    const auto data = sender_.take(std::min(kMaxPieceData, post_size_ - count), number, now);
+  while (count < most) {
+    const auto data = sender_.take(std::min(kMaxPieceData, most - count), number, now);
     if (!data) break;
     count += data->octets.size();
     auto text = encode(*data);
@@ -240,6 +249,8 @@ std::optional<TimePoint> Client::next_deadline() const {
     if (flight->kind == RequestKind::kPostStream && !flight->whole) {
       if (!flight->proven) soonest(flight->sent_at + probe_limit());
       soonest(flight->said_at + known_.quiet);
+      if (flight->proven && flight->marks < kMarks && flight->left > 4096)
+        soonest(flight->said_at + kMarkAfter);
     }
   }
   if (due == TimePoint::max()) return std::nullopt;

@@ -18,6 +18,7 @@
 #include "tunnel/exchange/capabilities.h"
 #include "tunnel/exchange/client_lane.h"
 #include "tunnel/exchange/lane_login.h"
+#include "tunnel/exchange/punctuality.h"
 #include "tunnel/exchange/receiver.h"
 #include "tunnel/exchange/sender.h"
 
@@ -95,11 +96,15 @@ class Client {
 
   // client_streams.cc
   void pump_down_stream(TimePoint now);
+  void begin_down_stream(ClientLane& lane, TimePoint now);
   void pump_up_streams(TimePoint now);
   void begin_up_stream(ClientLane& lane, TimePoint now);
   void fill_up_stream(ClientLane& lane, TimePoint now);
   void finish_up_stream(ClientLane& lane, TimePoint now);
   void keep_up_stream(ClientLane& lane, TimePoint now);
+  void pad_up_stream(Flight& flight, ByteQueue& out, TimePoint now);
+  void take_mark(const Mark& mark, TimePoint now);
+  void up_passes(Passes passes, TimePoint now);
   bool has_room(ClientLane& lane) const;
   Duration probe_limit() const;
   void down_streams(bool yes, TimePoint now);
@@ -154,7 +159,9 @@ class Client {
   TimePoint down_again_at_{}, up_again_at_{};   // when to find out anew
   bool down_works_ = false, up_works_ = false;  // seen in this exchange
   int down_stalls_ = 0, up_stalls_ = 0;
-  int failures_ = 0;  // in a row
+  Punctuality punctuality_;              // of streams downwards
+  Passes up_passes_ = Passes::kUnknown;  // of those upwards, as the service found
+  int failures_ = 0;                     // in a row
   std::optional<Duration> answer_time_;
   std::optional<Error> failure_;
 };

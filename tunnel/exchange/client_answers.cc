@@ -161,6 +161,8 @@ void Client::take_piece(ClientLane& lane, Bytes text, TimePoint now) {
         return down_stalled(*other, now);
     }
   } else if (const auto* stand = std::get_if<Stand>(&*piece)) {
+    up_passes(stand->passes, now);
+    if (lane.closed()) return;
     sender_.allow(stand->credit);
     if (const auto taken = sender_.acknowledged(stand->received, now); !taken)
       return fail_with(taken.error());
@@ -174,6 +176,8 @@ void Client::take_piece(ClientLane& lane, Bytes text, TimePoint now) {
       up->proven = true;
       up_streams(true, now);
     }
+  } else if (const auto* mark = std::get_if<Mark>(&*piece)) {
+    take_mark(*mark, now);
   } else if (std::holds_alternative<End>(*piece)) {
     flight.ended_in_order = true;
   } else if (const auto* gone = std::get_if<Gone>(&*piece)) {

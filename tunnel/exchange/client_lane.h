@@ -29,6 +29,7 @@ struct Flight {
   std::uint64_t left = 0;  // octets of the announced body still to be written
   bool proven = false;     // octets of it arrived before its end
   TimePoint said_at{};     // last piece
+  int marks = 0;           // that it has carried after a pause
 };
 
 class ClientLane {

@@ -14,6 +14,7 @@ constexpr std::uint64_t kPadAtMost = 256 * 1024;  // rather than giving the conn
 constexpr std::size_t kLaneOutput = 128 * 1024;
 constexpr std::size_t kPreamble = 16 * 1024;  // held back by Apache; 1 KB by ICAP (measured)
 constexpr std::uint64_t kReserve = 256;       // for a last word
+constexpr std::uint64_t kMarkRoom = 4096;
 constexpr int kMaxStalls = 3;
 
 }  // namespace
@@ -53,8 +54,26 @@ void Client::pump_down_stream(TimePoint now) {
   }
   if (newest != nullptr && (newest->number > proven_ || now < newest->sent_at + kSuccessorAfter))
     return;
-  if (auto* const lane = idle_lane_or_want(); lane != nullptr)
-    begin(*lane, RequestKind::kStream, now, 0, nullptr, /*trusted=*/down_works_);
+  if (auto* const lane = idle_lane_or_want(); lane != nullptr) begin_down_stream(*lane, now);
+}
+
+void Client::begin_down_stream(ClientLane& lane, TimePoint now) {
+  if (punctuality_.passes() == Passes::kLate) punctuality_.restart();  // tried anew
+  begin(lane, RequestKind::kStream, now, 0, nullptr, /*trusted=*/down_works_);
+}
+
+void Client::take_mark(const Mark& mark, TimePoint now) {
+  const auto before = punctuality_.passes();
+  punctuality_.take(mark, now);
+  const auto passes = punctuality_.passes();
+  if (passes == before) return;
+  tell_now_ = true;
+  if (passes == Passes::kLate && down_works_) down_streams(false, now);
+}
+
+void Client::up_passes(Passes passes, TimePoint now) {
+  if (passes == Passes::kLate && up_passes_ != passes && up_works_) up_streams(false, now);
+  up_passes_ = passes;
 }
 
 void Client::up_streams(bool yes, TimePoint now) {
@@ -84,6 +103,7 @@ void Client::begin_up_stream(ClientLane& lane, TimePoint now) {
   auto& flight = *lane.flight();
   flight.until = TimePoint::max();
   flight.proven = up_works_;
+  put(flight, Mark{Mark::Kind::kWhole, mark_time(now)}, lane.output(), now);
   for (std::size_t i = 0; i < kPreamble / 1024; ++i) put(flight, Padding{}, lane.output(), now);
   put(flight, stand(), lane.output(), now);
 }
@@ -95,8 +115,16 @@ bool Client::has_room(ClientLane& lane) const {
          lane.output().size() < kLaneOutput;
 }
 
+// Whatever ends a burst there gets padding behind it, unless it is known to pass without.
+void Client::pad_up_stream(Flight& flight, ByteQueue& out, TimePoint now) {
+  constexpr std::uint64_t kRoom = kPadsBehind * 1100;
+  if (up_passes_ == Passes::kPromptly || flight.left <= kReserve + kRoom) return;
+  for (int i = 0; i < kPadsBehind; ++i) put(flight, Padding{}, out, now);
+}
+
 void Client::fill_up_stream(ClientLane& lane, TimePoint now) {
   auto& flight = *lane.flight();
+  const auto before = flight.left;
   while (sender_.due() != 0 && has_room(lane)) {
     const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(
         kMaxPieceData, flight.left - kReserve - kDataHeader - kPieceOverhead));
@@ -105,6 +133,7 @@ void Client::fill_up_stream(ClientLane& lane, TimePoint now) {
     put(flight, *data, lane.output(), now);
     active_at_ = now;
   }
+  if (flight.left != before && sender_.due() == 0) pad_up_stream(flight, lane.output(), now);
   if (flight.left > kReserve + kDataHeader + kPieceOverhead) return;
   up_length_ = std::min(up_length_ * 4, kMaxUpLength);
   if (known_.refused_body != 0) up_length_ = std::min(up_length_, known_.refused_body / 2);
@@ -145,8 +174,10 @@ void Client::pump_up_streams(TimePoint now) {
   for (auto* const lane : streams) {
     fill_up_stream(*lane, now);
     if (lane->closed() || lane->flight()->whole) continue;
-    if (must_tell() && lane->flight()->left > kReserve)
+    if (must_tell() && lane->flight()->left > kReserve) {
       put(*lane->flight(), stand(), lane->output(), now);
+      pad_up_stream(*lane->flight(), lane->output(), now);
+    }
     left += lane->flight()->left;
   }
   if (probing || !active(now) || streams.size() >= kMaxUpStreams) return;
@@ -164,6 +195,12 @@ void Client::keep_up_stream(ClientLane& lane, TimePoint now) {
   if (!flight.proven) {
     if (now >= flight.sent_at + probe_limit()) up_streams(false, now);
     return;
+  }
+  if (flight.marks < kMarks && now >= flight.said_at + kMarkAfter && flight.left > kMarkRoom) {
+    const auto kind = kind_of_mark(flight.marks++);
+    put(flight, Mark{kind, mark_time(now)}, lane.output(), now);
+    for (int i = 0; kind == Mark::Kind::kPadded && i < kPadsBehind; ++i)
+      put(flight, Padding{}, lane.output(), now);
   }
   if (now < flight.said_at + known_.quiet) return;
   if (active(now) && flight.left > kReserve)

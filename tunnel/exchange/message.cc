@@ -11,7 +11,16 @@ namespace {
 constexpr std::uint8_t kOpens = 1, kTrusted = 2;
 constexpr std::uint8_t kData = 1, kStand = 2, kPadding = 3, kEnd = 4, kGone = 5;
 constexpr std::uint8_t kFlag = 1;  // Data: last; Stand: more
-constexpr std::size_t kPaddingSize = 1024;
+constexpr std::size_t kPaddingSize = 1024, kMarkSize = 6;
+constexpr int kRequestPasses = 2, kStandPasses = 1;  // bits of flags before them
+constexpr std::uint8_t kPassesMask = 3;
+
+std::uint8_t put_passes(Passes passes, int at) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(passes) << static_cast<unsigned>(at));
+}
+Passes get_passes(std::uint8_t flags, int at) {
+  return static_cast<Passes>((flags >> static_cast<unsigned>(at)) & kPassesMask);
+}
 
 }  // namespace
 
@@ -20,8 +29,9 @@ ByteVector encode(const Request& request) {
   ByteVector out;
   Writer writer(out);
   writer.u8(static_cast<std::uint8_t>(request.kind));
-  writer.u8(
-      static_cast<std::uint8_t>((request.opens ? kOpens : 0) | (request.trusted ? kTrusted : 0)));
+  writer.u8(static_cast<std::uint8_t>((request.opens ? kOpens : 0) |
+                                      (request.trusted ? kTrusted : 0) |
+                                      put_passes(request.passes, kRequestPasses)));
   writer.u64(request.received);
   writer.u64(request.credit);
   writer.u32(request.patience_ms);
@@ -39,6 +49,7 @@ std::optional<Request> decode_request(Bytes text) {
   out.kind = static_cast<RequestKind>(kind);
   out.opens = (flags & kOpens) != 0;
   out.trusted = (flags & kTrusted) != 0;
+  out.passes = get_passes(flags, kRequestPasses);
   out.received = reader.u64();
   out.credit = reader.u64();
   out.patience_ms = reader.u32();
@@ -63,7 +74,8 @@ ByteVector encode(const Piece& piece) {
                         },
                         [&](const Stand& stand) {
                           writer.u8(kStand);
-                          writer.u8(stand.more ? kFlag : 0);
+                          writer.u8(static_cast<std::uint8_t>(
+                              (stand.more ? kFlag : 0) | put_passes(stand.passes, kStandPasses)));
                           writer.u64(stand.received);
                           writer.u64(stand.credit);
                           writer.u64(stand.seen);
@@ -71,6 +83,11 @@ ByteVector encode(const Piece& piece) {
                         [&](const Padding&) {
                           writer.u8(kPadding);
                           out.resize(kPaddingSize);
+                        },
+                        [&](const Mark& mark) {
+                          writer.u8(kPadding);
+                          writer.u8(static_cast<std::uint8_t>(mark.kind));
+                          writer.u32(mark.time);
                         },
                         [&](const End&) { writer.u8(kEnd); },
                         [&](const Gone& gone) {
@@ -87,7 +104,13 @@ Result<Piece> decode_piece(Bytes text) {
   const auto bad = [] {
     return fail(ErrorCode::kProtocol, "a piece of an exchange makes no sense");
   };
-  if (type == kPadding && reader.ok()) return Piece{Padding{}};
+  if (type == kPadding && reader.ok()) {
+    if (text.size() != kMarkSize) return Piece{Padding{}};
+    const auto kind = reader.u8();
+    const auto time = reader.u32();
+    if (kind > 2) return Piece{Padding{}};
+    return Piece{Mark{static_cast<Mark::Kind>(kind), time}};
+  }
   if (type == kEnd && reader.done()) return Piece{End{}};
   const auto flags = reader.u8();
   if (!reader.ok()) return bad();
@@ -103,6 +126,7 @@ Result<Piece> decode_piece(Bytes text) {
   }
   Stand stand;
   stand.more = (flags & kFlag) != 0;
+  stand.passes = get_passes(flags, kStandPasses);
   stand.received = reader.u64();
   stand.credit = reader.u64();
   stand.seen = reader.u64();

@@ -7,6 +7,7 @@
 
 #include "tunnel/base/bytes.h"
 #include "tunnel/base/result.h"
+#include "tunnel/base/time.h"
 
 namespace culvert::exchange {
 
@@ -18,11 +19,21 @@ enum class RequestKind : std::uint8_t {
   kPostStream = 4  // POST whose body is written bit by bit
 };
 
+// How soon small pieces on a stream arrive, as their receiver found (punctuality.h).
+// DO NOT CHANGE THE VALUES: they travel, in two bits.
+enum class Passes : std::uint8_t {
+  kUnknown = 0,
+  kPromptly = 1,
+  kPadded = 2,  // ... with padding behind them
+  kLate = 3     // later than a whole body would
+};
+
 // Sealed in the target of each request.
 struct Request {
   RequestKind kind = RequestKind::kPost;
   bool opens = false;    // no answer has come yet: the service begins the exchange if it is new
   bool trusted = false;  // kStream: streams are known to pass; put octets on it at once
+  Passes passes = Passes::kUnknown;        // as in Stand
   std::uint64_t received = 0, credit = 0;  // as in Stand
   std::uint32_t patience_ms = 0;
   std::uint32_t most = 0;           // octets of payload the answer may have
@@ -48,14 +59,20 @@ struct Stand {
   // Newest request of which octets came before its end: at the service a kPostStream, at the client
   // the answer to a kStream.
   std::uint64_t seen = 0;
-  bool more = false;  // service: octets wait for requests to carry them
+  bool more = false;                 // service: octets wait for requests to carry them
+  Passes passes = Passes::kUnknown;  // small pieces on streams towards the sender of this
 };
 struct Padding {};  // fills what a middlebox holds back
-struct End {};      // of a body: without it, the body was cut
-struct Gone {       // there is no such exchange here, or it was aborted
+struct Mark {       // padding, too, for who does not measure
+  enum class Kind : std::uint8_t { kWhole, kPadded, kBare };  // how it travels; the values do
+  Kind kind = Kind::kWhole;
+  std::uint32_t time = 0;  // when it left, in milliseconds of any clock
+};
+struct End {};  // of a body: without it, the body was cut
+struct Gone {   // there is no such exchange here, or it was aborted
   ErrorCode code = ErrorCode::kReset;
 };
-using Piece = std::variant<Data, Stand, Padding, End, Gone>;
+using Piece = std::variant<Data, Stand, Padding, Mark, End, Gone>;
 
 inline constexpr std::size_t kMaxPieceData = 16 * 1024;
 // Where bodies are stored on the way: one for a connection behind the middlebox, five for a whole

@@ -56,6 +56,7 @@ void Server::take_request(const Request& request, TimePoint now) {
   take_stand(request.received, request.credit, now);
   for (const auto number : request.lost) sender_.lost(number);
   prove(request.proven, now);
+  down_passes_ = request.passes;
 }
 
 void Server::prove(std::uint64_t stream, TimePoint now) {
@@ -96,8 +97,10 @@ void Server::on_begin(Call& call, TimePoint now) {
       if (!fresh || calls_.size() > kMaxCalls) return answer(guest, 0, now);
       guest.proven = request.trusted;
       return begin_stream(guest, now);
-    case RequestKind::kPost:
-    case RequestKind::kPostStream: guest.until = TimePoint::max(); return;
+    case RequestKind::kPostStream:
+      if (punctuality_.passes() == Passes::kLate) punctuality_.restart();  // tried anew
+      [[fallthrough]];
+    case RequestKind::kPost: guest.until = TimePoint::max(); return;
   }
 }
 
@@ -108,6 +111,7 @@ void Server::begin_stream(Guest& guest, TimePoint now) {
   guest.said_at = now;
   auto& call = *guest.call;
   call.put(stand());
+  mark(call, Mark::Kind::kWhole, now);
   for (std::size_t i = 0; i < kPreamble / 1024; ++i) call.put(Padding{});
   call.flush();
   if (!guest.proven) return;
@@ -151,6 +155,9 @@ void Server::take_piece(Call&, Bytes text, TimePoint now) {
   } else if (const auto* other = std::get_if<Stand>(&*piece)) {
     take_stand(other->received, other->credit, now);
     prove(other->seen, now);
+    down_passes_ = other->passes;
+  } else if (const auto* one = std::get_if<Mark>(&*piece)) {
+    punctuality_.take(*one, now);
   } else if (const auto* gone = std::get_if<Gone>(&*piece)) {
     fail_with({gone->code, "the client ended the exchange"});
   }
@@ -182,6 +189,7 @@ Stand Server::stand() {
   out.credit = credit_told_ = receiver_.credit();
   out.seen = seen_told_ = seen_;
   out.more = sender_.due() != 0;
+  out.passes = passes_told_ = punctuality_.passes();
   tell_at_.reset();
   tell_late_ = false;
   return out;
@@ -189,8 +197,8 @@ Stand Server::stand() {
 
 bool Server::must_tell(TimePoint now) const {
   return receiver_.received() - received_told_ >= kTellAfter || seen_ != seen_told_ ||
-         receiver_.credit() - credit_told_ >= kTellAfter || tell_late_ ||
-         (tell_at_ && now >= *tell_at_);
+         punctuality_.passes() != passes_told_ || receiver_.credit() - credit_told_ >= kTellAfter ||
+         tell_late_ || (tell_at_ && now >= *tell_at_);
 }
 
 void Server::put_due(Call& call, std::size_t most, TimePoint now) {
@@ -204,8 +212,21 @@ void Server::put_due(Call& call, std::size_t most, TimePoint now) {
   }
 }
 
+void Server::mark(Call& call, Mark::Kind kind, TimePoint now) {
+  call.put(Mark{kind, mark_time(now)});
+}
+
+// Whatever ends a burst there gets padding behind it, unless it is known to pass without.
+void Server::say(Guest& stream, TimePoint now) {
+  if (sender_.due() == 0 && down_passes_ != Passes::kPromptly)
+    for (int i = 0; i < kPadsBehind; ++i) stream.call->put(Padding{});
+  stream.call->flush();
+  stream.said_at = now;
+}
+
 void Server::answer(Guest& guest, std::size_t most, TimePoint now) {
   auto& call = *guest.call;
+  if (!call.started()) mark(call, Mark::Kind::kWhole, now);
   put_due(call, most, now);
   call.put(stand());
   call.finish();
@@ -236,8 +257,7 @@ void Server::pump(TimePoint now) {
     } else if (stream != nullptr && stream->call->unsent() < kStreamUnsent) {
       put_due(*stream->call, kStreamUnsent - stream->call->unsent(), now);
       stream->call->put(stand());
-      stream->call->flush();
-      stream->said_at = now;
+      say(*stream, now);
     } else {
       break;
     }
@@ -246,8 +266,7 @@ void Server::pump(TimePoint now) {
   if (auto* const stream = best_stream(); stream != nullptr) {
     if (stream->call->unsent() >= kStreamUnsent) return;
     stream->call->put(stand());
-    stream->call->flush();
-    stream->said_at = now;
+    say(*stream, now);
   } else if (auto* const poll = oldest_poll(); poll != nullptr) {
     answer(*poll, 0, now);
   }
@@ -262,6 +281,7 @@ std::optional<TimePoint> Server::next_deadline() const {
     due = std::min(due, guest.until);
     if (guest.call->request().kind != RequestKind::kStream) continue;
     if (!guest.hinted) due = std::min(due, guest.said_at + kHint);
+    if (guest.marks < kMarks) due = std::min(due, guest.said_at + kMarkAfter);
     due = std::min(due, guest.said_at + guest.patience);
   }
   if (due == TimePoint::max()) return std::nullopt;
@@ -285,6 +305,13 @@ void Server::tick(TimePoint now) {
     auto& call = *guest.call;
     if (now >= guest.until) due.push_back(&call);
     if (call.request().kind != RequestKind::kStream || now >= guest.until) continue;
+    if (guest.hinted && guest.marks < kMarks && now >= guest.said_at + kMarkAfter) {
+      const auto kind = kind_of_mark(guest.marks++);
+      mark(call, kind, now);
+      for (int i = 0; kind == Mark::Kind::kPadded && i < kPadsBehind; ++i) call.put(Padding{});
+      call.flush();
+      guest.said_at = now;
+    }
     if ((!guest.hinted && now >= guest.said_at + kHint) || now >= guest.said_at + guest.patience) {
       guest.hinted = true;
       guest.said_at = now;

@@ -11,6 +11,7 @@
 
 #include "tunnel/base/random.h"
 #include "tunnel/exchange/call.h"
+#include "tunnel/exchange/punctuality.h"
 #include "tunnel/exchange/receiver.h"
 #include "tunnel/exchange/sender.h"
 
@@ -63,6 +64,7 @@ class Server final {
     Duration patience{};
     bool proven = false;  // a stream that is known to pass
     bool hinted = false;  // an unproven stream has said something a second time
+    int marks = 0;        // that a stream has carried after a pause
   };
   bool is_new(std::uint64_t number);
   void take_request(const Request& request, TimePoint now);
@@ -74,6 +76,8 @@ class Server final {
   Guest* oldest_poll();
   Stand stand();
   bool must_tell(TimePoint now) const;
+  void say(Guest& stream, TimePoint now);  // what was put on it
+  void mark(Call& call, Mark::Kind kind, TimePoint now);
   void put_due(Call& call, std::size_t most, TimePoint now);
   void answer(Guest& guest, std::size_t most, TimePoint now);  // the whole answer; forgets it
   void drop(Call& call);
@@ -89,8 +93,11 @@ class Server final {
   std::uint64_t seen_ = 0, seen_told_ = 0;
   std::uint64_t received_told_ = 0, credit_told_ = Receiver::kFirstWindow;
   std::optional<TimePoint> tell_at_;
-  bool tell_late_ = false;  // as soon as a request can carry it
-  TimePoint left_at_;       // of the last sign of the client
+  bool tell_late_ = false;                 // as soon as a request can carry it
+  Punctuality punctuality_;                // of streams upwards
+  Passes passes_told_ = Passes::kUnknown;  // of those
+  Passes down_passes_ = Passes::kUnknown;  // of those downwards, as the client found
+  TimePoint left_at_;                      // of the last sign of the client
   std::optional<Error> failure_;
   ErrorCode gone_ = ErrorCode::kNone;
   bool admitted_ = false;

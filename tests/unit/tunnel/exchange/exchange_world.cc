@@ -16,6 +16,7 @@ struct World::Link final : ServerConnection::Listener {
   std::optional<ResponseHead> head;
   BodyReader body;
   TimePoint up_at{}, down_at{};
+  Tail tail_up{/*requests=*/true}, tail_down{/*requests=*/false};
   // Between the middlebox and the service, with Middlebox::dials.
   ByteQueue far, stored;
   std::uint64_t body_left = 0;
@@ -92,6 +93,22 @@ void World::feed(Link& link, Bytes octets) {
     link.service.receive(octets.first(count), now_);
     octets = octets.subspan(count);
   }
+}
+
+void World::pass_tail(const std::shared_ptr<Link>& link, Bytes octets, bool up) {
+  if (link->dead || octets.empty()) return;
+  up ? reached_gate(link, octets) : reached_client(*link, octets);
+}
+
+void World::reached_tail(const std::shared_ptr<Link>& link, Bytes octets, bool up) {
+  if (box.packet == 0) return pass_tail(link, octets, up);
+  auto& tail = up ? link->tail_up : link->tail_down;
+  pass_tail(link, tail.hear(octets, box.packet), up);
+  if (!tail.waits() || std::exchange(tail.timed, true)) return;
+  at(now_ + milliseconds{200}, [this, link, up, &tail] {
+    tail.timed = false;
+    pass_tail(link, tail.flush(), up);
+  });
 }
 
 // As near to the client as the middlebox: what it answers is there at once.
@@ -255,6 +272,7 @@ bool World::move_links() {
       const auto count = std::min<std::size_t>(out.size(), 1 + random.below(box.cut));
       ByteVector some(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count));
       client_->output_sent(link->id, count, now_);
+      octets_up_ += count;
       moved = true;
       if (random.one_in(box.dies)) die(*link);
       if (box.dials) {
@@ -263,7 +281,7 @@ bool World::move_links() {
       }
       link->up_at = std::max(link->up_at, now_ + box.delay);
       at(link->up_at, [this, link, some = std::move(some)] {
-        if (!link->dead) reached_gate(link, some);
+        if (!link->dead) reached_tail(link, some, /*up=*/true);
       });
     }
     while (!link->dead && !link->service.pending_output().empty()) {
@@ -275,7 +293,7 @@ bool World::move_links() {
       if (random.one_in(box.dies)) die(*link);
       link->down_at = std::max(link->down_at, now_ + box.delay);
       at(link->down_at, [this, link, some = std::move(some)] {
-        if (!link->dead) reached_client(*link, some);
+        if (!link->dead) reached_tail(link, some, /*up=*/false);
       });
     }
   }

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "gate.h"
+#include "tail.h"
 #include "tunnel/exchange/client.h"
 #include "tunnel/exchange/server.h"
 #include "tunnel/exchange/server_connection.h"
@@ -42,6 +43,8 @@ struct Middlebox {
   // with ten segments (`dials`), and its share of so many octets in a millisecond; 0: no limit.
   bool dials = false;
   std::size_t rate = 0;
+  // Of an unfinished body only whole packets of so many octets pass at once; 0: all (tail.h).
+  std::size_t packet = 0;
   Asks asks = Asks::kNobody;
   bool gate_closes = false, wrong_word = false;
 };
@@ -64,6 +67,7 @@ class World final : private Directory {
   void refuse_dials(bool yes) { refuses_ = yes; }
   std::size_t connections() const { return links_.size(); }
   std::size_t most_connections() const { return most_connections_; }
+  std::size_t octets_up() const { return octets_up_; }  // of the client's connections
   std::size_t requests() const { return requests_; }
   const KnowsTheWord& login() const { return *login_; }
   std::size_t refusals() const { return refusals_; }  // by the gate
@@ -81,6 +85,8 @@ class World final : private Directory {
   void at(TimePoint when, std::function<void()> what) { events_.emplace(when, std::move(what)); }
   void move_ends();
   bool move_links();  // whether octets have left
+  void reached_tail(const std::shared_ptr<Link>& link, Bytes octets, bool up);
+  void pass_tail(const std::shared_ptr<Link>& link, Bytes octets, bool up);
   void reached_gate(const std::shared_ptr<Link>& link, Bytes octets);
   void reached_service(Link& link, Bytes octets);
   void reached_client(Link& link, Bytes octets);
@@ -100,7 +106,7 @@ class World final : private Directory {
   LaneId next_lane_ = 1;
   TimePoint far_way_free_{};
   bool refuses_ = false, ended_client_ = false, ended_service_ = false;
-  std::size_t most_connections_ = 0, requests_ = 0, refusals_ = 0;
+  std::size_t most_connections_ = 0, requests_ = 0, refusals_ = 0, octets_up_ = 0;
 };
 
 }  // namespace culvert::exchange
