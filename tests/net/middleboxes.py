@@ -196,14 +196,14 @@ class Middleboxes:
         return Middlebox("nginx", ["nginx", "-e", "stderr", "-p", str(folder), "-c",
                                    str(folder / "conf")], port)
 
-    def haproxy(self, service: str, port=8083) -> Middlebox:
+    def haproxy(self, service: str, port=8083, name="haproxy") -> Middlebox:
         self.need("haproxy")
-        folder = self.folder("haproxy")
+        folder = self.folder(name)
         (folder / "conf").write_text(
             "defaults\n  mode http\n  timeout connect 5s\n  timeout client 50s\n"
             "  timeout server 50s\n  option forwardfor\n"
             f"frontend f\n  bind :{port}\n  default_backend b\nbackend b\n  server s {service}\n")
-        return Middlebox("haproxy", ["haproxy", "-db", "-f", str(folder / "conf")], port)
+        return Middlebox(name, ["haproxy", "-db", "-f", str(folder / "conf")], port)
 
     def squid_with_tickets(self, name: str, port: int, keytab: pathlib.Path, principal: str,
                            connect=True, basic=False) -> Middlebox:

@@ -71,5 +71,47 @@ TEST(ExchangeTail, BulkPassesThereAsElsewhere) {
   EXPECT_LE(world.now() - start, seconds{1});
 }
 
+struct Marks {
+  void come(Mark::Kind kind, int delay) {
+    now += seconds{1};
+    // The sender's clock is elsewhere, and about to begin anew.
+    const auto left = mark_time(now) - mark_time(TimePoint{seconds{1}}) - 2000u;
+    punctuality.take({kind, left}, now + milliseconds{delay});
+  }
+  Punctuality punctuality;
+  TimePoint now{seconds{1}};
+};
+
+TEST(ExchangePunctuality, OneSmallPieceInTimeIsEnough) {
+  Marks marks;
+  marks.come(Mark::Kind::kWhole, 60);
+  EXPECT_EQ(marks.punctuality.passes(), Passes::kUnknown);
+  marks.come(Mark::Kind::kBare, 300);
+  EXPECT_EQ(marks.punctuality.passes(), Passes::kUnknown);
+  marks.come(Mark::Kind::kBare, 25);
+  EXPECT_EQ(marks.punctuality.passes(), Passes::kPromptly);
+}
+
+TEST(ExchangePunctuality, LateOnesSayWhetherPaddingHelps) {
+  Marks marks;
+  marks.come(Mark::Kind::kWhole, 20);
+  marks.come(Mark::Kind::kPadded, 22);
+  marks.come(Mark::Kind::kBare, 220);
+  marks.come(Mark::Kind::kBare, 225);
+  EXPECT_EQ(marks.punctuality.passes(), Passes::kPadded);
+}
+
+TEST(ExchangePunctuality, AStreamIsLateOnlyBesideWholeBodies) {
+  Marks marks;
+  marks.come(Mark::Kind::kWhole, 400);
+  for (int i = 0; i < 2; ++i) {
+    marks.come(Mark::Kind::kPadded, 220);
+    marks.come(Mark::Kind::kBare, 220);
+  }
+  EXPECT_EQ(marks.punctuality.passes(), Passes::kPromptly) << "whole bodies take longer";
+  marks.come(Mark::Kind::kWhole, 20);
+  EXPECT_EQ(marks.punctuality.passes(), Passes::kLate);
+}
+
 }  // namespace
 }  // namespace culvert::exchange
