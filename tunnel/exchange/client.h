@@ -102,7 +102,7 @@ class Client {
   void fill_up_stream(ClientLane& lane, TimePoint now);
   void finish_up_stream(ClientLane& lane, TimePoint now);
   void keep_up_stream(ClientLane& lane, TimePoint now);
-  void pad_up_stream(Flight& flight, ByteQueue& out, TimePoint now);
+  void pad_up_stream(Flight& flight, ByteQueue& out, TimePoint silent_since, TimePoint now);
   void take_mark(const Mark& mark, TimePoint now);
   void up_passes(Passes passes, TimePoint now);
   bool has_room(ClientLane& lane) const;

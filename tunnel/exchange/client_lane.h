@@ -30,6 +30,7 @@ struct Flight {
   bool proven = false;     // octets of it arrived before its end
   TimePoint said_at{};     // last piece
   int marks = 0;           // that it has carried after a pause
+  int burst_marks = 0;     // ... behind what was padded
 };
 
 class ClientLane {

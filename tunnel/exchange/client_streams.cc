@@ -116,15 +116,20 @@ bool Client::has_room(ClientLane& lane) const {
 }
 
 // Whatever ends a burst there gets padding behind it, unless it is known to pass without.
-void Client::pad_up_stream(Flight& flight, ByteQueue& out, TimePoint now) {
+void Client::pad_up_stream(Flight& flight, ByteQueue& out, TimePoint silent_since, TimePoint now) {
   constexpr std::uint64_t kRoom = kPadsBehind * 1100;
   if (up_passes_ == Passes::kPromptly || flight.left <= kReserve + kRoom) return;
+  if (flight.burst_marks < kMarks && now >= silent_since + kMarkInBurst) {
+    ++flight.burst_marks;
+    put(flight, Mark{Mark::Kind::kPadded, mark_time(now)}, out, now);
+  }
   for (int i = 0; i < kPadsBehind; ++i) put(flight, Padding{}, out, now);
 }
 
 void Client::fill_up_stream(ClientLane& lane, TimePoint now) {
   auto& flight = *lane.flight();
   const auto before = flight.left;
+  const auto silent_since = flight.said_at;
   while (sender_.due() != 0 && has_room(lane)) {
     const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(
         kMaxPieceData, flight.left - kReserve - kDataHeader - kPieceOverhead));
@@ -133,7 +138,8 @@ void Client::fill_up_stream(ClientLane& lane, TimePoint now) {
     put(flight, *data, lane.output(), now);
     active_at_ = now;
   }
-  if (flight.left != before && sender_.due() == 0) pad_up_stream(flight, lane.output(), now);
+  if (flight.left != before && sender_.due() == 0)
+    pad_up_stream(flight, lane.output(), silent_since, now);
   if (flight.left > kReserve + kDataHeader + kPieceOverhead) return;
   up_length_ = std::min(up_length_ * 4, kMaxUpLength);
   if (known_.refused_body != 0) up_length_ = std::min(up_length_, known_.refused_body / 2);
@@ -175,8 +181,9 @@ void Client::pump_up_streams(TimePoint now) {
     fill_up_stream(*lane, now);
     if (lane->closed() || lane->flight()->whole) continue;
     if (must_tell() && lane->flight()->left > kReserve) {
+      const auto silent_since = lane->flight()->said_at;
       put(*lane->flight(), stand(), lane->output(), now);
-      pad_up_stream(*lane->flight(), lane->output(), now);
+      pad_up_stream(*lane->flight(), lane->output(), silent_since, now);
     }
     left += lane->flight()->left;
   }

@@ -20,6 +20,9 @@ inline constexpr int kPadsBehind = 2;
 // The pause before a mark: longer than anything is held back that came before.
 inline constexpr Duration kMarkAfter = std::chrono::milliseconds{300};
 inline constexpr int kMarks = 4;  // on each stream: padded, bare, and once more
+// Who answers each small piece with the next makes no such pause: what is padded then carries marks
+// of its own, behind a pause of this, so that nothing before it is still held back.
+inline constexpr Duration kMarkInBurst = std::chrono::milliseconds{220};
 inline constexpr Mark::Kind kind_of_mark(int number) {
   return number % 2 == 0 ? Mark::Kind::kPadded : Mark::Kind::kBare;
 }
@@ -39,17 +42,11 @@ class Punctuality {
   }
   // Of the streams so far.
   Passes passes() const {
-    switch (judge(Mark::Kind::kBare)) {
-      case Judgement::kPrompt: return Passes::kPromptly;
-      case Judgement::kUnknown: return Passes::kUnknown;
-      case Judgement::kLate: break;
-    }
-    switch (judge(Mark::Kind::kPadded)) {
-      case Judgement::kPrompt: return Passes::kPadded;
-      case Judgement::kUnknown: return Passes::kUnknown;
-      case Judgement::kLate: break;
-    }
-    return Passes::kLate;
+    const auto bare = judge(Mark::Kind::kBare), padded = judge(Mark::Kind::kPadded);
+    if (bare == Judgement::kPrompt) return Passes::kPromptly;
+    if (padded == Judgement::kLate) return Passes::kLate;
+    const bool known = bare == Judgement::kLate && padded == Judgement::kPrompt;
+    return known ? Passes::kPadded : Passes::kUnknown;
   }
   void restart() { seen_ = {}; }
 

@@ -218,8 +218,13 @@ void Server::mark(Call& call, Mark::Kind kind, TimePoint now) {
 
 // Whatever ends a burst there gets padding behind it, unless it is known to pass without.
 void Server::say(Guest& stream, TimePoint now) {
-  if (sender_.due() == 0 && down_passes_ != Passes::kPromptly)
+  if (sender_.due() == 0 && down_passes_ != Passes::kPromptly) {
+    if (stream.burst_marks < kMarks && now >= stream.said_at + kMarkInBurst) {
+      ++stream.burst_marks;
+      mark(*stream.call, Mark::Kind::kPadded, now);
+    }
     for (int i = 0; i < kPadsBehind; ++i) stream.call->put(Padding{});
+  }
   stream.call->flush();
   stream.said_at = now;
 }

@@ -65,6 +65,7 @@ class Server final {
     bool proven = false;  // a stream that is known to pass
     bool hinted = false;  // an unproven stream has said something a second time
     int marks = 0;        // that a stream has carried after a pause
+    int burst_marks = 0;  // ... behind what was padded
   };
   bool is_new(std::uint64_t number);
   void take_request(const Request& request, TimePoint now);
