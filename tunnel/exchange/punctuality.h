@@ -37,40 +37,42 @@ class Punctuality {
     // Both clocks began somewhere: only differences of this mean something.
     const auto delay = static_cast<std::int32_t>(mark_time(now) - mark.time);
     auto& one = seen_[static_cast<std::size_t>(mark.kind)];
-    one.least = one.count == 0 ? delay : later(one.least, delay) ? delay : one.least;
-    ++one.count;
+    one.delays[one.count++ % kKept] = delay;
+    if (!least_ || difference(delay, *least_) < 0) least_ = delay;
   }
-  // Of the streams so far.
+  // Of the streams so far. One that came late was held back; one that came in time may owe that to
+  // octets which followed it and filled its packet.
   Passes passes() const {
     const auto bare = judge(Mark::Kind::kBare), padded = judge(Mark::Kind::kPadded);
-    if (bare == Judgement::kPrompt) return Passes::kPromptly;
-    if (padded == Judgement::kLate) return Passes::kLate;
-    const bool known = bare == Judgement::kLate && padded == Judgement::kPrompt;
-    return known ? Passes::kPadded : Passes::kUnknown;
+    if (bare.prompt >= 2 + 3 * bare.late) return Passes::kPromptly;
+    if (padded.late >= 2 && padded.late > padded.prompt) return Passes::kLate;
+    return bare.late != 0 && padded.prompt != 0 ? Passes::kPadded : Passes::kUnknown;
   }
-  void restart() { seen_ = {}; }
+  void restart() { *this = {}; }
 
  private:
-  enum class Judgement : std::uint8_t { kUnknown, kPrompt, kLate };
+  static constexpr std::size_t kKept = 8;
+  static constexpr std::int32_t kLateBy = 80;  // ms; a loaded machine is seldom late by so much
   struct Seen {
-    int count = 0;
-    std::int32_t least = 0;
+    std::size_t count = 0;
+    std::array<std::int32_t, kKept> delays{};  // the last ones
   };
-  static constexpr std::int32_t kLateBy = 80;  // ms; a loaded machine is late by less, twice
+  struct Judgement {
+    int prompt = 0, late = 0;
+  };
   static std::int32_t difference(std::int32_t a, std::int32_t b) {
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) - static_cast<std::uint32_t>(b));
   }
-  static bool later(std::int32_t a, std::int32_t b) { return difference(a, b) > 0; }
   Judgement judge(Mark::Kind kind) const {
     const auto& one = seen_[static_cast<std::size_t>(kind)];
-    if (one.count == 0) return Judgement::kUnknown;
-    for (const auto& other : seen_)
-      if (other.count != 0 && difference(one.least, other.least) > kLateBy)
-        return one.count < 2 ? Judgement::kUnknown : Judgement::kLate;
-    return Judgement::kPrompt;
+    Judgement out;
+    for (std::size_t i = 0; i < std::min(one.count, kKept); ++i)
+      ++(difference(one.delays[i], *least_) > kLateBy ? out.late : out.prompt);
+    return out;
   }
 
   std::array<Seen, 3> seen_{};
+  std::optional<std::int32_t> least_;
 };
 
 }  // namespace culvert::exchange

@@ -90,14 +90,24 @@ struct Marks {
   TimePoint now{seconds{1}};
 };
 
-TEST(ExchangePunctuality, OneSmallPieceInTimeIsEnough) {
+TEST(ExchangePunctuality, OneSmallPieceInTimeMayHaveBeenPushedByWhatFollowed) {
   Marks marks;
   marks.come(Mark::Kind::kWhole, 60);
   EXPECT_EQ(marks.punctuality.passes(), Passes::kUnknown);
-  marks.come(Mark::Kind::kBare, 300);
+  marks.come(Mark::Kind::kBare, 25);
   EXPECT_EQ(marks.punctuality.passes(), Passes::kUnknown);
   marks.come(Mark::Kind::kBare, 25);
   EXPECT_EQ(marks.punctuality.passes(), Passes::kPromptly);
+}
+
+TEST(ExchangePunctuality, OneThatWasHeldBackCountsForMore) {
+  Marks marks;
+  marks.come(Mark::Kind::kPadded, 22);
+  marks.come(Mark::Kind::kBare, 225);
+  for (int i = 0; i < 4; ++i) marks.come(Mark::Kind::kBare, 25);
+  EXPECT_EQ(marks.punctuality.passes(), Passes::kPadded);
+  marks.come(Mark::Kind::kBare, 25);
+  EXPECT_EQ(marks.punctuality.passes(), Passes::kPromptly) << "it was the machine";
 }
 
 TEST(ExchangePunctuality, LateOnesSayWhetherPaddingHelps) {
