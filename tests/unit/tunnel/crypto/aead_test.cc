@@ -109,7 +109,7 @@ TEST_P(EveryAlgorithm, SealsStraysAsIfTheyHadBeenInTheirPlace) {
       std::vector<ByteVector> parts(1 + random() % (2 * Strays::kMost));
       ByteVector text, holed;
       Strays strays;
-      for (std::size_t i = round % 2; i < parts.size(); ++i) {
+      for (std::size_t i = round % 2 == 0 ? 0 : 1; i < parts.size(); ++i) {
         parts[i] = random_bytes(random, random() % most);
         if (i % 2 == 0) strays.add(text.size(), parts[i]);
         append(text, parts[i]);
