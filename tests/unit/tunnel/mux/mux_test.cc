@@ -160,7 +160,8 @@ TEST(Mux, ANewlyActiveStreamGoesBeforeABusyOne) {
 TEST(Mux, LeavesLargePayloadsWhereTheyAreForWhoTakesStrays) {
   std::mt19937 rng(3);
   Mux mux{Role::kInitiator}, other{Role::kInitiator};
-  for (const std::size_t size : {100, 2047, 2048, 9000, 3000, 3000, 3000, 3000, 3000, 3000, 3000}) {
+  for (const std::size_t size :
+       {100u, 2047u, 2048u, 9000u, 3000u, 3000u, 3000u, 3000u, 3000u, 3000u, 3000u}) {
     const auto data = random_bytes(size, rng);
     for (auto* const each : {&mux, &other}) each->write(*each->open(as_bytes("t")), data);
   }
