@@ -33,8 +33,9 @@ class Strays {
 
 inline void bring_home(MutableBytes text, std::span<const Stray> strays) {
   for (const auto& stray : strays)
-    std::memcpy(text.subspan(stray.at, stray.octets.size()).data(), stray.octets.data(),
-                stray.octets.size());
+    if (!stray.octets.empty())  // memcpy() wants an address even for nothing
+      std::memcpy(text.subspan(stray.at, stray.octets.size()).data(), stray.octets.data(),
+                  stray.octets.size());
 }
 
 }  // namespace culvert
