@@ -72,7 +72,6 @@ int OutwardDial::start_held(const SocketAddress& to) {
   socklen_t length = sizeof cookie_;
   getsockopt(fd_.get(), SOL_SOCKET, SO_COOKIE, &cookie_, &length);
   auto question = make_question(CULVERT_ASK_CONNECT, cookie_, to);
-  question.flags = CULVERT_NONBLOCKING;
   const auto link = open_agent(agent_.socket);
   const bool is_virtual = agent_.pool.contains(to.ip);
   const auto answer = link ? ask_agent_on(*link, question, kAgentLimit)

@@ -2,10 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "shim/recent_holds.h"
 #include "shim/settings.h"
@@ -25,8 +22,6 @@ bool may_stand_for_another(int error) {
 
 culvert_question_packet PreparedConnect::question() const {
   auto question = make_question(CULVERT_ASK_CONNECT, cookie_);
-  const long flags = syscall(SYS_fcntl, fd_, F_GETFL);
-  if (flags >= 0 && (flags & O_NONBLOCK) != 0) question.flags |= CULVERT_NONBLOCKING;
   if (wanted_.family() == AF_INET6) question.flags |= CULVERT_MAPPED_V6;
   question.port = wanted_.port();
   if (wanted_.is_v4()) {

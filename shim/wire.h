@@ -98,8 +98,7 @@ enum culvert_verdict {
 };
 
 /* flags of questions */
-#define CULVERT_NONBLOCKING 1u /* the program's socket is O_NONBLOCK */
-#define CULVERT_MAPPED_V6 2u   /* an AF_INET6 socket: its peer is ::ffff:virtual */
+#define CULVERT_MAPPED_V6 2u /* an AF_INET6 socket: its peer is ::ffff:virtual */
 /* of TELL_LISTENING and TELL_BOUND, by a porter: the cookie is of a socket that stands in for the
  * program's, address + port are where that listens, name is the token that the agent has to give to
  * the stand-in */

@@ -192,7 +192,6 @@ Connecting ProgramLab::connect_again(const SocketAddress& to, const SocketAddres
   std::array<culvert_question_packet, 2> both{question(CULVERT_ASK_CONNECT),
                                               question(CULVERT_TELL_CONNECTING)};
   for (auto& packet : both) packet.cookie = result.cookie;
-  both[0].flags = CULVERT_NONBLOCKING;
   put_address(both[0], to);
   put_address(both[1], result.own);
   send_message(std::as_bytes(std::span{both}));
@@ -204,7 +203,6 @@ Connecting ProgramLab::connect(const SocketAddress& to, const std::function<void
   auto result = make_program_socket(before);
   auto packet = question(CULVERT_ASK_CONNECT);
   packet.cookie = result.cookie;
-  packet.flags = CULVERT_NONBLOCKING;
   put_address(packet, to);
   UniqueFd conversation;
   const auto answer = ask(packet, &conversation);
