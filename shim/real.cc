@@ -85,6 +85,7 @@ constinit Real real = {
     .execveat = raw_execveat,
     .posix_spawn = nullptr,
     .posix_spawnp = nullptr,
+    .dlopen = nullptr,
     .getaddrinfo = nullptr,
     .resolver_init = nullptr,
     .resolver_ninit = nullptr,
@@ -116,6 +117,7 @@ void find_real_functions() {
   find(real.execveat, "execveat");
   find(real.posix_spawn, "posix_spawn");
   find(real.posix_spawnp, "posix_spawnp");
+  find(real.dlopen, "dlopen");
   find(real.getaddrinfo, "getaddrinfo");
   find(real.resolver_init, "__res_init");
   find(real.resolver_ninit, "__res_ninit");

@@ -2,8 +2,8 @@
 //
 // Until the constructor has run these are raw system calls: libraries initialised before us may
 // call in, some of them from inside malloc or the loader, where dlsym() would deadlock (jemalloc
-// and tcmalloc did, in other shims). The exec family, fopen() and the
-// resolver have no such need and may be null until then.
+// and tcmalloc did, in other shims). The exec family, fopen(), dlopen()
+// and the resolver have no such need and may be null until then.
 #pragma once
 #include <netdb.h>
 #include <resolv.h>
@@ -34,6 +34,7 @@ struct Real {
                      const posix_spawnattr_t*, char* const*, char* const*);
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const*, char* const*);
+  void* (*dlopen)(const char*, int);
   int (*getaddrinfo)(const char*, const char*, const addrinfo*, addrinfo**);
   int (*resolver_init)();
   int (*resolver_ninit)(res_state);

@@ -9,6 +9,7 @@ SENTENCES = {
     "epoll-before-connect": "a socket added to epoll before its connect gets the native events",
     "connect-matrix": "every way of waiting sees a connect succeed and be refused alike",
     "connect-arguments": "bad arguments and repeated connects give the native errors",
+    "deep-binding": "plugins that are bound to libc before all else are carried too",
     "first-send": "data sent with the connect arrives",
     "fork-exec": "sockets and names survive fork and exec",
     "half-close": "a half-close leaves the other direction open",

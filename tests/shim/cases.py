@@ -9,7 +9,7 @@ import socket
 import lab
 
 # With a dup shut down, poll() may show the error before it shows that both directions have ended.
-PROBES = ('connect-arguments', 'connect-matrix', 'epoll-before-connect', 'first-send', 'fork-exec',
+PROBES = ('connect-arguments', 'connect-matrix', 'deep-binding', 'epoll-before-connect', 'first-send', 'fork-exec',
           'half-close', 'interrupted', 'peer-name', 'reset', 'threads')
 
 ASK = '''
