@@ -26,10 +26,15 @@ Bytes part_of(Bytes front, std::uint64_t at, std::uint64_t size) {
   return front.subspan(at, std::min<std::uint64_t>(size, front.size() - at));
 }
 
-// The note's owner is "Go\0\0" (cmd/link writes it first in its segment).
-bool is_go_note(Bytes note) {
+// cmd/link's NT_GO_BUILDID: size of the owner, of the content, type, owner. Alone in its segment,
+// or, where the system's linker had the last word (cgo), behind others of other alignments.
+bool has_go_note(Bytes notes) {
   constexpr std::string_view kOwner("Go\0\0", 4);
-  return note.size() >= 16 && as_text(note.subspan(12, 4)) == kOwner;
+  for (std::size_t at = 0; at + 16 <= notes.size(); at += 4)
+    if (load<std::uint32_t>(notes, at) == kOwner.size() &&
+        load<std::uint32_t>(notes, at + 8) == 4U && as_text(notes.subspan(at + 12, 4)) == kOwner)
+      return true;
+  return false;
 }
 
 template <class Header, class Segment>
@@ -47,7 +52,7 @@ void read_tables(Bytes front, ElfFacts& facts) {
       facts.interpreter = text.substr(0, text.find('\0'));
       if (facts.interpreter.empty()) facts.interpreter = "?";  // it has one, further behind
     }
-    if (segment->p_type == PT_NOTE && is_go_note(content)) facts.is_go = true;
+    if (segment->p_type == PT_NOTE && has_go_note(content)) facts.is_go = true;
   }
 }
 

@@ -43,10 +43,18 @@ bool read_front(const char* path, Front& front) {
   return size > 0;
 }
 
-bool is_go_note(const Front& front, const Elf64_Phdr& segment) {
-  return segment.p_filesz >= 16 && segment.p_offset <= front.size &&
-         front.size - segment.p_offset >= 16 &&
-         memcmp(front.octets + segment.p_offset + 12, "Go\0\0", 4) == 0;
+// The note of cmd/link, among others if the system's linker had the last word (cgo).
+bool has_go_note(const Front& front, const Elf64_Phdr& segment) {
+  const size_t left = segment.p_offset < front.size ? front.size - segment.p_offset : 0;
+  const size_t size = segment.p_filesz < left ? segment.p_filesz : left;
+  for (size_t at = 0; at + 16 <= size; at += 4) {
+    const char* const octets = front.octets + segment.p_offset + at;
+    Elf64_Nhdr note;
+    memcpy(&note, octets, sizeof note);
+    if (note.n_namesz == 4 && note.n_type == 4 && memcmp(octets + sizeof note, "Go\0\0", 4) == 0)
+      return true;
+  }
+  return false;
 }
 
 bool has_musl(const Front& front, const Elf64_Phdr& segment) {
@@ -66,7 +74,7 @@ bool is_elf_out_of_reach(const Front& front) {
     if (at > front.size || front.size - at < sizeof segment) return false;  // unusual: let it be
     memcpy(&segment, front.octets + at, sizeof segment);
     if (segment.p_type == PT_INTERP && has_musl(front, segment)) return true;
-    if (segment.p_type == PT_NOTE && is_go_note(front, segment)) return true;
+    if (segment.p_type == PT_NOTE && has_go_note(front, segment)) return true;
     dynamic = dynamic || segment.p_type == PT_INTERP;
   }
   return !dynamic;

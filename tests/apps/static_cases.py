@@ -15,10 +15,15 @@ def servers(work) -> list[str]:
             subprocess.run([compiler, "-static", "-w", "-o", str(work / f"raw-{name}"), source],
                            check=True, stderr=subprocess.DEVNULL)
     if shutil.which("go"):
-        subprocess.run(["go", "build", "-o", str(work / "dialer"), str(CLIENTS / "dialer.go")],
-                       check=True, env={**os.environ, "CGO_ENABLED": "0", "GO111MODULE": "off",
-                                        "GOCACHE": str(work / "gocache"), "HOME": str(work)})
+        build_go(work, "dialer", CGO_ENABLED="0")
+        build_go(work, "dialer-cgo", "-ldflags=-linkmode=external", CGO_ENABLED="1")
     return commands
+
+
+def build_go(work, name, *options, **environment):
+    subprocess.run(["go", "build", *options, "-o", str(work / name), str(CLIENTS / "dialer.go")], check=True,
+                   env={**os.environ, "GO111MODULE": "off", "GOCACHE": str(work / "gocache"),
+                        "HOME": str(work), **environment})
 
 
 def static_cases() -> list[Case]:
@@ -26,8 +31,10 @@ def static_cases() -> list[Case]:
                   f"exec $WORK/raw-{libc} $CULVERT_B 7000 81 80 2>&1", must_show="peer as asked for")
              for libc, compiler in (("glibc", "cc"), ("musl", "musl-gcc")) if shutil.which(compiler)]
     if shutil.which("go"):
-        found.append(Case("a Go program resolves, fetches and is refused",
-                          "exec $WORK/dialer $CULVERT_B 2>&1", must_show="closed port: refused"))
+        found += [Case("a Go program resolves, fetches and is refused",
+                       "exec $WORK/dialer $CULVERT_B 2>&1", must_show="closed port: refused"),
+                  Case("so does one that the system's linker has linked to libc",
+                       "exec $WORK/dialer-cgo $CULVERT_B 2>&1", must_show="closed port: refused")]
     else:
         print("skipped a Go program resolves, fetches and is refused: golang-go is not installed")
     if shutil.which("busybox"):

@@ -21,6 +21,7 @@ struct Image {
   unsigned char elf_class = ELFCLASS64;
   std::string interpreter;
   bool go = false;
+  bool other_note = false;  // in front of Go's, in the same segment
 };
 
 ByteVector image_of(const Image& wanted) {
@@ -36,12 +37,16 @@ ByteVector image_of(const Image& wanted) {
   const std::uint64_t behind = sizeof header + sizeof segments;
   if (!wanted.interpreter.empty())
     segments[0] = {PT_INTERP, 0, behind, 0, 0, wanted.interpreter.size() + 1, 0, 0};
-  if (wanted.go) segments[1] = {PT_NOTE, 0, behind + 64, 0, 0, 16, 0, 0};
-  ByteVector image(behind + 80);
+  const std::uint64_t other = wanted.other_note ? 24 : 0;
+  if (wanted.go) segments[1] = {PT_NOTE, 0, behind + 64, 0, 0, other + 16, 0, 0};
+  ByteVector image(behind + 104);
   std::memcpy(image.data(), &header, sizeof header);
   std::memcpy(image.data() + sizeof header, &segments[0], sizeof segments);
   std::memcpy(image.data() + behind, wanted.interpreter.data(), wanted.interpreter.size());
-  std::memcpy(image.data() + behind + 64 + 12, "Go\0\0", 4);
+  constexpr Elf64_Nhdr kAbiTag{4, 8, NT_GNU_ABI_TAG}, kGo{4, 0, 4};
+  std::memcpy(image.data() + behind + 64, &kAbiTag, sizeof kAbiTag);
+  std::memcpy(image.data() + behind + 64 + other, &kGo, sizeof kGo);
+  std::memcpy(image.data() + behind + 64 + other + sizeof kGo, "Go\0\0", 4);
   return image;
 }
 
@@ -81,6 +86,8 @@ TEST_F(ElfCheck, SaysWhyItCannotReachAProgram) {
   image.go = true;
   EXPECT_NE(why(image).find("statically linked Go program"), std::string::npos);
   image.interpreter = "/lib64/ld-linux-x86-64.so.2";
+  EXPECT_NE(why(image).find("Go program"), std::string::npos);
+  image.other_note = true;
   EXPECT_NE(why(image).find("Go program"), std::string::npos);
   image.interpreter = "/lib/ld-musl-x86_64.so.1";
   EXPECT_NE(why(image).find("musl"), std::string::npos);
