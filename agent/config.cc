@@ -5,14 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "agent/netrc.h"
 #include "resolver/address_pool.h"
+#include "tunnel/base/text_file.h"
 
 namespace culvert::agent {
 namespace {
@@ -44,12 +41,10 @@ Result<void> read_netrc(AgentConfig& config, const Environment& environment) {
   }
   if (environment.home.empty() || nameless.empty()) return {};
   const auto path = environment.home + "/.netrc";
-  std::ifstream in(path);
-  if (!in) return {};
-  std::ostringstream text;
-  text << in.rdbuf();
+  const auto text = read_text_file(path);
+  if (!text) return {};
   for (auto* proxy : nameless) {
-    proxy->credentials = find_in_netrc(text.view(), proxy->at.host);
+    proxy->credentials = find_in_netrc(*text, proxy->at.host);
     struct stat facts {};
     if (!proxy->credentials || ::stat(path.c_str(), &facts) != 0 || (facts.st_mode & 077) == 0)
       continue;
@@ -121,16 +116,14 @@ std::string find_config(const Environment& environment) {
 Result<AgentConfig> load_config(const std::string& path, const Environment& environment) {
   const auto file = path.empty() ? find_config(environment) : path;
   if (file.empty()) return default_config(environment);
-  std::ifstream in(file);
-  if (!in)
+  const auto text = read_text_file(file);
+  if (!text)
     return fail(ErrorCode::kBadInput,
-                file + ": cannot be read: " + std::strerror(errno) +
+                file + ": cannot be read: " + text.error().detail +
                     (path.empty() ? "; correct its permissions"
                                   : "; give an existing file to --config, or leave the option out "
                                     "to use the defaults"));
-  std::ostringstream text;
-  text << in.rdbuf();
-  auto config = parse_config(text.str(), file, environment);
+  auto config = parse_config(*text, file, environment);
   if (config) CULVERT_RETURN_IF_ERROR(check_secrecy(*config));
   if (config) CULVERT_RETURN_IF_ERROR(read_netrc(*config, environment));
   return config;

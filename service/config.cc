@@ -1,10 +1,7 @@
 // Files and defaults; service/config_toml.cc reads the text.
 #include "service/config.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
+#include "tunnel/base/text_file.h"
 
 namespace culvert::service {
 
@@ -27,15 +24,13 @@ Result<HostPort> Config::invitation_address() const {
 }
 
 Result<Config> load_config(const std::string& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || in.bad() || !text)
+  const auto text = read_text_file(path);
+  if (!text)
     return fail(ErrorCode::kBadInput,
-                path + ": cannot be read: " + std::strerror(errno == 0 ? EIO : errno) +
+                path + ": cannot be read: " + text.error().detail +
                     "; give the service's configuration file to --config (README.md has a "
                     "complete example)");
-  return parse_config(text.str(), path);
+  return parse_config(*text, path);
 }
 
 }  // namespace culvert::service

@@ -1,24 +1,18 @@
 #include "service/tls_files.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
-
 #include "service/service_key.h"
+#include "tunnel/base/text_file.h"
 
 namespace culvert::service {
 namespace {
 
 Result<std::string> read_file(const std::string& file, std::string_view key) {
-  std::ifstream in(file);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || !text)
+  auto text = read_text_file(file);
+  if (!text)
     return fail(ErrorCode::kBadInput, "cannot read tls." + std::string(key) + " = " + file + ": " +
-                                          std::strerror(errno) +
+                                          text.error().detail +
                                           "; correct the path or the file's permissions");
-  return text.str();
+  return text;
 }
 
 Result<carrier::TlsServerIdentity> own_identity(const Config& config, UnixTime now,

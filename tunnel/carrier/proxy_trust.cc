@@ -1,31 +1,17 @@
 #include "tunnel/carrier/proxy_trust.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
+#include "tunnel/base/text_file.h"
 
 namespace culvert::carrier {
-namespace {
-
-std::optional<std::string> content(const std::string& file) {
-  std::ifstream in(file);
-  if (!in) return std::nullopt;
-  std::ostringstream text;
-  text << in.rdbuf();
-  return std::move(text).str();
-}
-
-}  // namespace
 
 Result<TlsClientContext*> ProxyTrust::context() {
   if (context_) return &*context_;
-  auto roots = content(kSystemRoots).value_or("");
+  auto roots = read_text_file(kSystemRoots).value_or("");
   if (!more_roots_.empty()) {
-    const auto more = content(more_roots_);
+    const auto more = read_text_file(more_roots_);
     if (!more)
       return fail(ErrorCode::kBadInput, "the certificates of proxy_ca, " + more_roots_ +
-                                            ", cannot be read: " + std::strerror(errno));
+                                            ", cannot be read: " + more.error().detail);
     // By itself first: among the system's, a damaged one would only be passed over.
     if (auto alone = TlsClientContext::make({{}, *more}, random_); !alone)
       return fail(ErrorCode::kBadInput, more_roots_ + ": " + alone.error().detail);

@@ -165,6 +165,13 @@ TEST(AgentConfig, complains_about_a_file_that_was_named_and_is_missing) {
             std::string::npos);
 }
 
+TEST(AgentConfig, complains_about_a_directory_and_reads_an_empty_file) {
+  const auto config = load_config("/", user());
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().detail.find("/: cannot be read: Is a directory"), std::string::npos);
+  EXPECT_TRUE(load_config("/dev/null", user()));
+}
+
 TEST(AgentConfig, refuses_a_file_with_a_password_that_others_can_read) {
   std::string path = testing::TempDir() + "culvert-config-XXXXXX";
   const int fd = mkstemp(path.data());

@@ -112,9 +112,14 @@ TEST(Config, ReportsWhatIsNotToml) {
 }
 
 TEST(Config, ReportsAFileThatIsNotThere) {
-  const auto config = load_config("/nonexistent/service.toml");
+  const auto config = load_config("/nowhere/service.toml");
   ASSERT_FALSE(config);
   EXPECT_NE(config.error().detail.find("No such file"), std::string::npos);
+}
+
+TEST(Config, ReportsADirectoryAndAnEmptyFile) {
+  EXPECT_NE(load_config("/").error().detail.find("Is a directory"), std::string::npos);
+  EXPECT_NE(load_config("/dev/null").error().detail.find("domain"), std::string::npos);
 }
 
 TEST(Config, InvitesToTheListeningAddressOnlyIfItIsOne) {
