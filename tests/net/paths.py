@@ -99,7 +99,7 @@ class Site:
 
 class Paths(World):
     SERVICE, DISCOVERY = ["198.51.100.10:443"], ["198.51.100.10", "198.51.100.11"]
-    SETTINGS = ""
+    SETTINGS = MORE = ""  # of the service, in front of the first table of its file and at the end
 
     def __init__(self, lab, say=lambda text: None):
         super().__init__(lab, say)
@@ -116,7 +116,7 @@ class Paths(World):
                      "add rule ip bogons f ip daddr { 10.0.0.0/8, 100.64.0.0/10 } drop")
         self._wire_service()
         self.start_service(self.SERVICE, settings=self.SETTINGS,
-                           more=f"\n[discovery]\naddresses = {json.dumps(self.DISCOVERY)}\n")
+                           more=f"\n[discovery]\naddresses = {json.dumps(self.DISCOVERY)}\n{self.MORE}")
 
     def _wire_service(self):
         """More of its network, before it is started."""
