@@ -15,10 +15,11 @@ from talk import Talk
 from ways_boxes import COLUMNS, prepare, undo
 from ways_rivals import TITLES, Rivals
 
-MEGABYTES = 16          # a transfer that takes at least half a second where the rate is good
-FIRST_MEGABYTES = 1     # of those that may be slow
-PATIENCE = 12.0         # until a way that was found by itself is given up
-FORCED_PATIENCE = 5.0   # ... or is forced, and others wait for it
+MEGABYTES = 16            # a transfer that takes at least half a second where the rate is good
+EXCHANGED_MEGABYTES = 48  # in requests, where the first and the last of them take 0.3 s each
+FIRST_MEGABYTES = 1       # of those that may be slow
+PATIENCE = 12.0           # until a way that was found by itself is given up
+FORCED_PATIENCE = 5.0     # ... or is forced, and others wait for it
 GOAL_OF_MOVES = 30.0
 
 
@@ -26,6 +27,7 @@ class Measurements:
     def __init__(self, world, found, say):
         self.world, self.found, self.say = world, found, say
         self.rivals = Rivals(world)
+        self.exchanged = set()  # columns of the row
         self.make = InspectingBoxes(world.lab.directory / "middleboxes")
 
     def measure(self, row, rounds, seconds):
@@ -93,9 +95,10 @@ class Measurements:
             else:
                 runners[column] = lambda what, n, seat=seat: world.pace_through(seat, what, n)
         # A carrier of requests finds out what passes while there is traffic.
-        for column, runner in runners.items():
-            if column == "exchange" or column == "itself" and row.exchange == session_via:
-                self._ask(runner, 4)
+        self.exchanged = {column for column in runners
+                          if column == "exchange" or column == "itself" and row.exchange == session_via}
+        for column in self.exchanged:
+            self._ask(runners[column], 4)
         for title, process in waiting.items():
             if process.wait(20) == 0:
                 runners[title] = lambda what, n, title=title: self.rivals.pace(title, what, n)
@@ -118,7 +121,7 @@ class Measurements:
 
     def _take_turn(self, row, column, runner):
         """Whether it is worth another one."""
-        size, results = MEGABYTES, None
+        size, results = EXCHANGED_MEGABYTES if column in self.exchanged else MEGABYTES, None
         if column in TITLES:  # perhaps too slow for that: a little first
             size, results = FIRST_MEGABYTES, self._ask(runner, FIRST_MEGABYTES)
             if results and all(results[what] and results[what]["seconds"] < 1 for what in ("down", "up")):

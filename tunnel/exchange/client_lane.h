@@ -26,11 +26,12 @@ struct Flight {
 
   // kPostStream
   std::optional<BodySealer> sealer;
-  std::uint64_t left = 0;  // octets of the announced body still to be written
-  bool proven = false;     // octets of it arrived before its end
-  TimePoint said_at{};     // last piece
-  int marks = 0;           // that it has carried after a pause
-  int burst_marks = 0;     // ... behind what was padded
+  std::uint64_t left = 0;     // octets of the announced body still to be written
+  std::uint64_t carried = 0;  // octets of the carrier among those that are written
+  bool proven = false;        // octets of it arrived before its end
+  TimePoint said_at{};        // last piece
+  int marks = 0;              // that it has carried after a pause
+  int burst_marks = 0;        // ... behind what was padded
 };
 
 class ClientLane {

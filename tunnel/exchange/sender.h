@@ -17,7 +17,10 @@ namespace culvert::exchange {
 
 class Sender {
  public:
-  static constexpr std::size_t kMinWindow = 256 * 1024, kMaxWindow = 8 * 1024 * 1024;
+  // It doubles once half of it is acknowledged: with 256 KiB at first, the second 16 MB of an
+  // exchange went at 27 MB/s instead of 47 (40 ms, measured through tinyproxy, and squid with an
+  // inspector).
+  static constexpr std::size_t kMinWindow = 1024 * 1024, kMaxWindow = 8 * 1024 * 1024;
 
   // What write() takes now. Few octets wait for a request, so that an echo beside a bulk transfer
   // waits for few; more of them only once they leave fast.
