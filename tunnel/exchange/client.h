@@ -26,7 +26,7 @@ namespace culvert::exchange {
 
 class Client {
  public:
-  static constexpr std::size_t kMaxLanes = 24, kMaxPosts = 16, kMaxPolls = 8, kMaxUpStreams = 8;
+  static constexpr std::size_t kMaxLanes = 24, kMaxPosts = 20, kMaxPolls = 8, kMaxUpStreams = 8;
   // Five flights of a connection that begins with ten segments: 31 times 14480 octets.
   static constexpr std::size_t kPostSize = 432 * 1024, kUnacknowledged = 448 * 1024;
   static constexpr std::size_t kPollSize = 1024 * 1024;
