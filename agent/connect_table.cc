@@ -109,7 +109,7 @@ void ConnectTable::on_let_in(UniqueFd ours, const SocketAddress& program, const 
 Result<void> ConnectTable::check_decision(std::uint64_t cookie) {
   auto* pending = find(cookie);
   if (pending == nullptr) return fail(ErrorCode::kNetworkUnreachable);
-  const auto code = pending->failed_already();
+  const auto code = pending->failed_at_home();
   if (!code) return {};
   remove(*pending);
   return fail(*code);

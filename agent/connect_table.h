@@ -42,7 +42,7 @@ class ConnectTable final : private DestroyWatch::Listener, private loop::Timer::
     SocketAddress held_at;
   };
   Result<Added> add(const Asker& asker, std::uint64_t cookie, const SocketAddress& to);
-  // After the core heard of it: an error if it has refused at once, else waits for the shim.
+  // After the core heard of it: an error that connect() itself returns, else waits for the shim.
   Result<void> check_decision(std::uint64_t cookie);
   void listen_to_shim(std::uint64_t cookie, UniqueFd conversation);
   void on_told(std::uint64_t cookie, const ShimQuestion& told);  // instead of the two before

@@ -15,25 +15,13 @@ SocketAddress mapped(const SocketAddress& low) {
   return {low.ip, static_cast<std::uint16_t>(CULVERT_LOW_PORT_BASE + low.port)};
 }
 
-// Where another program's listener occupies the port, any free port of the virtual address serves;
-// only getpeername() then shows it.
-Result<HoldListener> open_somewhere(const SocketAddress& wanted, bool low_ports_mapped) {
+// As the program wants it, or where getpeername() knows a low port by itself.
+Result<HoldListener> open_there(const SocketAddress& wanted, bool low_ports_mapped) {
   const bool low = wanted.port < kFirstOrdinaryPort;
-  if (!low || !low_ports_mapped) {
-    auto hold = HoldListener::open(wanted);
-    if (hold || hold.error().code == ErrorCode::kExhausted) return hold;
-  }
-  if (low) {
-    auto hold = HoldListener::open(mapped(wanted));
-    if (hold || hold.error().code == ErrorCode::kExhausted) return hold;
-  }
-  auto hold = HoldListener::open({wanted.ip, 0});
-  if (hold)
-    log::info("hold", {{"event", "elsewhere"},
-                       {"for", wanted.to_string()},
-                       {"at", hold->address().to_string()},
-                       {"why", "a program on this machine listens on that port"}});
-  return hold;
+  auto hold =
+      low && low_ports_mapped ? HoldListener::open(mapped(wanted)) : HoldListener::open(wanted);
+  if (hold || hold.error().code == ErrorCode::kExhausted || !low || low_ports_mapped) return hold;
+  return HoldListener::open(mapped(wanted));
 }
 
 }  // namespace
@@ -50,6 +38,38 @@ void HoldTable::Lease::release() {
   if (auto* table = std::exchange(table_, nullptr)) table->release(key_);
 }
 
+// Where another program's listener occupies the port. Tries few: mostly the first is free, and it
+// is the same one each time.
+Result<HoldListener> HoldTable::open_elsewhere(const SocketAddress& wanted) {
+  constexpr std::uint16_t kPorts = CULVERT_ELSEWHERE_LAST - CULVERT_ELSEWHERE_FIRST + 1, kTries = 8;
+  const auto give = [&](Result<HoldListener> hold) {
+    log::info("hold", {{"event", "elsewhere"},
+                       {"for", wanted.to_string()},
+                       {"at", hold->address().to_string()},
+                       {"why", "a program on this machine listens on that port"}});
+    return hold;
+  };
+  for (std::uint16_t i = 0; i < kTries; ++i) {
+    const auto port = CULVERT_ELSEWHERE_FIRST + (wanted.port + i) % kPorts;
+    const SocketAddress at{wanted.ip, static_cast<std::uint16_t>(port)};
+    const auto known = elsewhere_.find(at);
+    if (known != elsewhere_.end() && known->second != wanted.port) continue;
+    auto hold = HoldListener::open(at);
+    if (!hold && hold.error().code == ErrorCode::kExhausted) return hold;
+    if (!hold) continue;
+    if (elsewhere_.size() < kMost) elsewhere_.emplace(at, wanted.port);
+    return give(std::move(hold));
+  }
+  auto hold = HoldListener::open({wanted.ip, 0});  // getpeername() shows it
+  return hold ? give(std::move(hold)) : std::move(hold);
+}
+
+std::optional<std::uint16_t> HoldTable::wanted_port(const SocketAddress& held_at) const {
+  const auto found = elsewhere_.find(held_at);
+  if (found == elsewhere_.end()) return std::nullopt;
+  return found->second;
+}
+
 Result<HoldTable::Held> HoldTable::acquire(const SocketAddress& virtual_address, TimePoint now) {
   now_ = now;
   auto found = holds_.find(virtual_address);
@@ -57,7 +77,9 @@ Result<HoldTable::Held> HoldTable::acquire(const SocketAddress& virtual_address,
     if (holds_.size() >= kMost)
       return fail(ErrorCode::kExhausted,
                   "programs wait for " + std::to_string(kMost) + " different addresses already");
-    auto listener = open_somewhere(virtual_address, low_ports_mapped_);
+    auto listener = open_there(virtual_address, low_ports_mapped_);
+    if (!listener && listener.error().code != ErrorCode::kExhausted)
+      listener = open_elsewhere(virtual_address);
     if (!listener) return fail(std::move(listener.error()));
     found = holds_.emplace(virtual_address, Hold{std::move(*listener), 0, {}, idle_.end()}).first;
   } else if (found->second.leases == 0) {

@@ -46,6 +46,9 @@ class HoldTable {
   };
   // `virtual_address` as the program wants it. kExhausted: holds or descriptors ran out.
   Result<Held> acquire(const SocketAddress& virtual_address, TimePoint now);
+  // What a program wanted whose socket's peer is `held_at`, one of the ports of
+  // CULVERT_ELSEWHERE_FIRST; nothing: unknown, or it is what the program wanted.
+  std::optional<std::uint16_t> wanted_port(const SocketAddress& held_at) const;
   void close_idle(TimePoint now);  // call now and then
   struct LetGo {
     bool held = false;                        // at that port of any address
@@ -64,6 +67,7 @@ class HoldTable {
     TimePoint idle_since{};
     std::list<SocketAddress>::iterator idle;  // valid while leases == 0
   };
+  Result<HoldListener> open_elsewhere(const SocketAddress& wanted);
   void release(const SocketAddress& key);
 
   bool low_ports_mapped_;
@@ -71,6 +75,9 @@ class HoldTable {
   TimePoint now_{};
   std::map<SocketAddress, Hold> holds_;
   std::list<SocketAddress> idle_;  // least recently used first
+  // Where holds were elsewhere, and the port that was wanted: for as long as there may be
+  // connections from then. Bounded by those ports.
+  std::map<SocketAddress, std::uint16_t> elsewhere_;
 };
 
 }  // namespace culvert::agent

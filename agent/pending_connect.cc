@@ -18,6 +18,15 @@ namespace {
 constexpr std::uint16_t kFirstOrdinaryPort = 1024;
 constexpr int kMostRefusals = 4;  // then the failure is reported the other way
 
+// What other machines and silence say, a non-blocking connect() never returns itself, not even
+// where the refusing port is of this machine (Linux; Tcl tells the difference). It returns what its
+// own machine finds: that there is no route.
+bool comes_from_afar(ErrorCode code) {
+  const int error = to_errno(code);
+  return error == ECONNREFUSED || error == EHOSTUNREACH || error == ETIMEDOUT ||
+         error == ECONNRESET;
+}
+
 }  // namespace
 
 PendingConnect::PendingConnect(loop::Loop& loop, ConnectTable& table, const Asker& asker,
@@ -36,8 +45,9 @@ PendingConnect::~PendingConnect() {
   if (handle_ != nullptr) handle_->pending_ = nullptr;
 }
 
-std::optional<ErrorCode> PendingConnect::failed_already() const {
-  if (decision_ != Decision::kFail || phase_ != Phase::kAnnounced) return std::nullopt;
+std::optional<ErrorCode> PendingConnect::failed_at_home() const {
+  if (decision_ != Decision::kFail || phase_ != Phase::kAnnounced || comes_from_afar(code_))
+    return std::nullopt;
   return code_;
 }
 

@@ -40,7 +40,7 @@ class PendingConnect final : private loop::FdWatch::Listener, private loop::Defe
   void fail(ErrorCode code);
 
   // For the table. Those marked * may destroy this.
-  std::optional<ErrorCode> failed_already() const;
+  std::optional<ErrorCode> failed_at_home() const;
   void listen_to_shim(UniqueFd conversation);
   void on_shim_spoke();                    // * or may have
   void on_told(const ShimQuestion& told);  // *

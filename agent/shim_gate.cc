@@ -144,6 +144,12 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
       return;
     }
     case CULVERT_ASK_TO_LET_GO: return let_go_.ask(std::move(socket), question.address.port);
+    case CULVERT_ASK_WANTED_PORT: {
+      const auto port = connects_.holds().wanted_port(question.address);
+      send_answer(socket.get(), port ? make_answer(CULVERT_FOUND, {question.address.ip, *port})
+                                     : make_answer(CULVERT_NOT_OURS));
+      return;
+    }
     case CULVERT_TELL_LISTENING:
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
       return listeners_.add(watched(question, asker));

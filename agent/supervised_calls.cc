@@ -148,7 +148,9 @@ void SupervisedCalls::peer_name(const NotifiedCall& call, Turn& turn) {
   if (::syscall(SYS_getpeername, socket.get(), &peer.storage, &peer.length) != 0 ||
       !(agent_.pool.contains(peer.value().ip) || peer.value() == names_.agents()))
     return call.let_run();
-  if (!agent_.forwarding.empty()) turn.may_take_long();  // the shim asks what it stands for
+  // The shim asks what it stands for, and which port was wanted.
+  if (!agent_.forwarding.empty() || peer.value().port >= CULVERT_ELSEWHERE_FIRST)
+    turn.may_take_long();
   peer.length = sizeof peer.storage;
   if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) != 0)
     return finish(call, -errno);

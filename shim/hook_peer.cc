@@ -1,12 +1,14 @@
 // shim/hook_peer.cc: getpeername() where the socket's peer is not what the program asked for:
 // where the agent may not listen on ports below 1024 the hold is at CULVERT_LOW_PORT_BASE + port;
-// and an ordinary address that is reached through the service has a stand-in in the pool.
+// where a program here listens on the port, the agent knows which it was; and an ordinary address
+// that is reached through the service has a stand-in in the pool.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "shim/agent_link.h"
 #include "shim/export.h"
 #include "shim/forwarded.h"
 #include "shim/keep_errno.h"
@@ -28,11 +30,29 @@ bool read_offered(const socklen_t* length, socklen_t& offered) {
   return true;
 }
 
-void show_low_port(sockaddr* address, const VirtualPeer& peer) {
-  if (!settings.low_ports_mapped || peer.port() <= CULVERT_LOW_PORT_BASE) return;
-  const uint16_t low = htons(static_cast<uint16_t>(peer.port() - CULVERT_LOW_PORT_BASE));
+uint16_t ask_for_wanted_port(const VirtualPeer& peer) {
+  auto question = make_question(CULVERT_ASK_WANTED_PORT);
+  question.family = AF_INET;
+  question.port = peer.port();
+  const uint32_t ip = htonl(peer.ip());
+  memcpy(question.address, &ip, sizeof ip);
+  AgentLink link(kHookPatienceMs);
+  culvert_answer_packet answer;
+  return link.ask(question, answer) && answer.verdict == CULVERT_FOUND ? answer.port : peer.port();
+}
+
+uint16_t wanted_port(const VirtualPeer& peer) {
+  if (peer.port() > CULVERT_LOW_PORT_BASE && settings.low_ports_mapped)
+    return static_cast<uint16_t>(peer.port() - CULVERT_LOW_PORT_BASE);
+  if (peer.port() < CULVERT_ELSEWHERE_FIRST || peer.port() > CULVERT_ELSEWHERE_LAST)
+    return peer.port();
+  return ask_for_wanted_port(peer);
+}
+
+void show_wanted_port(sockaddr* address, const VirtualPeer& peer) {
+  const uint16_t port = htons(wanted_port(peer));
   static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  memcpy(reinterpret_cast<char*>(address) + offsetof(sockaddr_in, sin_port), &low, sizeof low);
+  memcpy(reinterpret_cast<char*>(address) + offsetof(sockaddr_in, sin_port), &port, sizeof port);
 }
 
 void put_v6(sockaddr* address, const in6_addr& ip) {
@@ -62,7 +82,7 @@ void show_what_was_asked_for(sockaddr* address, socklen_t offered, socklen_t len
   const KeepErrno keep;
   VirtualPeer peer;
   if (offered < length || !read_virtual_peer(address, length, peer) || peer.ordinary) return;
-  show_low_port(address, peer);
+  show_wanted_port(address, peer);
   if (any_forwarded()) show_ordinary_address(address, peer);
 }
 
@@ -72,8 +92,7 @@ void show_what_was_asked_for(sockaddr* address, socklen_t offered, socklen_t len
 CULVERT_INTERPOSE int getpeername(int fd, sockaddr* address, socklen_t* length) noexcept {
   using namespace culvert::shim;
   socklen_t offered = 0;
-  const bool map = settings.active && (settings.low_ports_mapped || any_forwarded()) &&
-                   read_offered(length, offered);
+  const bool map = settings.active && read_offered(length, offered);
   const int result = real.getpeername(fd, address, length);
   if (result == 0 && map) show_what_was_asked_for(address, offered, *length);
   return result;

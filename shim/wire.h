@@ -29,6 +29,10 @@
 #define CULVERT_WIRE_MAGIC 0x43756c76u /* "Culv" */
 #define CULVERT_WIRE_VERSION 1
 #define CULVERT_LOW_PORT_BASE 64512 /* 64512 + 1023 = 65535 */
+/* Where a connect is held whose own port a program here listens on: getpeername() asks then. Above
+ * the ports that Linux gives to clients, below the mapped low ones. */
+#define CULVERT_ELSEWHERE_FIRST 61000
+#define CULVERT_ELSEWHERE_LAST 64511
 #define CULVERT_DATAGRAMS_SECONDS 4
 #define CULVERT_HOLD_SECONDS 1
 #define CULVERT_ABSTRACT "culvert:" /* the name begins with a zero octet before it */
@@ -85,7 +89,10 @@ enum culvert_question {
    * agent held that port of some virtual address for connects that are over, and does no more;
    * NOT_OURS: it is not the agent who is in the way, or programs are connecting there. May take a
    * bit longer than CULVERT_HOLD_SECONDS. */
-  CULVERT_ASK_TO_LET_GO = 17
+  CULVERT_ASK_TO_LET_GO = 17,
+  /* address + port (of CULVERT_ELSEWHERE_FIRST and up): the peer of a connected socket -> FOUND
+   * (port: the one that its program wanted), NOT_OURS: that one, as far as is known */
+  CULVERT_ASK_WANTED_PORT = 18
 };
 
 enum culvert_verdict {

@@ -47,8 +47,23 @@ def own_name(port: int) -> str:
             f"try: socket.create_connection((name, {port}), timeout=10)\n"
             "except OSError as error: print(error.strerror)'")
 
+#Cluster software does so : each of its machines listens on the port that it calls on the others.
+SAME_PORT = ("python3 -c '"
+             "import os, socket\n"
+             "with socket.create_server((\"\", 7000)):\n"
+             "    with socket.create_connection((os.environ[\"CULVERT_B\"], 7000), timeout=10) as one:\n"
+             "        print(\"calls port\", one.getpeername()[1])' 2>&1")
 
-# Both transfers are reported, natively as often as not after a word of the interval.
+#Of this machine itself, where the agent knows at once that nobody listens.
+REFUSED_LATER = ("python3 -c '"
+                 "import errno, select, socket\n"
+                 "one = socket.socket()\n"
+                 "one.setblocking(False)\n"
+                 f"print(errno.errorcode[one.connect_ex((\"{NAME_A}\", 99))])\n"
+                 "select.select([], [one], [], 10)\n"
+                 "print(errno.errorcode[one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)])' 2>&1")
+
+#Both transfers are reported, natively as often as not after a word of the interval.
 IPERF = ("iperf -c $CULVERT_B -p 5001 -d -n 2M -y C 2>/dev/null | "
          "awk -F, '$8 >= 2000000 { n++ } END { print n, \"ways\" }'")
 
@@ -87,5 +102,9 @@ CASES = [
          "echo called | nc -N -w 10 $CULVERT_B 7000; (echo here | nc -l -N 7000 2>&1) & "
          "for i in $(seq 200); do nc -d 127.0.0.1 7000 && break; sleep 0.05; done; wait",
          must_show="called\nhere"),
+    Case("a program that listens on a port and calls the same one elsewhere sees that it calls it",
+         SAME_PORT, must_show="calls port 7000"),
+    Case("a connect that does not wait is refused afterwards, though this machine itself refuses it",
+         REFUSED_LATER, must_show="EINPROGRESS\nECONNREFUSED"),
     Case("iperf 2 is called back on the port that it calls", IPERF, must_show="2 ways"),
 ]

@@ -62,6 +62,34 @@ TEST_F(LetGo, NothingIsSaidToBeHeldElsewhere) {
   EXPECT_FALSE(table_.let_go(kPort, begin_ + std::chrono::seconds{60}).held);
 }
 
+TEST_F(LetGo, APortThatIsHeldElsewhereIsKnownByWhatWasWanted) {
+  const auto program = bound_everywhere(kPort);
+  ASSERT_TRUE(program);
+  ASSERT_EQ(::listen(program.get(), 1), 0);
+  const auto held = table_.acquire(kTo, begin_);
+  ASSERT_TRUE(held);
+  EXPECT_NE(held->address.port, kPort);
+  EXPECT_EQ(table_.wanted_port(held->address), kPort);
+  EXPECT_EQ(table_.wanted_port(kElsewhere), std::nullopt);
+}
+
+TEST_F(LetGo, AProgramThatAsksForAPeersPortHearsTheOneThatItWanted) {
+  const auto program = bound_everywhere(kPort);
+  ASSERT_EQ(::listen(program.get(), 1), 0);
+  ProgramLab lab({});
+  lab.run([&] {
+    const auto called = lab.connect(kTo);
+    ASSERT_NE(called.held_at, kTo);
+    auto question = ProgramLab::question(CULVERT_ASK_WANTED_PORT);
+    ProgramLab::put_address(question, called.held_at);
+    const auto answer = lab.ask(question);
+    EXPECT_EQ(answer->verdict, CULVERT_FOUND);
+    EXPECT_EQ(answer->port, kPort);
+    ProgramLab::put_address(question, kElsewhere);
+    EXPECT_EQ(lab.ask(question)->verdict, CULVERT_NOT_OURS);
+  });
+}
+
 TEST_F(LetGo, AProgramThatAsksGetsThePortOnceNobodyReliesOnIt) {
   ProgramLab lab({});
   lab.run([&] {
