@@ -174,8 +174,7 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
   if (name.empty() || stopping_) return held->fail(ErrorCode::kHostUnreachable);
   pool_.touch(held->to().ip, now);
   pool_file_.changed();
-  if (name == self_.identity.name &&
-      !std::ranges::binary_search(publisher_.ports(), held->to().port))
+  if (name == self_.identity.name && !publisher_.leads_on(held->to().port))
     return held->fail(ErrorCode::kRefused);
   const auto way = destinations_.of_name(name);
   // What the rules have caught cannot go on by itself.

@@ -129,6 +129,16 @@ std::optional<DiagSocket> InetDiag::find_any(Protocol protocol, const SocketAddr
                  [&](const DiagSocket& socket) { return socket.local.port == local.port; });
 }
 
+std::optional<DiagSocket> InetDiag::find_listener(Protocol protocol, const SocketAddress& local,
+                                                  std::uint64_t cookie) {
+  const bool udp = protocol == Protocol::kUdp;
+  const SocketAddress nobody{local.ip.is_v4() ? IpAddress::v4(0) : IpAddress::v6({}), 0};
+  return look_up(udp ? IPPROTO_UDP : IPPROTO_TCP, udp ? nobody : local, udp ? local : nobody,
+                 cookie, [&](const DiagSocket& socket) {
+                   return socket.cookie == cookie && (udp || socket.state == TCP_LISTEN);
+                 });
+}
+
 Result<std::vector<DiagSocket>> InetDiag::listeners(Protocol protocol) {
   std::vector<DiagSocket> all;
   CULVERT_RETURN_IF_ERROR(dump(AF_INET, protocol, all));

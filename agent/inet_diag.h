@@ -32,6 +32,10 @@ class InetDiag {
   // would reach.
   std::optional<DiagSocket> find_any(Protocol protocol, const SocketAddress& local,
                                      const SocketAddress& remote);
+  // The one with this address and cookie that listens; of UDP, that anybody may send to. Nothing:
+  // there is none, or another one with this address is found in its place.
+  std::optional<DiagSocket> find_listener(Protocol protocol, const SocketAddress& local,
+                                          std::uint64_t cookie);
   // Those that listen; of UDP all. Of all users, both families.
   Result<std::vector<DiagSocket>> listeners(Protocol protocol = Protocol::kTcp);
 

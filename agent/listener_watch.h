@@ -27,6 +27,7 @@ struct WatchedListener {  // what a shim or a porter tells of one
   Asker asker;
   std::string token = {};    // of a stand-in (agent/stand_in.h); otherwise empty
   SocketAddress local = {};  // what that stands in for, IPv4
+  SocketAddress said = {};   // where it is, it is said: the kernel knows better, and is asked there
 };
 
 class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer::Listener {
@@ -55,7 +56,8 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
   void on_events_lost() override { look(); }
   void on_timer(loop::Timer& timer) override;
   void look();
-  std::optional<DiagSocket> begin(std::uint64_t cookie, const Asker& asker);
+  std::optional<DiagSocket> begin(const WatchedListener& told);
+  Result<std::optional<DiagSocket>> find(const WatchedListener& told);
   void remove(std::uint64_t cookie);
 
   Listener& listener_;

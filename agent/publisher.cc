@@ -1,12 +1,16 @@
 #include "agent/publisher.h"
 
-#include <set>
+#include <algorithm>
 
 namespace culvert::agent {
 
-Publisher::Publisher(Protocol protocol, PublishPolicy policy, std::vector<ListenEntry> entries)
-    : policy_(std::move(policy)), entries_(std::move(entries)) {
-  std::erase_if(entries_, [&](const ListenEntry& entry) { return entry.protocol != protocol; });
+Publisher::Publisher(Protocol protocol, PublishPolicy policy,
+                     const std::vector<ListenEntry>& entries)
+    : policy_(std::move(policy)) {
+  for (const auto& entry : entries) {
+    if (entry.protocol != protocol) continue;
+    if (auto& to = by_port_[entry.port].entry; !to) to = entry.to;
+  }
 }
 
 bool Publisher::admits(const ProgramListener& listener) const {
@@ -17,31 +21,37 @@ bool Publisher::admits(const ProgramListener& listener) const {
 
 bool Publisher::add(const ProgramListener& listener) {
   if (!admits(listener)) return false;
-  const auto before = ports();
-  listeners_[listener.cookie] = listener;
-  return ports() != before;
+  const auto [at, fresh] = by_port_.try_emplace(listener.local.port);
+  at->second.listeners[listener.cookie] = listener;
+  return fresh;
 }
 
 bool Publisher::remove(const ProgramListener& listener) {
-  const auto before = ports();
-  listeners_.erase(listener.cookie);
-  return ports() != before;
+  const auto at = by_port_.find(listener.local.port);
+  if (at == by_port_.end()) return false;
+  at->second.listeners.erase(listener.cookie);
+  if (at->second.entry || !at->second.listeners.empty()) return false;
+  by_port_.erase(at);
+  return true;
 }
 
 std::vector<std::uint16_t> Publisher::ports() const {
-  std::set<std::uint16_t> out;
-  for (const auto& entry : entries_) out.insert(entry.port);
-  for (const auto& [cookie, listener] : listeners_) out.insert(listener.local.port);
-  while (out.size() > kMostPorts) out.erase(std::prev(out.end()));
-  return {out.begin(), out.end()};
+  std::vector<std::uint16_t> out;
+  out.reserve(std::min(by_port_.size(), kMostPorts));
+  for (const auto& [port, leads] : by_port_) {
+    if (out.size() == kMostPorts) break;
+    out.push_back(port);
+  }
+  return out;
 }
 
 std::optional<InboundTarget> Publisher::target(std::uint16_t port) const {
-  for (const auto& [cookie, listener] : listeners_)
-    if (listener.local.port == port) return InboundTarget{listener.local, listener.stand_in};
-  for (const auto& entry : entries_)
-    if (entry.port == port) return InboundTarget{entry.to};
-  return std::nullopt;
+  const auto at = by_port_.find(port);
+  if (at == by_port_.end()) return std::nullopt;
+  const auto& [entry, listeners] = at->second;
+  if (listeners.empty()) return InboundTarget{*entry};
+  const auto& listener = listeners.begin()->second;
+  return InboundTarget{listener.local, listener.stand_in};
 }
 
 }  // namespace culvert::agent

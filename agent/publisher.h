@@ -16,22 +16,27 @@ class Publisher {
  public:
   static constexpr std::size_t kMostPorts = 1024;  // told to the service; the lowest ones first
 
-  Publisher(Protocol protocol, PublishPolicy policy, std::vector<ListenEntry> entries);
+  Publisher(Protocol protocol, PublishPolicy policy, const std::vector<ListenEntry>& entries);
 
   // Whether the policy lets it be published at all (if it asks: once somebody has agreed).
   bool admits(const ProgramListener& listener) const;
-  // True if the set of ports has changed: tell the service.
+  // True if the set of ports may have changed: tell the service. As quick with thousands as with
+  // one.
   bool add(const ProgramListener& listener);
   bool remove(const ProgramListener& listener);
 
   std::vector<std::uint16_t> ports() const;  // ascending
+  bool leads_on(std::uint16_t port) const { return by_port_.contains(port); }
   // Asked at each stream that is opened (S10). A program that listens goes before an entry.
   std::optional<InboundTarget> target(std::uint16_t port) const;
 
  private:
   PublishPolicy policy_;
-  std::vector<ListenEntry> entries_;
-  std::map<std::uint64_t, ProgramListener> listeners_;  // by cookie
+  struct Port {
+    std::optional<SocketAddress> entry;
+    std::map<std::uint64_t, ProgramListener> listeners;  // by cookie
+  };
+  std::map<std::uint16_t, Port> by_port_;  // each leads somewhere
 };
 
 }  // namespace culvert::agent

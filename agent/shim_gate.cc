@@ -116,6 +116,8 @@ WatchedListener watched(const ShimQuestion& question, const Asker& asker) {
   if ((question.flags & CULVERT_STANDS_IN) != 0 && question.name.size() == kTokenSize) {
     told.token = question.name;
     told.local = question.address;
+  } else {
+    told.said = question.address;
   }
   const auto program = static_cast<pid_t>(question.flags >> CULVERT_PROGRAM_SHIFT);
   struct stat facts {};

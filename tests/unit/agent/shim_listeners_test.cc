@@ -45,7 +45,7 @@ std::uint64_t cookie_of(int fd) {
 culvert_question_packet tell_listening(int fd) {
   auto packet = ProgramLab::question(CULVERT_TELL_LISTENING);
   packet.cookie = cookie_of(fd);
-  ProgramLab::put_address(packet, {IpAddress::v4(0), 1});  // not believed: the kernel is asked
+  ProgramLab::put_address(packet, {IpAddress::v4(0), 1});  // not believed: the kernel knows better
   return packet;
 }
 
@@ -71,6 +71,36 @@ TEST_F(Listeners, DoesNotBelieveInListenersThatTheKernelDoesNotKnow) {
     UniqueFd not_listening(::socket(AF_INET, SOCK_STREAM, 0));
     ASSERT_TRUE(lab.ask(tell_listening(not_listening.get())));
     lab.on_loop([&] { EXPECT_TRUE(lab.listening.empty()); });
+  });
+}
+
+// The look-up by address gives the last one that was bound; the others are found in the list.
+TEST_F(Listeners, HearsOfEachUdpSocketThoughAllShareOnePort) {
+  ProgramLab lab({});
+  lab.run([&] {
+    const auto at = *SocketAddress::parse("127.0.0.1:5000");
+    std::vector<UniqueFd> sockets;
+    for (int i = 0; i < 3; ++i) {
+      const int on = 1;
+      sockaddr_storage address{};
+      const auto length = at.fill(address);
+      auto& fd = sockets.emplace_back(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+      ASSERT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+    }
+    for (const auto& socket : sockets) {
+      auto told = ProgramLab::question(CULVERT_TELL_BOUND);
+      told.cookie = cookie_of(socket.get());
+      ProgramLab::put_address(told, at);
+      ASSERT_TRUE(lab.ask(told));
+    }
+    ASSERT_TRUE(lab.eventually([&] { return lab.listening.size() == 3; }));
+    lab.on_loop([&] {
+      for (std::size_t i = 0; i < sockets.size(); ++i)
+        EXPECT_EQ(lab.listening[i].cookie, cookie_of(sockets[i].get()));
+    });
+    sockets.clear();
+    EXPECT_TRUE(lab.eventually([&] { return lab.gone.size() == 3; }));
   });
 }
 
