@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shim/settings.h"
+#include "shim/spare_descriptor.h"
 
 namespace culvert::shim {
 namespace {
@@ -96,7 +97,7 @@ bool AgentLink::open_link() {
   const socklen_t length = agent_address(address);
   if (length == 0) return false;
   const auto type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
-  fd_ = static_cast<int>(syscall(SYS_socket, AF_UNIX, type, 0));
+  fd_ = make_socket_at_limit(AF_UNIX, type);
   if (fd_ < 0) return false;
   if (syscall(SYS_connect, fd_, &address, length) == 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return connect_abstract(fd_);

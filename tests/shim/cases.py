@@ -9,8 +9,8 @@ import socket
 import lab
 
 # With a dup shut down, poll() may show the error before it shows that both directions have ended.
-PROBES = ('connect-arguments', 'connect-matrix', 'deep-binding', 'epoll-before-connect', 'first-send', 'fork-exec',
-          'half-close', 'interrupted', 'peer-name', 'reset', 'threads')
+PROBES = ('connect-arguments', 'connect-matrix', 'deep-binding', 'epoll-before-connect', 'first-send',
+          'fork-exec', 'half-close', 'interrupted', 'peer-name', 'reset', 'threads')
 
 ASK = '''
 import socket, sys
@@ -114,6 +114,24 @@ for host in ('steady', 'fleeting'):
     yield agent.lines_about('127.64.0.18', 4), 4 * [f'connect 127.64.0.18 {port}']
 
 
+def used_up_descriptors(lab_, agent):
+    """a program that has used up its descriptors connects the socket that it has"""
+    seen = agent.python(CONNECT + f'''
+import os, resource
+address = (socket.gethostbyname('site.culvert.test'), {lab_.ports[0]})
+made = [socket.socket() for _ in range(4)]
+limits = (64, 100)
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+try:
+    while True: os.dup(0)
+except OSError as failure: print(errno.errorcode[failure.errno])
+for one in made:
+    print(errno.errorcode.get(one.connect_ex(address), 'ok'),
+          one.getpeername() == address, resource.getrlimit(resource.RLIMIT_NOFILE) == limits)
+''')
+    yield seen, 'EMFILE' + 4 * '\nok True True'
+
+
 def unknown_address(lab_, agent):
     """an address of the pool that means nobody is refused, other addresses are native"""
     seen = agent.python(CONNECT + '''
@@ -158,7 +176,7 @@ def tool_messages(lab_, agent):
             continue
         seen = agent.run(*[word.replace('HOST', f'site.{lab.DOMAIN}') for word in command])
         native = lab.run([word.replace('HOST', '127.0.0.1') for word in command])
-        # The last words: what comes before them names the host.
+#The last words : what comes before them names the host.
         yield seen.splitlines()[-1].split(':')[-1], native.splitlines()[-1].split(':')[-1]
 
 
