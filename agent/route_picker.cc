@@ -34,9 +34,34 @@ void RoutePicker::add(carrier::Way way) {
 std::optional<std::size_t> RoutePicker::next_start(TimePoint now) {
   if (winner_ || started_ == attempts_.size() || now < next_at_) return std::nullopt;
   next_at_ = now + (started_ == 0 && head_start_ ? Duration{kHeadStart} : Duration{kStagger});
-  const auto next = order_[started_++];
+  const auto next = take_next();
   attempts_[next].state = State::kRunning;
   return next;
+}
+
+std::size_t RoutePicker::running_at(const SocketAddress& hop) const {
+  return static_cast<std::size_t>(std::ranges::count_if(attempts_, [&](const Attempt& attempt) {
+    return attempt.state == State::kRunning && attempt.way.first_hop == hop;
+  }));
+}
+
+std::size_t RoutePicker::take_next() {
+  const auto head = order_.begin() + static_cast<std::ptrdiff_t>(started_++);
+  const auto& way = attempts_[*head].way;
+  const auto waiting = running_at(way.first_hop);
+  auto chosen = head;
+  // Among proxies: the first that nobody waits for.
+  if (waiting != 0 && goes_first(way))
+    chosen = std::find_if(head, order_.end(), [&](std::size_t other) {
+      return goes_first(attempts_[other].way) && running_at(attempts_[other].way.first_hop) == 0;
+    });
+  if (chosen == order_.end() || (chosen == head && waiting >= kMostAtOnePlace))
+    chosen = std::find_if(head, order_.end(), [&](std::size_t other) {
+      return running_at(attempts_[other].way.first_hop) < kMostAtOnePlace;
+    });
+  if (chosen == order_.end()) chosen = head;
+  std::rotate(head, chosen, chosen + 1);
+  return *head;
 }
 
 std::optional<TimePoint> RoutePicker::next_deadline() const {

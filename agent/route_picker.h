@@ -3,6 +3,8 @@
 //
 // Does no I/O and reads no clock. The next attempt starts kStagger after the last one did (RFC 8305
 // section 5 has 250 ms for bare TCP; a handshake takes two round trips), or as soon as one failed.
+// Where something is silent, more questions to it help little: proxies are asked in turns, and when
+// two attempts at one place wait, the next one is at another place.
 // A way that won the last time is given kHeadStart alone: two logins of one endpoint at the same
 // time make the service drop the older one.
 #pragma once
@@ -19,7 +21,8 @@ class RoutePicker {
  public:
   static constexpr std::chrono::milliseconds kStagger{400};
   static constexpr std::chrono::seconds kHeadStart{2};
-  static constexpr std::size_t kMost = 48;  // ways
+  static constexpr std::size_t kMost = 48;           // ways
+  static constexpr std::size_t kMostAtOnePlace = 2;  // that wait, while there is another place
 
   RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembered, TimePoint now);
 
@@ -44,6 +47,9 @@ class RoutePicker {
     State state = State::kWaiting;
     std::string failure;
   };
+  std::size_t running_at(const SocketAddress& hop) const;
+  std::size_t take_next();  // moves it to order_[started_]
+
   std::vector<Attempt> attempts_;
   std::vector<std::size_t> order_;  // of attempts_
   std::size_t started_ = 0;         // of order_

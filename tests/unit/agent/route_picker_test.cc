@@ -78,6 +78,38 @@ TEST(RoutePicker, tries_a_proxy_that_was_found_before_what_is_only_imaginable) {
   EXPECT_EQ(order, (std::vector<std::size_t>{4, 5, 1, 2, 3}));
 }
 
+std::vector<std::string> started(RoutePicker& picker) {
+  std::vector<std::string> out;
+  for (auto now = kStart; const auto next = picker.next_start(now += milliseconds{400});)
+    out.push_back(std::string(picker.way(*next).recipe->name) + " " +
+                  picker.way(*next).first_hop.to_string());
+  return out;
+}
+
+TEST(RoutePicker, asks_proxies_in_turns_while_they_are_silent) {
+  std::vector<carrier::Way> ways;
+  for (const char* at : {"192.0.2.8:3128", "192.0.2.9:3128"})
+    for (const char* recipe : {"connect", "connect-tls"}) {
+      ways.push_back(way(recipe, at));
+      ways.back().proxy = *carrier::parse_proxy(std::string("http://") + at);
+    }
+  RoutePicker picker(ways, false, kStart);
+  EXPECT_EQ(started(picker),
+            (std::vector<std::string>{"connect 192.0.2.8:3128", "connect 192.0.2.9:3128",
+                                      "connect-tls 192.0.2.8:3128", "connect-tls 192.0.2.9:3128"}));
+}
+
+TEST(RoutePicker, tries_another_port_when_two_attempts_at_one_wait) {
+  auto ways = two_routes();
+  for (const char* recipe : {"websocket", "http"}) ways.push_back(way(recipe, "192.0.2.1:443"));
+  ways.push_back(way("http-80", "192.0.2.1:80"));
+  RoutePicker picker(ways, false, kStart);
+  EXPECT_EQ(
+      started(picker),
+      (std::vector<std::string>{"direct 192.0.2.1:443", "tls 192.0.2.1:443", "http-80 192.0.2.1:80",
+                                "websocket 192.0.2.1:443", "http 192.0.2.1:443"}));
+}
+
 std::vector<std::string> described(const std::vector<carrier::Way>& ways) {
   std::vector<std::string> out;
   for (const auto& one : ways) out.push_back(to_string(one));
