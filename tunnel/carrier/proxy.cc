@@ -19,6 +19,7 @@ constexpr Scheme kSchemes[] = {
     {"http", ProxyKind::kHttp, 80},       {"https", ProxyKind::kHttps, 443},
     {"socks4", ProxyKind::kSocks4, 1080}, {"socks4a", ProxyKind::kSocks4a, 1080},
     {"socks5", ProxyKind::kSocks5, 1080}, {"socks5h", ProxyKind::kSocks5, 1080},
+    {"socks", ProxyKind::kSocks5, 1080},  // GNOME's ALL_PROXY
     {"ftp", ProxyKind::kFtp, 21},
 };
 constexpr std::string_view kArrow = " -> ";
@@ -80,7 +81,7 @@ bool is_host_name(std::string_view host) {
 }
 
 Result<Proxy> parse_one(std::string_view url) {
-  if (std::ranges::any_of(url, [](char c) { return c <= ' ' || c == 0x7f; }))
+  if (std::ranges::any_of(url, [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; }))
     return bad("the proxy's URL has a space, a line end or another octet that no URL has");
   Proxy proxy;
   std::uint16_t port = 80;

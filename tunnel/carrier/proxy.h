@@ -54,7 +54,7 @@ struct Proxy {
 
 inline constexpr std::size_t kMostChained = 3;  // proxies, the last one included
 
-// "http://user:password@host:port", https, socks4, socks4a, socks5 (also written socks5h), ftp;
+// "http://user:password@host:port", https, socks4, socks4a, socks5 (also socks5h, socks), ftp;
 // without a scheme: http. User and password are percent-decoded, an IPv6 address stands in
 // brackets, and nothing but "/" may follow. Without a port: 80, 443, 1080 or 21. Several with " ->
 // " between them are a chain, of which FTP proxies are no part. kBadInput says what is wrong

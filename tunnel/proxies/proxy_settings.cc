@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "tunnel/base/text.h"
 #include "tunnel/proxies/no_proxy.h"
 
 namespace culvert::proxies {
@@ -24,9 +25,31 @@ bool has_control_character(std::string_view text) {
   });
 }
 
-// curl takes a proxy without a scheme for an HTTP proxy, and without a port for port 1080.
-std::string as_url(const std::string& value) {
-  return value.find("://") == std::string::npos ? "http://" + value : value;
+// As people write them: blanks or quotes around it (files that no shell reads), no scheme (curl
+// takes that for an HTTP proxy), a path, and logins with blanks or with a '%' that begins no
+// escape.
+std::string as_url(std::string_view value) {
+  constexpr std::string_view kHexadecimal = "0123456789abcdefABCDEF";
+  value = trimmed(value);
+  if (value.size() > 1 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0])
+    value = trimmed(value.substr(1, value.size() - 2));
+  std::string url = "http://";
+  if (const auto scheme = value.find("://"); scheme != value.npos) {
+    url = value.substr(0, scheme + 3);
+    value.remove_prefix(scheme + 3);
+  }
+  const auto at = value.rfind('@');
+  const auto login = value.substr(0, at == value.npos ? 0 : at + 1);
+  for (std::size_t i = 0; i < login.size(); ++i) {
+    const auto next = login.substr(i + 1, 2);
+    const bool escapes = next.size() == 2 && next.find_first_not_of(kHexadecimal) == next.npos;
+    if (login[i] == ' ' || (login[i] == '%' && !escapes))
+      url += login[i] == ' ' ? "%20" : "%25";
+    else
+      url += login[i];
+  }
+  value.remove_prefix(login.size());
+  return url.append(value.substr(0, value.find('/')));
 }
 
 }  // namespace
@@ -41,7 +64,9 @@ ProxySettings from_environment(const std::function<const char*(const char*)>& va
     return value == nullptr || has_control_character(value) ? std::string{} : std::string(value);
   };
   ProxySettings settings;
-  settings.http_proxy = first_of("http_proxy", "http_proxy");
+  // To a CGI program HTTP_PROXY is what a visitor has sent (CVE-2016-5385).
+  const bool is_cgi = variable("REQUEST_METHOD") != nullptr;
+  settings.http_proxy = first_of("http_proxy", is_cgi ? "http_proxy" : "HTTP_PROXY");
   settings.https_proxy = first_of("https_proxy", "HTTPS_PROXY");
   settings.all_proxy = first_of("all_proxy", "ALL_PROXY");
   settings.no_proxy = first_of("no_proxy", "NO_PROXY");

@@ -48,6 +48,15 @@ TEST(Proxy, HasItsCredentialsDecodedAndTellsThemToNobody) {
   EXPECT_FALSE(parse_proxy("http://@proxy:1")->credentials);
 }
 
+TEST(Proxy, IsReadFromWhatDesktopsAndPeopleWrite) {
+  const auto of_gnome = parse_proxy("socks://192.0.2.1:1080/");
+  ASSERT_TRUE(of_gnome);
+  EXPECT_EQ(of_gnome->to_string(), "socks5://192.0.2.1:1080");
+  const auto umlaut = parse_proxy("http://ann:p\xc3\xa4@192.0.2.1:3128");
+  ASSERT_TRUE(umlaut);
+  EXPECT_EQ(umlaut->credentials->password, "p\xc3\xa4");
+}
+
 TEST(Proxy, IsTheLastOfAChainThatLeadsToIt) {
   const auto proxy = parse_proxy("socks5://s:1 -> https://ann:one@a  ->  bob:two@b:3128");
   ASSERT_TRUE(proxy) << proxy.error().detail;

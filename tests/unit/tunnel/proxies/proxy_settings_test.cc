@@ -25,8 +25,10 @@ std::vector<std::string> urls(const std::vector<Hint>& hints) {
   return out;
 }
 
-TEST(ProxyEnvironment, takes_http_proxy_in_lower_case_only) {
-  EXPECT_EQ(environment({{"HTTP_PROXY", "http://evil:1"}}), ProxySettings{});
+TEST(ProxyEnvironment, takes_what_a_visitor_can_set_in_lower_case_only) {
+  EXPECT_EQ(environment({{"HTTP_PROXY", "http://evil:1"}, {"REQUEST_METHOD", "GET"}}),
+            ProxySettings{});
+  EXPECT_EQ(environment({{"HTTP_PROXY", "http://a:1"}}).http_proxy, "http://a:1");
   EXPECT_EQ(environment({{"http_proxy", "a:1"}}).http_proxy, "a:1");
 }
 
@@ -62,6 +64,19 @@ TEST(ProxyHints, name_a_proxy_once) {
   ProxySettings settings;
   settings.https_proxy = settings.http_proxy = "http://one:3128";
   EXPECT_THAT(urls(hints_of(settings, "service.example.net", "x")), ElementsAre("http://one:3128"));
+}
+
+TEST(ProxyHints, are_urls_however_people_write_them) {
+  const auto url = [](std::string value) {
+    ProxySettings settings;
+    settings.https_proxy = std::move(value);
+    return hints_of(settings, "service.example.net", "x").at(0).url;
+  };
+  EXPECT_EQ(url(" http://one:3128/ "), "http://one:3128");
+  EXPECT_EQ(url("\"one:3128\""), "http://one:3128");
+  EXPECT_EQ(url("http://one:3128/proxy.pac"), "http://one:3128");
+  EXPECT_EQ(url("[2001:db8::1]:3128"), "http://[2001:db8::1]:3128");
+  EXPECT_EQ(url("http://ann:a b%4x@c/d%40@one:1"), "http://ann:a%20b%254x@c/d%40@one:1");
 }
 
 TEST(ProxyHints, are_none_for_an_excluded_host) {
