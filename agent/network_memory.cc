@@ -64,6 +64,19 @@ std::optional<std::string> NetworkMemory::find(std::string_view network) const {
   return known != nullptr ? std::optional(known->way) : std::nullopt;
 }
 
+std::vector<IpAddress> NetworkMemory::addresses() const {
+  std::vector<IpAddress> found;
+  for (const auto& known : known_) {
+    const auto first = known.way.find(' ');  // "recipe hop", or "recipe hop proxy"
+    if (first == std::string::npos || known.way.find(' ', first + 1) != std::string::npos) continue;
+    const auto hop = SocketAddress::parse(std::string_view(known.way).substr(first + 1));
+    if (!hop || std::ranges::find(found, hop->ip) != found.end()) continue;
+    found.push_back(hop->ip);
+    if (found.size() == kMostAddresses) break;
+  }
+  return found;
+}
+
 std::string NetworkMemory::exchange(std::string_view network, std::string_view way) const {
   const auto* known = look(network);
   return known != nullptr && known->way == way ? known->exchange : std::string{};

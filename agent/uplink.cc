@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::chrono::seconds kStartPatience{10};  // a first connect may still come
 constexpr std::chrono::seconds kLossPatience{3};    // after that, programs are told at once
+// A name service that is cut off says nothing for 20 s. Longer than WayLookup::kPatience.
+constexpr std::chrono::milliseconds kNamesPatience{600};
 
 }  // namespace
 
@@ -80,6 +82,7 @@ void Uplink::enter(State state, std::string why) {
 void Uplink::resolve() {
   enter(State::kResolving, why_);
   lookup_.emplace(self_.loop, dns_, options_.ways, static_cast<WayLookup::Listener&>(*this));
+  find_timer_.start(kNamesPatience);
 }
 
 void Uplink::wait_and_retry(const std::string& why) {
@@ -92,7 +95,8 @@ void Uplink::on_timer(loop::Timer& timer) {
     lookups_.tick(self_.loop.now());
     return arm_lookup_timer();
   }
-  if (&timer == &find_timer_) return start_finding();
+  if (&timer == &find_timer_)
+    return state_ == State::kResolving ? go_without_names() : start_finding();
   if (&timer == &better_timer_) return seek_better();
   if (state_ == State::kRacing) return start_attempts();
   resolve();

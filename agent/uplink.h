@@ -118,6 +118,8 @@ class Uplink final : private UplinkAttempt::Listener,
   session::SessionLink::Initiator initiator() const;
   void resolve();
   void race();
+  void go_without_names();
+  void recall_addresses();
   void make_link();
   std::vector<carrier::Way> all_ways() const;  // planned, then found
   void start_attempts();
@@ -145,7 +147,7 @@ class Uplink final : private UplinkAttempt::Listener,
   Options options_;
   Listener& listener_;
   State state_ = State::kWaiting;
-  std::string why_ = "not started";
+  std::string why_ = "it has only begun";
   UnixTime since_;
   TimePoint down_since_, attached_at_;
   bool was_up_ = false, stopping_ = false;
@@ -158,6 +160,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::vector<carrier::Way> found_ways_;
   std::optional<RoutePicker> picker_;
   std::optional<WayAddresses> addresses_;               // as last looked up
+  std::string names_failure_;                           // why they are of before, or none
   std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
   std::optional<carrier::Way> way_;                     // of the last winner
   exchange::Capabilities written_;                      // of its notes, as remembered

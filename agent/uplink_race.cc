@@ -113,15 +113,44 @@ void Uplink::on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses
     return found_looked_up(addresses ? *std::move(addresses) : WayAddresses{});
   // If not of now, of before: the name service may be what is broken. Behind a proxy it often knows
   // no names of the outside.
-  if (!addresses) why_ = addresses.error().detail;
-  if (!addresses && !addresses_ && options_.sources.wanted()) addresses_.emplace();
-  if (!addresses && !addresses_) {
-    wait_and_retry(addresses.error().detail);
-  } else {
-    if (addresses) addresses_ = *std::move(addresses);
-    race();
+  names_failure_ = addresses ? std::string{} : addresses.error().detail;
+  if (addresses) addresses_ = *std::move(addresses);
+  recall_addresses();
+  if (state_ == State::kResolving) {
+    find_timer_.stop();
+    if (!addresses_ && options_.sources.wanted()) addresses_.emplace();
+    addresses_ ? race() : wait_and_retry(names_failure_);
+    return lookup_.reset();  // last: it is the caller
   }
-  lookup_.reset();  // last: it is the caller
+  lookup_.reset();  // it came after go_without_names()
+  if (state_ == State::kRacing) {
+    for (const auto& way : plan_ways(options_.ways, *addresses_)) picker_->add(way);
+    start_attempts();
+    give_up_if_exhausted();
+  } else if (up() && is_poor(*way_) && better_attempts_.empty() && !better_timer_.running()) {
+    better_timer_.start(better_pause_);
+  }
+}
+
+// The name service is silent. What was known before is raced, and proxies are looked for, which
+// need no name of the service; should it answer after all, its ways are added.
+void Uplink::go_without_names() {
+  recall_addresses();
+  if (!addresses_ && !options_.sources.wanted()) return;
+  if (!addresses_) addresses_.emplace();
+  names_failure_ = "the name server does not answer";
+  race();
+}
+
+// A name server may be cut off, or lie (a portal's names all others after itself). Where the
+// service has proved who it is before, it most likely still is; whoever else is there now cannot.
+void Uplink::recall_addresses() {
+  if (IpAddress::parse(options_.ways.service.host)) return;
+  for (const auto& address : memory().addresses()) {
+    if (!addresses_) addresses_.emplace();
+    if (std::ranges::find(addresses_->service, address) == addresses_->service.end())
+      addresses_->service.push_back(address);
+  }
 }
 
 void Uplink::found_looked_up(WayAddresses addresses) {
@@ -141,7 +170,7 @@ void Uplink::found_looked_up(WayAddresses addresses) {
 }
 
 bool Uplink::may_find_more() const {
-  return (finder_ && !finder_->done()) || found_lookup_ || !found_.empty();
+  return (finder_ && !finder_->done()) || found_lookup_ || !found_.empty() || lookup_;
 }
 
 void Uplink::on_finding_done() { give_up_if_exhausted(); }
@@ -149,7 +178,7 @@ void Uplink::on_finding_done() { give_up_if_exhausted(); }
 void Uplink::give_up_if_exhausted() {
   if (state_ != State::kRacing || stopping_ || !picker_->exhausted() || may_find_more()) return;
   auto why = picker_->why();
-  if (addresses_->service.empty() && !why_.empty()) why = why_ + "; " + why;
+  if (addresses_->service.empty() && !names_failure_.empty()) why = names_failure_ + "; " + why;
   if (finder_ && !finder_->captive_portal().empty())
     why = "this network has a portal: open " + finder_->captive_portal() + " in a browser; " + why;
   wait_and_retry(why);

@@ -75,6 +75,16 @@ TEST(WayFromKey, restores_a_way_through_a_proxy_that_nobody_names_any_more) {
                             {{"service.example.net", 443}, "connect-tls", 0, {}}));
 }
 
+TEST(NetworkMemory, knows_where_the_service_itself_was_reached) {
+  NetworkMemory memory;
+  memory.remember("one", "direct 192.0.2.1:443");
+  memory.remember("two", "connect 10.0.0.1:3128 http://proxy.site:3128");
+  memory.remember("three", "http-80 192.0.2.1:80");
+  memory.remember("four", "tls 192.0.2.4:443");
+  EXPECT_EQ(memory.addresses(), (std::vector<IpAddress>{*IpAddress::parse("192.0.2.4"),
+                                                        *IpAddress::parse("192.0.2.1")}));
+}
+
 TEST(WayFromKey, does_not_go_by_a_proxy_that_another_has_been_named_instead_of) {
   const WayOptions options{
       {"service.example.net", 443}, "auto", 0, {*carrier::parse_proxy("http://new.site:3128")}};
