@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 
 #include <cerrno>
+#include <cstddef>
 
 namespace culvert::loop {
 
@@ -34,6 +35,20 @@ int bind_from(int fd, const SocketAddress& from, TcpDial::Port port) {
   return bind_at(fd, {from.ip, 0}) ? 0 : errno;
 }
 
+// As far as needed of <linux/tcp.h>, which cannot be included beside <netinet/tcp.h>.
+struct TcpFacts {
+  tcp_info known_to_libc;
+  std::uint64_t pacing_rate, max_pacing_rate, bytes_acked;
+};
+static_assert(offsetof(TcpFacts, bytes_acked) == 120);
+
+// The far end has acknowledged the SYN: an error that the socket has now came after that.
+bool was_connected(int fd) {
+  TcpFacts facts{};
+  socklen_t length = sizeof facts;
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &facts, &length) == 0 && facts.bytes_acked > 0;
+}
+
 }  // namespace
 
 TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
@@ -61,9 +76,11 @@ TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& 
   timer_.start(limit);
 }
 
-// A connect that failed is readable as well (EPOLLERR), one that succeeded is not asked about.
+// A connect that failed is readable as well (EPOLLERR), one that succeeded is not asked about. Nor
+// is one that was reset meanwhile: SO_ERROR would take the reset, and what was said before it, from
+// who reads.
 void TcpDial::on_fd_ready(FdWatch&, bool readable, bool) {
-  if (!readable) return finish(0);
+  if (!readable || was_connected(fd_.get())) return finish(0);
   int error = 0;
   socklen_t length = sizeof error;
   if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;

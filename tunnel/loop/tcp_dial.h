@@ -13,7 +13,8 @@ class TcpDial final : private FdWatch::Listener, private Timer::Listener {
  public:
   class Listener {
    public:
-    // `error` is 0 and `fd` connected, or an errno value (ETIMEDOUT when the deadline passed).
+    // `error` is 0 and `fd` connected, or an errno value (ETIMEDOUT when the deadline passed). A
+    // connection may be reset by now, which the first read or write tells.
     // Called once, never from inside the constructor; may destroy the dial.
     virtual void on_dialled(TcpDial& dial, UniqueFd fd, int error) = 0;
 
