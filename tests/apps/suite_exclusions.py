@@ -1,4 +1,4 @@
-"""What may differ when every connection of CPython's tests goes by a virtual name, and why.
+"""What may differ when every connection of a suite's tests goes by a virtual name, and why.
 Patterns of fnmatch over the name of a test; one line per reason."""
 import fnmatch
 
@@ -20,6 +20,10 @@ EXCLUSIONS = [
     ("test_ssl", "*.ThreadedTests.test_server_accept", ADDRESS),
     ("test_epoll", "*.TestEPoll.test_control_and_wait", AT_ONCE),
     ("test_epoll", "*.TestEPoll.test_fromfd", AT_ONCE),
+    ("tornado", "*.XHeaderTest.test_ip_headers", ADDRESS),
+    ("trio", "*.test_open_tcp_listeners_rebind", ADDRESS),
+    ("trio", "*.test_local_address_real", ADDRESS),
+    ("trio", "*.test_SocketType_unresolved_names", ADDRESS),
 ]
 
 
