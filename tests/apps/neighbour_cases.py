@@ -47,14 +47,14 @@ def own_name(port: int) -> str:
             f"try: socket.create_connection((name, {port}), timeout=10)\n"
             "except OSError as error: print(error.strerror)'")
 
-#Cluster software does so : each of its machines listens on the port that it calls on the others.
+# Cluster software does so: each of its machines listens on the port that it calls on the others.
 SAME_PORT = ("python3 -c '"
              "import os, socket\n"
              "with socket.create_server((\"\", 7000)):\n"
              "    with socket.create_connection((os.environ[\"CULVERT_B\"], 7000), timeout=10) as one:\n"
              "        print(\"calls port\", one.getpeername()[1])' 2>&1")
 
-#Of this machine itself, where the agent knows at once that nobody listens.
+# Of this machine itself, where the agent knows at once that nobody listens.
 REFUSED_LATER = ("python3 -c '"
                  "import errno, select, socket\n"
                  "one = socket.socket()\n"
@@ -63,7 +63,7 @@ REFUSED_LATER = ("python3 -c '"
                  "select.select([], [one], [], 10)\n"
                  "print(errno.errorcode[one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)])' 2>&1")
 
-#Both transfers are reported, natively as often as not after a word of the interval.
+# Both transfers are reported, natively as often as not after a word of the interval.
 IPERF = ("iperf -c $CULVERT_B -p 5001 -d -n 2M -y C 2>/dev/null | "
          "awk -F, '$8 >= 2000000 { n++ } END { print n, \"ways\" }'")
 

@@ -176,7 +176,7 @@ def tool_messages(lab_, agent):
             continue
         seen = agent.run(*[word.replace('HOST', f'site.{lab.DOMAIN}') for word in command])
         native = lab.run([word.replace('HOST', '127.0.0.1') for word in command])
-#The last words : what comes before them names the host.
+        # The last words: what comes before them names the host.
         yield seen.splitlines()[-1].split(':')[-1], native.splitlines()[-1].split(':')[-1]
 
 
