@@ -32,6 +32,7 @@ class Stack final : public loop::BytePipe,
   std::unique_ptr<BytePipe> take_under();
   const Error* failure() const override { return failure_ ? &*failure_ : under_->failure(); }
   bool stranded() const override { return under_->stranded(); }
+  void allow_fragments() override { under_->allow_fragments(); }
 
  private:
   void on_readable() override;

@@ -51,6 +51,9 @@ class BytePipe {
   virtual bool refused() const { return false; }  // failure() is an answer of the far end: no
   // The address that it is connected from is not this machine's any more: nothing can come or go.
   virtual bool stranded() const { return false; }
+  // Packets seem to be lost for their size, and the messages that say so as well (RFC 2923, section
+  // 2.1): from now on routers may cut them. IPv4 alone.
+  virtual void allow_fragments() {}
   // How many round trips of a few octets a bulk may take: more than one where bodies are stored on
   // the way, or each opens a connection of its own. What is under way has to be as much more.
   virtual int bulk_round_trips() const { return 1; }

@@ -23,6 +23,7 @@ class ForwardingPipe : public BytePipe, private BytePipe::Listener {
   const Error* failure() const override { return under_->failure(); }
   bool refused() const override { return under_->refused(); }
   bool stranded() const override { return under_->stranded(); }
+  void allow_fragments() override { under_->allow_fragments(); }
   int bulk_round_trips() const override { return under_->bulk_round_trips(); }
 
  protected:

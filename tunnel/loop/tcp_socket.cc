@@ -217,6 +217,13 @@ bool TcpSocket::stranded() const {
          errno == EADDRNOTAVAIL;
 }
 
+// The kernel looks at this for each segment, so what is sent again goes through. Its own search for
+// the size that passes (tcp_mtu_probing) is off by default, and begins when a session has long
+// looked for another carrier.
+void TcpSocket::allow_fragments() {
+  set_option(fd_.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+}
+
 void tune_local_leg(int fd) {
   if (!loss_based_by_default(fd)) ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
   set_option(fd, SOL_SOCKET, SO_SNDBUF, 512 * 1024);

@@ -22,6 +22,7 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   void end_writing() override;
   void abort() override;
   bool stranded() const override;  // two system calls
+  void allow_fragments() override;
 
   IoResult write(std::span<const Bytes> pieces);  // at most 64, in one system call
   // The same without a copy, after splice_from_now(); see SplicePipe about kBlocked.

@@ -36,6 +36,7 @@ class CircuitPipe final : public loop::BytePipe, private loop::BytePipe::Listene
   const Error* failure() const override { return refusal_ ? &*refusal_ : under_->failure(); }
   bool refused() const override { return refused_; }
   bool stranded() const override { return under_->stranded(); }
+  void allow_fragments() override { under_->allow_fragments(); }
 
  private:
   void on_readable() override;

@@ -52,6 +52,8 @@ class Liveness {
   void pong(TimePoint now, std::uint64_t value);
 
   enum class Verdict { kFine, kPing, kDead };
+  // What was sent is without an answer, although it was asked for by a PING.
+  bool suspects_loss() const { return ping_sent_ && outstanding_since_ && !ping_was_keepalive_; }
   Verdict tick(TimePoint now);  // kPing: send one, its value is ping_value()
   std::uint64_t ping_value() const { return ping_value_; }
   std::optional<TimePoint> next_deadline() const;

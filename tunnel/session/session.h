@@ -66,7 +66,8 @@ class Session {
 
   // Time: acknowledgements that wait for company (25 ms), and what liveness.h says.
   std::optional<TimePoint> next_deadline() const;
-  Result<void> tick(TimePoint now);                        // kTimedOut: the carrier is dead
+  Result<void> tick(TimePoint now);  // kTimedOut: the carrier is dead
+  bool suspects_loss() const { return liveness_.suspects_loss(); }
   void suspect(TimePoint now) { liveness_.suspect(now); }  // the network has changed
 
   Duration round_trip() const { return liveness_.round_trip(); }

@@ -77,6 +77,7 @@ void SessionLink::on_timer(loop::Timer&) {
   if (grace_until_ && now >= *grace_until_)
     return go_down({ErrorCode::kTimedOut, "the session was without a carrier for too long"});
   if (const auto alive = session_.tick(now); !alive) return carrier_lost(alive.error());
+  if (pipe_ && session_.suspects_loss()) pipe_->allow_fragments();
   schedule();
 }
 

@@ -61,6 +61,18 @@ class TcpSocketTest : public testing::Test {
   std::optional<Owner> owner;
 };
 
+TEST_F(TcpSocketTest, LetsRoutersCutItsPacketsOnceItIsTold) {
+  const auto how = [&] {
+    int value = -1;
+    socklen_t length = sizeof value;
+    getsockopt(owner->socket->fd(), IPPROTO_IP, IP_MTU_DISCOVER, &value, &length);
+    return value;
+  };
+  EXPECT_NE(how(), IP_PMTUDISC_DONT);
+  owner->socket->allow_fragments();
+  EXPECT_EQ(how(), IP_PMTUDISC_DONT);
+}
+
 TEST_F(TcpSocketTest, TellsEveryTurnUntilAllHasBeenRead) {
   owner->socket->set_interest(true, false);
   say(far, "abc");

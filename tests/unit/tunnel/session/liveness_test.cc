@@ -49,6 +49,18 @@ TEST(Liveness, NoticesWithinThreeSecondsThatWhatWasSentIsNotAnswered) {
   EXPECT_LE(*watch.dead_at - kStart, seconds{3});
 }
 
+TEST(Liveness, SuspectsLossOfWhatWasSentLongBeforeTheCarrierIsDead) {
+  Watch watch;
+  watch.liveness.sent(kStart, /*wants_answer=*/true);
+  EXPECT_FALSE(watch.liveness.suspects_loss());
+  watch.run(kStart + seconds{1}, /*answered=*/false);
+  EXPECT_FALSE(watch.dead_at);
+  EXPECT_TRUE(watch.liveness.suspects_loss());
+  watch.liveness.received(kStart + seconds{1}, false);
+  watch.liveness.pong(kStart + seconds{1}, watch.liveness.ping_value());
+  EXPECT_FALSE(watch.liveness.suspects_loss());
+}
+
 TEST(Liveness, NoticesWithinThreeSecondsThatADownloadStopped) {
   Watch watch;
   watch.liveness.received(kStart, /*more_than_pings=*/true);
