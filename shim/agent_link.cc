@@ -1,5 +1,6 @@
 #include "shim/agent_link.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -78,6 +79,13 @@ culvert_question_packet make_question(culvert_question kind, uint64_t cookie) {
   question.kind = static_cast<uint16_t>(kind);
   question.cookie = cookie;
   return question;
+}
+
+void put_ipv4(culvert_question_packet& question, uint32_t ip, uint16_t port) {
+  question.family = AF_INET;
+  question.port = port;
+  const uint32_t octets = htonl(ip);
+  memcpy(question.address, &octets, sizeof octets);
 }
 
 AgentLink::AgentLink(int patience_ms) : deadline_ms_(now_ms() + patience_ms) {}

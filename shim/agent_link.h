@@ -15,6 +15,7 @@ constexpr int kHookPatienceMs = 5'000;
 constexpr int kNamePatienceMs = 30'000;  // the agent may have to ask far away
 
 culvert_question_packet make_question(culvert_question kind, uint64_t cookie = 0);
+void put_ipv4(culvert_question_packet& question, uint32_t ip, uint16_t port);  // in our byte order
 
 class AgentLink {
  public:

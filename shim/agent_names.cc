@@ -108,9 +108,7 @@ bool v4_of(const HostAddress& address, uint32_t& ip) {
 
 NameAnswer ask_agent_for_address(const HostAddress& address, uint32_t ip, int patience_ms) {
   auto question = make_question(CULVERT_ASK_ADDRESS);
-  question.family = AF_INET;
-  const uint32_t octets = htonl(ip);
-  memcpy(question.address, &octets, sizeof octets);
+  put_ipv4(question, ip, 0);
   AgentLink link(patience_ms);
   culvert_answer_packet answer;
   if (!link.ask(question, answer)) return try_again();

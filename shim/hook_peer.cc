@@ -32,10 +32,7 @@ bool read_offered(const socklen_t* length, socklen_t& offered) {
 
 uint16_t ask_for_wanted_port(const VirtualPeer& peer) {
   auto question = make_question(CULVERT_ASK_WANTED_PORT);
-  question.family = AF_INET;
-  question.port = peer.port();
-  const uint32_t ip = htonl(peer.ip());
-  memcpy(question.address, &ip, sizeof ip);
+  put_ipv4(question, peer.ip(), peer.port());
   AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
   return link.ask(question, answer) && answer.verdict == CULVERT_FOUND ? answer.port : peer.port();

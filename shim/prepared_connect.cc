@@ -1,6 +1,5 @@
 #include "shim/prepared_connect.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -23,13 +22,11 @@ bool may_stand_for_another(int error) {
 culvert_question_packet PreparedConnect::question() const {
   auto question = make_question(CULVERT_ASK_CONNECT, cookie_);
   if (wanted_.family() == AF_INET6) question.flags |= CULVERT_MAPPED_V6;
-  question.port = wanted_.port();
   if (wanted_.is_v4()) {
-    question.family = AF_INET;
-    const uint32_t ip = htonl(wanted_.ip());
-    memcpy(question.address, &ip, sizeof ip);
+    put_ipv4(question, wanted_.ip(), wanted_.port());
   } else {
     question.family = AF_INET6;
+    question.port = wanted_.port();
     memcpy(question.address, &wanted_.address.v6.sin6_addr, sizeof question.address);
   }
   return question;

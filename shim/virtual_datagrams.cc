@@ -1,6 +1,5 @@
 #include "shim/virtual_datagrams.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -76,12 +75,9 @@ enum class Verdict { kGo, kNotOurs, kFailed };
 // Moves `peer` to where datagrams really go. On failure errno says why.
 Verdict ask(int fd, VirtualPeer& peer, uint16_t own_port) {
   auto question = make_question(CULVERT_ASK_DATAGRAMS, socket_cookie(fd));
-  question.family = AF_INET;
-  question.port = peer.port();
+  put_ipv4(question, peer.ip(), peer.port());
   question.flags = uint32_t{own_port} << 16;
   if (has_own_address(fd)) question.flags |= CULVERT_AT_OWN_ADDRESS;
-  const uint32_t ip = htonl(peer.ip());
-  memcpy(question.address, &ip, sizeof ip);
   const SharedWhileAsking shared(fd, own_port == peer.port());
   AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
