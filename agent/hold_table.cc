@@ -42,13 +42,6 @@ void HoldTable::Lease::release() {
 // is the same one each time.
 Result<HoldListener> HoldTable::open_elsewhere(const SocketAddress& wanted) {
   constexpr std::uint16_t kPorts = CULVERT_ELSEWHERE_LAST - CULVERT_ELSEWHERE_FIRST + 1, kTries = 8;
-  const auto give = [&](Result<HoldListener> hold) {
-    log::info("hold", {{"event", "elsewhere"},
-                       {"for", wanted.to_string()},
-                       {"at", hold->address().to_string()},
-                       {"why", "a program on this machine listens on that port"}});
-    return hold;
-  };
   for (std::uint16_t i = 0; i < kTries; ++i) {
     const auto port = CULVERT_ELSEWHERE_FIRST + (wanted.port + i) % kPorts;
     const SocketAddress at{wanted.ip, static_cast<std::uint16_t>(port)};
@@ -58,10 +51,9 @@ Result<HoldListener> HoldTable::open_elsewhere(const SocketAddress& wanted) {
     if (!hold && hold.error().code == ErrorCode::kExhausted) return hold;
     if (!hold) continue;
     if (elsewhere_.size() < kMost) elsewhere_.emplace(at, wanted.port);
-    return give(std::move(hold));
+    return hold;
   }
-  auto hold = HoldListener::open({wanted.ip, 0});  // getpeername() shows it
-  return hold ? give(std::move(hold)) : std::move(hold);
+  return HoldListener::open({wanted.ip, 0});  // getpeername() shows it
 }
 
 std::optional<std::uint16_t> HoldTable::wanted_port(const SocketAddress& held_at) const {
@@ -78,8 +70,14 @@ Result<HoldTable::Held> HoldTable::acquire(const SocketAddress& virtual_address,
       return fail(ErrorCode::kExhausted,
                   "programs wait for " + std::to_string(kMost) + " different addresses already");
     auto listener = open_there(virtual_address, low_ports_mapped_);
-    if (!listener && listener.error().code != ErrorCode::kExhausted)
+    if (!listener && listener.error().code != ErrorCode::kExhausted) {
       listener = open_elsewhere(virtual_address);
+      if (listener)
+        log::info("hold", {{"event", "elsewhere"},
+                           {"for", virtual_address.to_string()},
+                           {"at", listener->address().to_string()},
+                           {"why", "a program on this machine listens on that port"}});
+    }
     if (!listener) return fail(std::move(listener.error()));
     found = holds_.emplace(virtual_address, Hold{std::move(*listener), 0, {}, idle_.end()}).first;
   } else if (found->second.leases == 0) {
