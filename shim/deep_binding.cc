@@ -1,24 +1,15 @@
 #include "shim/deep_binding.h"
 
 #include <dlfcn.h>
-#include <gnu/libc-version.h>
 #include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "shim/elf_image.h"
-
-// Where this library begins; the linker says so, as it does of _DYNAMIC.
-extern "C" __attribute__((visibility("hidden"))) const ElfW(Ehdr) __ehdr_start;  // NOLINT
+#include "shim/own_symbols.h"
 
 namespace culvert::shim {
 namespace {
-
-const void* start_of_object(const void* address) {
-  Dl_info found;
-  return dladdr(address, &found) != 0 ? found.dli_fbase : nullptr;
-}
 
 // What the loader made read-only when it was done (PT_GNU_RELRO), in whole pages as it does; the
 // destructor leaves it so.
@@ -55,19 +46,10 @@ class ReadOnlyPart {
 };
 
 struct Search {
-  const ElfImage ours;
   const void* const libc;
   const ElfW(Addr) from;  // the object opened; those that it brought follow it
   bool begun = false;
 };
-
-// Ours, if it is what everybody else finds under that name: a program may define its own connect().
-const void* our_function(const Search& search, const char* name) {
-  const auto* const symbol = find_symbol(search.ours, name);
-  if (symbol == nullptr) return nullptr;
-  const void* const ours = reinterpret_cast<const void*>(search.ours.base + symbol->st_value);
-  return dlsym(RTLD_DEFAULT, name) == ours ? ours : nullptr;
-}
 
 void fill_anew(const Search& search, const dl_phdr_info& object, const ElfImage& image) {
   const void* const start = start_of_object(image.names);
@@ -75,7 +57,7 @@ void fill_anew(const Search& search, const dl_phdr_info& object, const ElfImage&
   for (const auto& part : image.relocations) {
     for (size_t i = 0; i < part.count; ++i) {
       const char* const name = imported_function(image, part.first[i]);
-      const void* const ours = name == nullptr ? nullptr : our_function(search, name);
+      const void* const ours = name == nullptr ? nullptr : own_function(name);
       if (ours == nullptr) continue;
       const ElfW(Addr) place = image.base + part.first[i].r_offset;
       const void** const pointer = reinterpret_cast<const void**>(place);
@@ -91,7 +73,7 @@ void fill_anew(const Search& search, const dl_phdr_info& object, const ElfImage&
 int look_at(dl_phdr_info* object, size_t /*size*/, void* data) {
   auto& search = *static_cast<Search*>(data);
   search.begun = search.begun || object->dlpi_addr == search.from;
-  if (!search.begun || object->dlpi_addr == search.ours.base) return 0;
+  if (!search.begun || object->dlpi_addr == own_image().base) return 0;
   for (int i = 0; i < object->dlpi_phnum; ++i) {
     const auto& part = object->dlpi_phdr[i];
     if (part.p_type != PT_DYNAMIC) continue;
@@ -107,9 +89,7 @@ int look_at(dl_phdr_info* object, size_t /*size*/, void* data) {
 void stand_in_front_of_libc_in(void* handle) {
   const link_map* opened = nullptr;
   if (dlinfo(handle, RTLD_DI_LINKMAP, &opened) != 0 || opened == nullptr) return;
-  Search search{read_image(reinterpret_cast<ElfW(Addr)>(&__ehdr_start), _DYNAMIC),
-                start_of_object(reinterpret_cast<const void*>(gnu_get_libc_version)),
-                opened->l_addr};
+  Search search{start_of_libc(), opened->l_addr};
   dl_iterate_phdr(look_at, &search);
 }
 

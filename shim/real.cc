@@ -60,9 +60,16 @@ int raw_execveat(int directory, const char* path, char* const* argv, char* const
   return static_cast<int>(syscall(SYS_execveat, directory, path, argv, envp, flags));
 }
 
+// Of glibc 2.34 and later; of libdl before.
+#if defined(__aarch64__)
+constexpr const char* kVersions[] = {"GLIBC_2.34", "GLIBC_2.17"};
+#else
+constexpr const char* kVersions[] = {"GLIBC_2.34", "GLIBC_2.2.5"};
+#endif
+
 template <typename Function>
 void find(Function& function, const char* name) {
-  if (void* found = dlsym(RTLD_NEXT, name)) function = reinterpret_cast<Function>(found);
+  if (void* found = real.dlsym(RTLD_NEXT, name)) function = reinterpret_cast<Function>(found);
 }
 
 }  // namespace
@@ -86,6 +93,7 @@ constinit Real real = {
     .posix_spawn = nullptr,
     .posix_spawnp = nullptr,
     .dlopen = nullptr,
+    .dlsym = nullptr,
     .getaddrinfo = nullptr,
     .resolver_init = nullptr,
     .resolver_ninit = nullptr,
@@ -99,7 +107,16 @@ constinit Real real = {
     .resolver_nsend = nullptr,
 };
 
+// By dlvsym(), as dlsym() is ours.
+void find_real_dlsym() {
+  for (const char* version : kVersions) {
+    real.dlsym = reinterpret_cast<decltype(real.dlsym)>(dlvsym(RTLD_NEXT, "dlsym", version));
+    if (real.dlsym != nullptr) return;
+  }
+}
+
 void find_real_functions() {
+  if (real.dlsym == nullptr) find_real_dlsym();
   find(real.socket, "socket");
   find(real.connect, "connect");
   find(real.bind, "bind");

@@ -2,7 +2,7 @@
 //
 // Until the constructor has run these are raw system calls: libraries initialised before us may
 // call in, some of them from inside malloc or the loader, where dlsym() would deadlock (jemalloc
-// and tcmalloc did, in other shims). The exec family, fopen(), dlopen()
+// and tcmalloc did, in other shims). The exec family, fopen(), dlopen(), dlsym()
 // and the resolver have no such need and may be null until then.
 #pragma once
 #include <netdb.h>
@@ -35,6 +35,7 @@ struct Real {
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const*, char* const*);
   void* (*dlopen)(const char*, int);
+  void* (*dlsym)(void*, const char*);
   int (*getaddrinfo)(const char*, const char*, const addrinfo*, addrinfo**);
   int (*resolver_init)();
   int (*resolver_ninit)(res_state);
@@ -52,5 +53,6 @@ extern Real real;  // NOLINT(bugprone-dynamic-static-initializers): it is consti
 
 // Uses dlsym(), which may allocate: for the constructor, and for an exec before it.
 void find_real_functions();
+void find_real_dlsym();  // alone: for who asks before the constructor
 
 }  // namespace culvert::shim

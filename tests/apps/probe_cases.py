@@ -14,6 +14,7 @@ SENTENCES = {
     "fork-exec": "sockets and names survive fork and exec",
     "half-close": "a half-close leaves the other direction open",
     "interrupted": "time limits and signals interrupt a connect",
+    "library-handle": "functions taken from a library's handle are carried too",
     "no-descriptor-left": "a program without a descriptor left connects all the same",
     "peer-name": "getpeername and reverse names tell the peer",
     "reset": "a reset arrives as a reset",
