@@ -13,6 +13,16 @@
 
 namespace culvert::agent::testing {
 
+UniqueFd listen_at(const char* text) {
+  const auto at = *SocketAddress::parse(text);
+  UniqueFd fd(::socket(at.ip.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage address{};
+  const auto length = at.fill(address);
+  EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0) << text;
+  EXPECT_EQ(::listen(fd.get(), 16), 0);
+  return fd;
+}
+
 ProgramLab::ProgramLab(const Setting& setting) {
   directory_ = "/tmp/culvert-test-XXXXXX";
   EXPECT_NE(mkdtemp(directory_.data()), nullptr);

@@ -138,4 +138,6 @@ class ProgramLab final : private ShimGate::Handler {
   std::vector<std::packaged_task<void()>> tasks_;
 };
 
+UniqueFd listen_at(const char* address);  // a program's listener, not told to anybody
+
 }  // namespace culvert::agent::testing

@@ -25,16 +25,6 @@ const IpAddress kOwn = IpAddress::v4(0x7f400306);
 
 class Listeners : public NeedsOwnNamespace {};
 
-UniqueFd listen_at(const char* text) {
-  const auto at = *SocketAddress::parse(text);
-  UniqueFd fd(::socket(at.ip.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_storage address{};
-  const auto length = at.fill(address);
-  EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0) << text;
-  EXPECT_EQ(::listen(fd.get(), 16), 0);
-  return fd;
-}
-
 std::uint64_t cookie_of(int fd) {
   std::uint64_t cookie = 0;
   socklen_t length = sizeof cookie;

@@ -1,13 +1,12 @@
 // How fast bulk is at 40 ms there and back and 50 MB/s, in virtual time, where each request needs a
 // connection behind the middlebox that begins slowly.
-#include "exchange_world.h"
+#include "bulk_boxes.h"
 
 namespace culvert::exchange {
 namespace {
 
 constexpr std::size_t kSize = 16'000'000;
-constexpr std::size_t kRate = 50'000;  // octets in a millisecond
-constexpr double kGoal = 20;           // MB/s
+constexpr double kGoal = 20;  // MB/s
 
 double rate(World& world, ByteVector& to, ByteVector& at, std::size_t size) {
   ByteVector data(size);
@@ -27,19 +26,8 @@ double down(World& world, std::size_t size = kSize) {
   return rate(world, world.to_client, world.at_client, size);
 }
 
-struct Case {
-  const char* name;
-  Middlebox box;
-};
-class ExchangeBulk : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(
-    Boxes, ExchangeBulk,
-    testing::Values(
-        Case{"Streams", {.dials = true, .rate = kRate}},
-        Case{"StoresRequests", {.holds_requests = true, .dials = true, .rate = kRate}},
-        Case{"StoresBoth",
-             {.holds_requests = true, .holds_answers = true, .dials = true, .rate = kRate}}),
-    [](const auto& one) { return std::string(one.param.name); });
+class ExchangeBulk : public testing::TestWithParam<BulkCase> {};
+INSTANTIATE_TEST_SUITE_P(Boxes, ExchangeBulk, testing::ValuesIn(kBulkCases), name_of);
 
 TEST_P(ExchangeBulk, FillsALongWayInBothDirections) {
   World world(1, GetParam().box);
@@ -59,7 +47,7 @@ TEST(ExchangeBulkTrouble, AMiddleboxThatClosesBehindEachAnswerCostsLittle) {
                   .holds_answers = true,
                   .closes = true,
                   .dials = true,
-                  .rate = kRate});
+                  .rate = kBulkRate});
   (void)up(world, 4'000'000);
   EXPECT_GE(up(world), 0.8 * kGoal);
 }

@@ -1,6 +1,6 @@
 // How fast one stream of a session is that an exchange carries, at 40 ms there and back and 50
 // MB/s, in virtual time: the session's windows and its log have to bear what a stored body takes.
-#include "exchange_world.h"
+#include "bulk_boxes.h"
 #include "tunnel/session/session.h"
 
 namespace culvert::exchange {
@@ -8,7 +8,6 @@ namespace {
 
 using session::Session;
 
-constexpr std::size_t kRate = 50'000;  // octets in a millisecond
 constexpr std::size_t kSize = 32'000'000;
 constexpr double kGoal = 20;  // MB/s
 
@@ -65,19 +64,8 @@ struct End {
   std::size_t left = 0, got = 0;
 };
 
-struct Case {
-  const char* name;
-  Middlebox box;
-};
-class SessionBulk : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(
-    Boxes, SessionBulk,
-    testing::Values(
-        Case{"Streams", {.dials = true, .rate = kRate}},
-        Case{"StoresRequests", {.holds_requests = true, .dials = true, .rate = kRate}},
-        Case{"StoresBoth",
-             {.holds_requests = true, .holds_answers = true, .dials = true, .rate = kRate}}),
-    [](const auto& one) { return std::string(one.param.name); });
+class SessionBulk : public testing::TestWithParam<BulkCase> {};
+INSTANTIATE_TEST_SUITE_P(Boxes, SessionBulk, testing::ValuesIn(kBulkCases), name_of);
 
 TEST_P(SessionBulk, FillsALongWayUpwards) {
   World world(1, GetParam().box);

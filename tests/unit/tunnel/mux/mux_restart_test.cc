@@ -6,6 +6,7 @@
 #include <random>
 
 #include "mux_world.h"
+#include "random_streams.h"
 
 namespace culvert::mux {
 namespace {
@@ -122,12 +123,7 @@ class MuxLostCarriers : public testing::TestWithParam<unsigned> {};
 TEST_P(MuxLostCarriers, LoseNoOctetAndDoubleNone) {
   std::mt19937 rng(GetParam());
   World world;
-  struct Direction {
-    ByteVector sent, got;
-    std::size_t written = 0;
-    bool finished = false, ended = false;
-  };
-  std::map<StreamId, Direction> up, down;
+  RandomStreams up, down;
   const auto open_one = [&] {
     const auto id = *world.alice.open(as_bytes("x"));
     for (auto* d : {&up[id], &down[id]}) {
@@ -136,55 +132,24 @@ TEST_P(MuxLostCarriers, LoseNoOctetAndDoubleNone) {
     }
   };
   for (int i = 0; i < 4; ++i) open_one();
-  const auto write_some = [&](Mux& mux, std::map<StreamId, Direction>& directions) {
-    for (auto& [id, d] : directions) {
-      if (!mux.knows(id) || d.finished) continue;
-      const auto piece = Bytes{d.sent}.subspan(d.written);
-      d.written += mux.write(id, piece.first(std::min<std::size_t>(piece.size(), rng() % 30'000)));
-      if (d.written == d.sent.size()) {
-        mux.finish(id);
-        d.finished = true;
-      }
-    }
-  };
-  const auto read_some = [&](Mux& mux, std::map<StreamId, Direction>& directions) {
-    while (const auto event = mux.next_event()) {
-      ASSERT_NE(event->kind, Kind::kReset);
-      if (event->kind == Kind::kOpened) mux.accept(event->stream);
-    }
-    for (auto& [id, d] : directions) {
-      if (!mux.knows(id) || d.ended) continue;
-      const auto ready = mux.readable(id);
-      const auto count = ready.empty() ? 0 : rng() % (ready.size() + 1);
-      append(d.got, ready.first(count));
-      mux.consumed(id, count);
-      if (!mux.at_end(id)) continue;
-      d.ended = true;
-      mux.end_taken(id);
-    }
-  };
-  const auto over = [&] {
-    const auto ended = [](auto& d) { return d.second.ended; };
-    return std::all_of(up.begin(), up.end(), ended) && std::all_of(down.begin(), down.end(), ended);
-  };
-  for (int turn = 0; turn < 200'000 && !over(); ++turn) {
-    write_some(world.alice, up);
-    write_some(world.bob, down);
+  for (int turn = 0; turn < 200'000 && !(all_ended(up) && all_ended(down)); ++turn) {
+    write_some(world.alice, up, 30'000, rng);
+    write_some(world.bob, down, 30'000, rng);
     World::send(world.alice, world.to_bob, kHeaderSize + 300 + rng() % 40'000);
     World::send(world.bob, world.to_alice, kHeaderSize + 300 + rng() % 40'000);
     if (rng() % 3 == 0) World::deliver(world.to_bob, world.bob);
     if (rng() % 3 == 0) World::deliver(world.to_alice, world.alice);
-    read_some(world.bob, up);
-    read_some(world.alice, down);
+    read_some(world.bob, up, rng);
+    read_some(world.alice, down, rng);
     if (rng() % 4 == 0) world.alice.acknowledge_now();
     if (rng() % 4 == 0) world.bob.acknowledge_now();
     if (rng() % 40 == 0) world.alice.ping(rng());
     if (rng() % 60 == 0 && up.size() < 12) open_one();
     if (rng() % 50 == 0) world.lose();
   }
-  ASSERT_TRUE(over());
-  for (const auto& [id, d] : up) EXPECT_EQ(d.got, d.sent);
-  for (const auto& [id, d] : down) EXPECT_EQ(d.got, d.sent);
+  ASSERT_TRUE(all_ended(up) && all_ended(down));
+  expect_all_came(up);
+  expect_all_came(down);
   world.settle();
   EXPECT_EQ(world.alice.stream_count(), 1u) << "only the control stream is left";
   EXPECT_EQ(world.bob.stream_count(), 1u);

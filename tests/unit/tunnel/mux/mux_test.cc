@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "random_streams.h"
 #include "tunnel/base/byte_codec.h"
 
 namespace culvert::mux {
@@ -62,59 +63,22 @@ TEST_P(MuxRandomRecords, DeliversEveryByteOfEveryStreamInOrderBothWays) {
   std::mt19937 rng(GetParam());
   Mux alice{Role::kInitiator}, bob{Role::kResponder};
   constexpr std::size_t kStreams = 5;
-  struct Direction {
-    ByteVector sent, got;
-    std::size_t written = 0;
-    bool finished = false, ended = false;
-  };
-  std::map<StreamId, Direction> up, down;
+  RandomStreams up, down;
   for (std::size_t i = 0; i < kStreams; ++i) {
     const auto id = *alice.open(as_bytes("x"));
     up[id].sent = random_bytes(rng() % 300'000, rng);
     down[id].sent = random_bytes(rng() % 300'000, rng);
   }
-  const auto write_some = [&](Mux& mux, std::map<StreamId, Direction>& directions) {
-    for (auto& [id, d] : directions) {
-      if (!mux.knows(id) || d.finished) continue;
-      const auto piece = Bytes{d.sent}.subspan(d.written);
-      d.written += mux.write(id, piece.first(std::min<std::size_t>(piece.size(), rng() % 20'000)));
-      if (d.written == d.sent.size()) {
-        mux.finish(id);
-        d.finished = true;
-      }
-    }
-  };
-  const auto read_some = [&](Mux& mux, std::map<StreamId, Direction>& directions) {
-    while (const auto event = mux.next_event()) {
-      ASSERT_NE(event->kind, Kind::kReset);
-      if (event->kind == Kind::kOpened) mux.accept(event->stream);
-    }
-    for (auto& [id, d] : directions) {
-      if (!mux.knows(id) || d.ended) continue;
-      const auto ready = mux.readable(id);
-      const auto count = ready.empty() ? 0 : rng() % (ready.size() + 1);
-      append(d.got, ready.first(count));
-      mux.consumed(id, count);
-      if (mux.at_end(id)) {
-        d.ended = true;
-        mux.end_taken(id);
-      }
-    }
-  };
-  const auto all_ended = [](const std::map<StreamId, Direction>& directions) {
-    return std::all_of(directions.begin(), directions.end(),
-                       [](auto& d) { return d.second.ended; });
-  };
   for (int turn = 0; turn < 100'000 && !(all_ended(up) && all_ended(down)); ++turn) {
-    write_some(alice, up);
-    write_some(bob, down);
+    write_some(alice, up, 20'000, rng);
+    write_some(bob, down, 20'000, rng);
     carry_record(alice, bob, kHeaderSize + 64 + rng() % 40'000);
     carry_record(bob, alice, kHeaderSize + 64 + rng() % 40'000);
-    read_some(bob, up);
-    read_some(alice, down);
+    read_some(bob, up, rng);
+    read_some(alice, down, rng);
   }
-  for (const auto& [id, d] : up) EXPECT_EQ(d.got, d.sent);
-  for (const auto& [id, d] : down) EXPECT_EQ(d.got, d.sent);
+  expect_all_came(up);
+  expect_all_came(down);
   alice.acknowledge_now();
   bob.acknowledge_now();
   carry_all(alice, bob);
