@@ -21,7 +21,7 @@ class RoutePicker {
  public:
   static constexpr std::chrono::milliseconds kStagger{400};
   static constexpr std::chrono::seconds kHeadStart{2};
-  static constexpr std::size_t kMost = 48;           // ways
+  static constexpr std::size_t kMost = 64;           // ways
   static constexpr std::size_t kMostAtOnePlace = 2;  // that wait, while there is another place
 
   RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembered, TimePoint now);

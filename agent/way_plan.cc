@@ -5,55 +5,102 @@
 namespace culvert::agent {
 namespace {
 
-HostPort service_for(const carrier::Recipe& recipe, const WayOptions& options) {
-  if (recipe.fixed_port != 0) return {options.service.host, recipe.fixed_port};
+HostPort service_for(const carrier::Recipe& recipe, const WayOptions& options,
+                     const std::string& host) {
+  if (recipe.fixed_port != 0) return {host, recipe.fixed_port};
   const bool own_port = recipe.has(carrier::LayerKind::kTls) && options.tls_port != 0;
-  return {options.service.host, own_port ? options.tls_port : options.service.port};
+  return {host, own_port ? options.tls_port : options.service.port};
 }
 
-void add_ways(const carrier::Way& way, const std::vector<IpAddress>& addresses, std::uint16_t port,
-              std::vector<carrier::Way>& ways) {
-  for (const auto& address : addresses) {
-    ways.push_back(way);
-    ways.back().first_hop = {address, port};
-  }
+// Of the recipes in which a name is told, those that pass where the others do not.
+bool is_worth_a_name(const carrier::Recipe& recipe) {
+  static constexpr std::string_view kNames[] = {"connect", "connect-tls", "socks",  "http-proxy",
+                                                "http",    "http-tls",    "http-80"};
+  return std::ranges::find(kNames, recipe.name) != std::end(kNames);
 }
+
+class Planner {
+ public:
+  Planner(const WayOptions& options, const WayAddresses& addresses)
+      : options_(options), addresses_(addresses) {
+    if (!addresses.service.empty()) service_address_ = addresses.service.front();
+  }
+
+  template <class Which>
+  void through_proxies(const std::string& host, Which which) {
+    for (std::size_t i = 0; i < options_.proxies.size() && i < addresses_.proxies.size(); ++i) {
+      const auto& proxy = options_.proxies[i];
+      for (const auto& recipe : carrier::all_recipes())
+        if (wanted(recipe) && recipe.goes_through(proxy.kind) && which(recipe))
+          add({&recipe, proxy, service_for(recipe, options_, host), {}, service_address_},
+              addresses_.proxies[i], proxy.first_hop().port);
+    }
+  }
+  template <class Which>
+  void without(const std::string& host, Which which) {
+    for (const auto& recipe : carrier::all_recipes()) {
+      if (!wanted(recipe) || recipe.needs_proxy() || !which(recipe)) continue;
+      const auto service = service_for(recipe, options_, host);
+      add({&recipe, std::nullopt, service, {}, service_address_}, addresses_.service, service.port);
+    }
+  }
+  std::vector<carrier::Way> ways;
+
+ private:
+  bool wanted(const carrier::Recipe& recipe) const {
+    if (options_.via != "auto") return options_.via == recipe.name;
+    return recipe.fixed_port != options_.service.port;  // or it would be the same as another one
+  }
+  void add(const carrier::Way& way, const std::vector<IpAddress>& addresses, std::uint16_t port) {
+    for (const auto& address : addresses) {
+      ways.push_back(way);
+      ways.back().first_hop = {address, port};
+      ways.back().also_named = way.service.host != options_.service.host;
+    }
+  }
+
+  const WayOptions& options_;
+  const WayAddresses& addresses_;
+  std::optional<IpAddress> service_address_;
+};
 
 }  // namespace
 
+std::string name_beside(const HostPort& service, const HostPort& when_joined,
+                        const std::string& domain) {
+  if (!IpAddress::parse(service.host)) return {};
+  return IpAddress::parse(when_joined.host) ? domain : when_joined.host;
+}
+
 std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresses& addresses) {
-  std::vector<carrier::Way> ways;
-  std::optional<IpAddress> service_address;
-  if (!addresses.service.empty()) service_address = addresses.service.front();
-  const auto wanted = [&](const carrier::Recipe& recipe) {
-    if (options.via != "auto") return options.via == recipe.name;
-    return recipe.fixed_port != options.service.port;  // or it would be the same as another one
+  using carrier::Recipe;
+  const auto& host = options.service.host;
+  const auto& name = options.also_named;
+  Planner planner(options, addresses);
+  const auto connections = [](const Recipe& recipe) { return recipe.lanes == nullptr; };
+  const auto of_requests = [](const Recipe& recipe) { return recipe.lanes != nullptr; };
+  const auto tls = [](const Recipe& recipe) {
+    return recipe.lanes == nullptr && recipe.has(carrier::LayerKind::kTls);
   };
+  planner.through_proxies(host, connections);
+  planner.without(host, connections);
+  if (!name.empty()) planner.without(name, tls);
   // Carriers made of requests pass where nothing else does, and are slower where others do.
-  for (const bool of_requests : {false, true}) {
-    for (std::size_t i = 0; i < options.proxies.size() && i < addresses.proxies.size(); ++i) {
-      const auto& proxy = options.proxies[i];
-      for (const auto& recipe : carrier::all_recipes())
-        if (wanted(recipe) && (recipe.lanes != nullptr) == of_requests &&
-            recipe.goes_through(proxy.kind))
-          add_ways({&recipe, proxy, service_for(recipe, options), {}, service_address},
-                   addresses.proxies[i], proxy.first_hop().port, ways);
-    }
-    for (const auto& recipe : carrier::all_recipes()) {
-      if (!wanted(recipe) || (recipe.lanes != nullptr) != of_requests || recipe.needs_proxy())
-        continue;
-      const auto service = service_for(recipe, options);
-      add_ways({&recipe, std::nullopt, service, {}, service_address}, addresses.service,
-               service.port, ways);
-    }
+  planner.through_proxies(host, of_requests);
+  planner.without(host, of_requests);
+  if (!name.empty()) {
+    planner.through_proxies(name, is_worth_a_name);
+    planner.without(name, is_worth_a_name);
   }
+  auto ways = std::move(planner.ways);
   if (ways.size() > kMaxWays) ways.resize(kMaxWays);
   return ways;
 }
 
 std::string way_key(const carrier::Way& way) {
-  return std::string(way.recipe->name) + " " + way.first_hop.to_string() +
-         (way.proxy ? " " + way.proxy->to_string() : "");
+  std::string recipe(way.recipe->name);
+  if (way.also_named) recipe += "=" + way.service.host;
+  return recipe + " " + way.first_hop.to_string() + (way.proxy ? " " + way.proxy->to_string() : "");
 }
 
 std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions& options) {
@@ -62,15 +109,20 @@ std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions&
   const auto second = key.find(' ', first + 1);
   const auto hop = SocketAddress::parse(
       key.substr(first + 1, second == std::string_view::npos ? second : second - first - 1));
-  const auto* recipe = carrier::find_recipe(key.substr(0, first));
+  const auto equals = std::min(key.find('='), first);
+  const auto name = equals < first ? key.substr(equals + 1, first - equals - 1) : "";
+  const auto* recipe = carrier::find_recipe(key.substr(0, equals));
   if (!hop || recipe == nullptr || (options.via != "auto" && options.via != recipe->name) ||
-      second == std::string_view::npos)
+      second == std::string_view::npos || (equals < first && name != options.also_named))
     return std::nullopt;
   auto proxy = carrier::parse_proxy(key.substr(second + 1));
   if (!proxy || !recipe->goes_through(proxy->kind)) return std::nullopt;
   proxy->source = "it worked in this network before";
   proxy->forget_credentials();
-  return carrier::Way{recipe, *std::move(proxy), service_for(*recipe, options), *hop, {}};
+  const auto& host = name.empty() ? options.service.host : options.also_named;
+  carrier::Way way{recipe, *std::move(proxy), service_for(*recipe, options, host), *hop, {}};
+  way.also_named = !name.empty();
+  return way;
 }
 
 bool put_first(std::vector<carrier::Way>& ways, std::string_view key) {

@@ -8,7 +8,7 @@
 
 namespace culvert::agent {
 
-inline constexpr std::size_t kMaxWays = 32;
+inline constexpr std::size_t kMaxWays = 48;
 
 // What was configured; both the uplink and the enrolment start from it.
 struct WayOptions {
@@ -16,7 +16,15 @@ struct WayOptions {
   std::string via = "auto";    // or the name of a recipe
   std::uint16_t tls_port = 0;  // of recipes with TLS; 0: the service's port
   std::vector<carrier::Proxy> proxies;
+  // Where `service` has a number for a host: the name that barriers which go by names are told
+  // (TLS has no place for numbers, RFC 6066 section 3). Is not looked up; empty: none.
+  std::string also_named{};
 };
+
+// The name that the service gave itself when this machine joined, or else its domain; empty where
+// `service` has a name.
+std::string name_beside(const HostPort& service, const HostPort& when_joined,
+                        const std::string& domain);
 
 // Addresses of the service and of each proxy, in their order; empty: not known.
 struct WayAddresses {
@@ -26,10 +34,12 @@ struct WayAddresses {
 
 // Through the proxies first, in their order (whoever configures one needs it), then without; each
 // by the recipes in their order, each recipe with its addresses in theirs; carriers made of
-// requests behind all others. At most kMaxWays.
+// requests behind all others. What is told `also_named` comes behind what is not: TLS without a
+// proxy before requests, all else last. At most kMaxWays.
 std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresses& addresses);
 
-// One line that names a way over restarts: recipe, first hop, proxy; never credentials.
+// One line that names a way over restarts: recipe, first hop, proxy; never credentials. Where
+// another name than the service's host is told, it stands behind the recipe: "tls=example.net ...".
 std::string way_key(const carrier::Way& way);
 // The way of this key, although nobody has planned it: its proxy was found the last time, and need
 // not be found again. nullopt: no way_key(), or against `options`, as any proxy is that is not

@@ -4,7 +4,9 @@ namespace culvert::carrier {
 
 std::string to_string(const Way& way) {
   const std::string name(way.recipe->name);
-  if (!way.proxy) return name + " to " + way.first_hop.to_string();
+  if (!way.proxy)
+    return name + " to " + way.first_hop.to_string() +
+           (way.also_named ? " as " + way.service.host : std::string{});
   const auto address = way.first_hop.ip.to_string();
   const auto at = address == way.proxy->first_hop().host ? std::string{} : " (" + address + ")";
   return name + " through " + way.proxy->to_string() + at + " to " + way.service.to_string();

@@ -26,9 +26,10 @@ struct Way {
   // The service's, where it is known: SOCKS4 can name nothing else.
   std::optional<IpAddress> service_address;
   std::shared_ptr<WayNotes> notes{};  // null: nobody wants to know
+  bool also_named = false;            // `service` has another host than people gave it
 };
 
-// For people: "tls to 192.0.2.1:443",
+// For people: "tls to 192.0.2.1:443", "tls to 192.0.2.1:443 as example.net",
 // "connect-tls through http://proxy.example.net:3128 (192.0.2.9) to service.example.net:443".
 std::string to_string(const Way& way);
 

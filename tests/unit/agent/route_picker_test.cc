@@ -164,6 +164,57 @@ TEST(WayPlan, does_not_try_port_80_twice_for_a_service_that_is_there) {
             std::vector<std::string>{"http-80 to 192.0.2.1:80"});
 }
 
+TEST(WayPlan, tells_a_name_beside_a_number_after_the_ways_that_tell_none) {
+  WayOptions options;
+  options.service = {"192.0.2.1", 443};
+  options.proxies = {*carrier::parse_proxy("http://proxy:3128")};
+  const WayAddresses addresses{{address("192.0.2.1:1").ip}, {{address("192.0.2.9:1").ip}}};
+  const auto without = described(plan_ways(options, addresses));
+  options.also_named = "example.net";
+  auto with = described(plan_ways(options, addresses));
+  std::vector<std::string> named;
+  std::ranges::copy_if(with, std::back_inserter(named), [](const std::string& way) {
+    return way.find("example.net") != std::string::npos;
+  });
+  EXPECT_EQ(
+      named,
+      (std::vector<std::string>{
+          "tls to 192.0.2.1:443 as example.net", "websocket-tls to 192.0.2.1:443 as example.net",
+          "connect through http://proxy:3128 (192.0.2.9) to example.net:443",
+          "connect-tls through http://proxy:3128 (192.0.2.9) to example.net:443",
+          "http-proxy through http://proxy:3128 (192.0.2.9) to example.net:443",
+          "http to 192.0.2.1:443 as example.net", "http-tls to 192.0.2.1:443 as example.net",
+          "http-80 to 192.0.2.1:80 as example.net"}));
+  const auto last_connection = std::ranges::find(with, "websocket-tls to 192.0.2.1:443");
+  EXPECT_EQ(*(last_connection + 1), named.front());
+  EXPECT_TRUE((last_connection + 3)->starts_with("http-proxy through"));
+  std::erase_if(with, [](const auto& way) { return way.find("example.net") != way.npos; });
+  EXPECT_EQ(with, without);
+}
+
+TEST(WayPlan, names_a_service_beside_its_number_as_it_did_itself_or_by_its_domain) {
+  EXPECT_EQ(name_beside({"192.0.2.1", 443}, {"culvert.test", 443}, "example.net"), "culvert.test");
+  EXPECT_EQ(name_beside({"192.0.2.1", 443}, {"192.0.2.1", 443}, "example.net"), "example.net");
+  EXPECT_EQ(name_beside({"2001:db8::1", 443}, {"192.0.2.1", 443}, "example.net"), "example.net");
+  EXPECT_EQ(name_beside({"culvert.test", 443}, {"192.0.2.1", 443}, "example.net"), "");
+}
+
+TEST(WayPlan, remembers_a_named_way_apart_from_the_one_that_is_not) {
+  WayOptions options;
+  options.service = {"192.0.2.1", 443};
+  options.also_named = "example.net";
+  auto ways = plan_ways(options, {{address("192.0.2.1:1").ip}, {}});
+  ASSERT_TRUE(put_first(ways, "tls=example.net 192.0.2.1:443"));
+  EXPECT_EQ(to_string(ways.front()), "tls to 192.0.2.1:443 as example.net");
+  const std::string key = "connect=example.net 10.0.0.1:3128 http://proxy.site:3128";
+  const auto way = way_from_key(key, options);
+  ASSERT_TRUE(way);
+  EXPECT_EQ(way_key(*way), key);
+  EXPECT_EQ(way->service.to_string(), "example.net:443");
+  options.also_named = "example.org";
+  EXPECT_FALSE(way_from_key(key, options));
+}
+
 TEST(WayPlan, goes_through_a_proxy_though_the_service_does_not_resolve) {
   auto options = options_with_proxies();
   options.via = "connect-tls";
