@@ -11,10 +11,11 @@ constexpr std::chrono::seconds kLeastWindow{60};
 constexpr std::chrono::milliseconds kFarAbove{20};
 constexpr int kFarInARow = 3;
 constexpr std::chrono::seconds kAnswererWaitsLonger{15};
+constexpr std::chrono::seconds kTellingSilence{10};  // shorter ones are more often the network's
 
-TimePoint on_grid(TimePoint at) {
+TimePoint on_grid(TimePoint at, bool before) {
   const auto since = at.time_since_epoch();
-  const auto steps = (since + kGrid - Duration{1}) / kGrid;
+  const auto steps = (before ? since : since + kGrid - Duration{1}) / kGrid;
   return TimePoint{steps * Duration{kGrid}};
 }
 
@@ -37,10 +38,14 @@ void Liveness::attached(TimePoint now, std::optional<Duration> round_trip, bool 
 }
 
 void Liveness::detached() {
-  // Did it die while nothing but a keepalive was on its way? Then the barrier forgot it.
-  if (attached_ && ping_sent_ && ping_was_keepalive_) {
-    idle_ = std::max<Duration>(idle_ / 2, kLeastIdle);
-    learned_ = true;
+  // Did it die of a keepalive, or of what else came first after a long silence? Then the barrier
+  // forgot it.
+  if (attached_ && ping_sent_ && outstanding_since_) {
+    const auto silence = *outstanding_since_ - last_received_;
+    if (ping_was_keepalive_ || silence >= kTellingSilence) {
+      idle_ = std::max<Duration>(std::min(idle_, silence) / 2, kLeastIdle);
+      learned_ = true;
+    }
   }
   attached_ = false;
   outstanding_since_.reset();
@@ -125,7 +130,8 @@ TimePoint Liveness::ping_due() const {
     case Phase::kPaused: return last_received_ + patience_before_ping(kPauseProbe);
     case Phase::kIdle: break;
   }
-  return on_grid(last_received_ + idle_ + (dials_ ? Duration{} : Duration{kAnswererWaitsLonger}));
+  return on_grid(last_received_ + idle_ + (dials_ ? Duration{} : Duration{kAnswererWaitsLonger}),
+                 /*before=*/learned_);
 }
 
 // Counted from what is outstanding, not from the PING: that one may be stuck behind it.

@@ -8,9 +8,11 @@
 //   paused        octets came and then stopped. After max(3 x round trip, 500 ms) one PING, which
 //                 is outstanding then. Only so does the reader of a download notice (within 2.8 s).
 //   idle          one PING every kKeepalive at first. The interval grows by half each time it was
-//                 answered, up to kMostIdle, and halves for good when a carrier died of it:
-//                 barriers forget idle connections after times of their own. Deadlines lie on a
-//                 grid of 5 s, so that many sessions wake the process once.
+//                 answered, up to kMostIdle. Barriers forget idle connections after times of their
+//                 own: a carrier that died of its first octets after a silence halves it for good,
+//                 to half of that silence at most. Deadlines lie on a grid of 5 s, so that many
+//                 sessions wake the process once: on the next point, or once it is known what a
+//                 barrier bears, on the one before.
 // On a direct path, which nothing but the network can stall and beside which the relay is always
 // there, less patience is right: 100 ms instead of 300 and 500, then 250 ms instead of 2 s.
 // Being wrong is cheap: the session goes on over another carrier.
@@ -26,7 +28,7 @@ class Liveness {
  public:
   static constexpr std::chrono::seconds kKeepalive{20};
   static constexpr std::chrono::seconds kMostIdle{110};
-  static constexpr std::chrono::seconds kLeastIdle{10};
+  static constexpr std::chrono::seconds kLeastIdle{5};
   static constexpr std::chrono::milliseconds kProbeAfter{300}, kPauseProbe{500};
   static constexpr std::chrono::milliseconds kDeadAfter{2000}, kSuspectDeadAfter{700};
   static constexpr std::chrono::seconds kUnknownDeadAfter{10};

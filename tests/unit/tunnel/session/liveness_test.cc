@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace culvert::session {
 namespace {
 
@@ -145,12 +147,59 @@ TEST(Liveness, TheKeepaliveHalvesForGoodWhenTheBarrierForgotTheConnection) {
   ASSERT_TRUE(watch.dead_at);
   watch.liveness.detached();
   EXPECT_EQ(watch.liveness.idle_interval(), grown / 2);
+  EXPECT_EQ(grown, Liveness::kMostIdle);
   const auto later = *watch.dead_at;
   watch.dead_at.reset();
   watch.liveness.attached(later, milliseconds{1});
   watch.liveness.received(later, false);
   watch.run(later + seconds{600}, true);
   EXPECT_EQ(watch.liveness.idle_interval(), grown / 2);
+}
+
+// A barrier that forgets connections after 10 s.
+TEST(Liveness, OneLossAfterASilenceTeachesAKeepaliveThatIsShorterThanIt) {
+  Watch watch;
+  const auto typed = kStart + seconds{15};
+  watch.run(typed, true);
+  watch.liveness.sent(typed, /*wants_answer=*/true);
+  watch.run(typed + seconds{4}, false);
+  ASSERT_TRUE(watch.dead_at);
+  watch.liveness.detached();
+  EXPECT_EQ(watch.liveness.idle_interval(), milliseconds{7500});
+  auto last = *watch.dead_at;
+  watch.liveness.attached(last, milliseconds{1});
+  watch.liveness.received(last, false);
+  for (int i = 0; i < 20; ++i) {
+    const auto next = *watch.liveness.next_deadline();
+    EXPECT_LE(next - last, milliseconds{7500});
+    ASSERT_EQ(watch.liveness.tick(next), Verdict::kPing);
+    last = next + milliseconds{1};
+    watch.liveness.received(last, false);
+    watch.liveness.pong(last, watch.liveness.ping_value());
+  }
+}
+
+TEST(Liveness, ALossAfterAShortSilenceTeachesNothing) {
+  Watch watch;
+  watch.liveness.sent(kStart + seconds{9}, /*wants_answer=*/true);
+  watch.run(kStart + seconds{60}, false);
+  ASSERT_TRUE(watch.dead_at);
+  watch.liveness.detached();
+  EXPECT_EQ(watch.liveness.idle_interval(), Liveness::kKeepalive);
+}
+
+TEST(Liveness, TheKeepaliveDoesNotFallBelowItsLeast) {
+  Watch watch;
+  auto now = kStart;
+  for (int i = 0; i < 6; ++i) {
+    watch.run(now + seconds{300}, false);
+    ASSERT_TRUE(watch.dead_at);
+    now = *std::exchange(watch.dead_at, std::nullopt);
+    watch.liveness.detached();
+    watch.liveness.attached(now, milliseconds{1});
+    watch.liveness.received(now, false);
+  }
+  EXPECT_EQ(watch.liveness.idle_interval(), Liveness::kLeastIdle);
 }
 
 TEST(Liveness, ManyIdleSessionsWakeTheProcessTogether) {
