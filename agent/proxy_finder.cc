@@ -43,6 +43,7 @@ ProxyFinder::ProxyFinder(loop::Loop& loop, resolver::DnsClient& dns, Random& ran
       sources_(std::move(sources)),
       network_(std::move(network)),
       listener_(listener),
+      kinds_(loop, dns, service_, static_cast<ProxyKinds::Listener&>(*this)),
       began_at_(loop.now()),
       start_(loop, *this),
       name_limit_(loop, *this) {
@@ -56,25 +57,46 @@ void ProxyFinder::step(std::string what, std::string outcome) {
   listener_.on_finding_step(steps_.back());
 }
 
-void ProxyFinder::add(const std::vector<proxies::Hint>& hints) {
-  std::vector<carrier::Proxy> fresh;
+std::vector<carrier::Proxy> ProxyFinder::add(const std::vector<proxies::Hint>& hints) {
+  std::vector<carrier::Proxy> proxies;
   for (const auto& hint : hints) {
     auto proxy = carrier::parse_proxy(hint.url);
     if (!proxy) {
       step(hint.source, "cannot be used: " + proxy.error().detail);
       continue;
     }
-    const bool known = std::any_of(found_.begin(), found_.end(),
-                                   [&](const auto& other) { return other.is_same_place(*proxy); });
-    if (known || found_.size() >= kMost) continue;
     proxy->source = hint.source;
     proxy->trusted = hint.trusted;
     proxy->passing = hint.passing;
     if (!hint.trusted) proxy->forget_credentials();
-    found_.push_back(*proxy);
-    fresh.push_back(*std::move(proxy));
+    proxies.push_back(*std::move(proxy));
   }
-  if (!fresh.empty()) listener_.on_proxies_found(fresh);
+  return add(std::move(proxies));
+}
+
+std::vector<carrier::Proxy> ProxyFinder::add(std::vector<carrier::Proxy> proxies) {
+  std::erase_if(proxies, [&](const carrier::Proxy& proxy) {
+    const bool known =
+        std::ranges::any_of(found_, [&](const auto& other) { return other.is_same_place(proxy); });
+    if (!known && found_.size() < kMost) {
+      found_.push_back(proxy);
+      return false;
+    }
+    return true;
+  });
+  if (!proxies.empty()) listener_.on_proxies_found(proxies);
+  return proxies;
+}
+
+void ProxyFinder::add_named(const std::vector<proxies::Hint>& hints) {
+  for (const auto& fresh : add(hints)) kinds_.check(fresh);
+}
+
+void ProxyFinder::on_kind_heard(const carrier::Proxy& named, proxies::Spoken heard,
+                                const std::vector<carrier::Proxy>& others) {
+  if (others.empty()) return;
+  step(named.to_string(), "is called so, and is " + std::string(to_string(heard)));
+  add(others);
 }
 
 void ProxyFinder::begin() {
@@ -100,7 +122,7 @@ void ProxyFinder::begin() {
 void ProxyFinder::take(const NamedSettings& from) {
   auto hints = proxies::hints_of(from.settings, service_.host, from.whose);
   for (const auto& hint : hints) step(hint.source, "names a proxy");
-  add(hints);
+  add_named(hints);
   if (!from.settings.pac_url.empty())
     start_script({from.settings.pac_url, "the PAC script of " + from.whose, true});
 }
@@ -115,7 +137,7 @@ void ProxyFinder::add_of_users(bool passing) {
       hints.push_back(hint);
   }
   for (const auto& hint : hints) step(hint.source, "names a proxy");
-  add(hints);
+  add_named(hints);
 }
 
 void ProxyFinder::on_desktop_answer(const proxies::ProxySettings& settings) {
@@ -158,7 +180,7 @@ void ProxyFinder::go_on() {
   }
   if (phase_ == Phase::kAsking && found_.empty() && sources_.ask_network && network_)
     return probe_gateway();
-  if (!probes_.empty()) return;
+  if (!probes_.empty() || kinds_.busy()) return;
   phase_ = Phase::kDone;
   listener_.on_finding_done();
 }
@@ -233,7 +255,7 @@ void ProxyFinder::on_pac_answer(proxies::PacRun&, Result<proxies::PacAnswer> ans
   std::vector<proxies::Hint> hints;
   for (auto& url : answer->urls)
     hints.push_back({std::move(url), script.source, script.trusted, script.passing});
-  add(hints);
+  add_named(hints);
 }
 
 void ProxyFinder::probe_gateway() {
@@ -253,7 +275,7 @@ void ProxyFinder::on_heard(proxies::Probe& probe, Bytes heard, bool last, int er
   step("the gateway's port " + at,
        error != 0 && heard.empty() ? std::strerror(error) : std::string(to_string(spoken)));
   if (const auto scheme = scheme_of(spoken); !scheme.empty())
-    add({{scheme + "://" + at, "an open port of the gateway", false}});
+    add(std::vector<proxies::Hint>{{scheme + "://" + at, "an open port of the gateway", false}});
   const auto found = std::find_if(probes_.begin(), probes_.end(),
                                   [&](const auto& one) { return one.get() == &probe; });
   ended_probes_.splice(ended_probes_.end(), probes_, found);

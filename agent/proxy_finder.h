@@ -10,6 +10,7 @@
 //   4. what other users of this machine have set and the agent may use (user_proxies.h), their
 //      PAC scripts last
 //   5. if nobody named any: the usual proxy ports of the gateway, one connection each
+// Those that were named are asked what they speak if they have not led out soon (proxy_kinds.h).
 #pragma once
 #include <list>
 #include <memory>
@@ -19,6 +20,7 @@
 
 #include "agent/desktop_asker.h"
 #include "agent/network_facts.h"
+#include "agent/proxy_kinds.h"
 #include "agent/proxy_sources.h"
 #include "resolver/dns_client.h"
 #include "tunnel/base/random.h"
@@ -35,6 +37,7 @@ class ProxyFinder final : private loop::Timer::Listener,
                           private proxies::PacRun::Listener,
                           private proxies::Probe::Listener,
                           private DesktopAsker::Listener,
+                          private ProxyKinds::Listener,
                           private proxies::NameLookup {
  public:
   static constexpr std::size_t kMost = 16;  // proxies
@@ -61,6 +64,7 @@ class ProxyFinder final : private loop::Timer::Listener,
               ProxySources sources, std::optional<NetworkFacts> network, Listener& listener);
   ~ProxyFinder();
 
+  void settle() { kinds_.stop(); }  // a way out was found: whatever they are, they are
   bool done() const { return phase_ == Phase::kDone; }
   const std::vector<carrier::Proxy>& found() const { return found_; }
   const std::vector<Step>& steps() const { return steps_; }
@@ -80,6 +84,9 @@ class ProxyFinder final : private loop::Timer::Listener,
   void on_pac_answer(proxies::PacRun& run, Result<proxies::PacAnswer> answer) override;
   void on_heard(proxies::Probe& probe, Bytes heard, bool last, int error) override;
   void on_desktop_answer(const proxies::ProxySettings& settings) override;
+  void on_kind_heard(const carrier::Proxy& named, proxies::Spoken heard,
+                     const std::vector<carrier::Proxy>& others) override;
+  void on_kinds_checked() override { go_on(); }
   void look_up(const std::string& host, Answer& answer) override;
   void forget() override { pac_name_.reset(); }
 
@@ -89,7 +96,10 @@ class ProxyFinder final : private loop::Timer::Listener,
   void start_script(Script script);
   void probe_gateway();
   void wpad_answered(bool exists, const std::string& why);
-  void add(const std::vector<proxies::Hint>& hints);
+  // Gives those that are new.
+  std::vector<carrier::Proxy> add(const std::vector<proxies::Hint>& hints);
+  void add_named(const std::vector<proxies::Hint>& hints);
+  std::vector<carrier::Proxy> add(std::vector<carrier::Proxy> proxies);
   void add_of_users(bool passing);
   void step(std::string what, std::string outcome);
 
@@ -100,6 +110,7 @@ class ProxyFinder final : private loop::Timer::Listener,
   ProxySources sources_;
   std::optional<NetworkFacts> network_;
   Listener& listener_;
+  ProxyKinds kinds_;
   Phase phase_ = Phase::kAsking;
   TimePoint began_at_;
   bool begun_ = false, asked_users_ = false;

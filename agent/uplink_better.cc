@@ -67,6 +67,7 @@ void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::
   way_ = way;  // an attempt's own: before it is gone
   timer_.stop();
   find_timer_.stop();
+  if (finder_) finder_->settle();
   attempts_.clear();
   better_attempts_.clear();
   attached_at_ = self_.loop.now();
