@@ -2,6 +2,7 @@
 //
 // Behind a proxy the service's name often resolves to nothing, or the name server hangs: so it is
 // enough that something is known, and the others are given kPatience from then on.
+// IPv4 addresses in a network of IPv6 alone are sought behind its translator (resolver/nat64.h).
 #pragma once
 #include <memory>
 #include <vector>
@@ -32,7 +33,10 @@ class WayLookup final : private resolver::DnsRequest::Listener, private loop::Ti
   void on_resolved(resolver::DnsRequest& request,
                    Result<std::vector<IpAddress>> addresses) override;
   void on_timer(loop::Timer& timer) override;
+  void ask(const std::string& name, std::vector<IpAddress>* addresses);
+  void translate(std::vector<IpAddress>& addresses) const;
 
+  resolver::DnsClient& dns_;
   Listener& listener_;
   WayAddresses found_;
   struct Asked {
@@ -40,6 +44,7 @@ class WayLookup final : private resolver::DnsRequest::Listener, private loop::Ti
     std::vector<IpAddress>* addresses;
   };
   std::vector<Asked> asked_;
+  std::vector<IpAddress> translated_;  // of kNat64Question; empty: was not asked
   std::size_t waiting_ = 0, known_ = 0;
   std::string failures_;
   loop::Timer timer_;
