@@ -118,8 +118,8 @@ void DatagramPorts::ask(std::unique_ptr<DatagramQuestion> question) {
   if (own_port != 0) {
     const SocketAddress program{at, own_port};
     const auto socket = diag_.find_any(Protocol::kUdp, program, question->to());
-    const auto uid = question->asker().uid;
-    if (socket && socket->cookie == cookie && (socket->uid == uid || uid == 0) &&
+    if (socket && socket->cookie == cookie &&
+        question->asker().may_speak_for(cookie, socket->uid) &&
         sockets_.size() < kMostFlows)
       (*port)->add_flow(program, cookie);
   }

@@ -41,7 +41,7 @@ std::optional<DiagSocket> ListenerWatch::begin(const WatchedListener& told) {
     log::warning("listen", {{"event", "ignored"}, {"why", found.error().detail}});
     return std::nullopt;
   }
-  if (*found && ((*found)->uid == told.asker.uid || told.asker.uid == 0)) return *found;
+  if (*found && told.asker.may_speak_for(told.cookie, (*found)->uid)) return *found;
   destroyed_.want(!listeners_.empty());
   return std::nullopt;
 }

@@ -108,7 +108,7 @@ void PendingConnect::on_told(const ShimQuestion& told) {
 // right before, as the port of a socket that is gone may belong to another program's by now.
 bool PendingConnect::is_the_announced_socket() {
   const auto found = table_.diag_.find(program_, held_at_, cookie_);
-  return found && found->state == TCP_SYN_SENT && (found->uid == asker_.uid || asker_.uid == 0);
+  return found && found->state == TCP_SYN_SENT && asker_.may_speak_for(cookie_, found->uid);
 }
 
 void PendingConnect::carry_out() {

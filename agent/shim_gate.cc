@@ -90,7 +90,8 @@ void ShimGate::on_timer(loop::Timer&) {
   if (!conversations_.empty() || *open_count_ > 0) sweep_.start(std::chrono::seconds{1});
 }
 
-void ShimGate::on_packet(UniqueFd socket, const Asker& asker, const ReceivedPacket& packet) {
+void ShimGate::on_packet(UniqueFd socket, Asker asker, const ReceivedPacket& packet) {
+  asker.shown = packet.shown;
   if (packet.size == 0) return;  // hung up
   if (packet.is_pair()) return on_connecting(asker, packet);
   const auto question = parse_question(packet.bytes());

@@ -91,7 +91,7 @@ class ShimGate final : private ControlSocket::Listener,
   void on_listener_found(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
   void on_timer(loop::Timer& timer) override;
-  void on_packet(UniqueFd socket, const Asker& asker, const ReceivedPacket& packet);
+  void on_packet(UniqueFd socket, Asker asker, const ReceivedPacket& packet);
   void answer(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
   void answer_agent(int socket);
   void answer_system_wide(int socket, const Asker& asker);

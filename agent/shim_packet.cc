@@ -1,16 +1,66 @@
 #include "agent/shim_packet.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "tunnel/base/unique_fd.h"
 
 namespace culvert::agent {
+namespace {
+
+// close() of a file waits for whoever serves it (FUSE): that would be an asker who stops the loop.
+void close_beside(UniqueFd file) {
+  const auto close_it = [](void* fd) -> void* {
+    ::close(static_cast<int>(reinterpret_cast<std::intptr_t>(fd)));
+    return nullptr;
+  };
+  const int fd = file.release();
+  pthread_t closer{};
+  if (pthread_create(&closer, nullptr, close_it, reinterpret_cast<void*>(std::intptr_t{fd})) == 0)
+    pthread_detach(closer);
+}
+
+std::uint64_t cookie_of(UniqueFd shown) {
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (getsockopt(shown.get(), SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0) return cookie;
+  close_beside(std::move(shown));
+  return 0;
+}
+
+UniqueFd passed_along(msghdr& message) {
+  const auto* head = CMSG_FIRSTHDR(&message);
+  if (head == nullptr || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
+      head->cmsg_len < CMSG_LEN(sizeof(int)))
+    return {};
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
+  return UniqueFd(fd);
+}
+
+ssize_t receive(int socket, ReceivedPacket& packet) {
+  iovec text{packet.data.data(), packet.data.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
+  msghdr message{};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  message.msg_control = rights.data();
+  message.msg_controllen = CMSG_LEN(sizeof(int));  // CMSG_SPACE would have room for two
+  const auto size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (size < 0) return size;
+  if (auto shown = passed_along(message)) packet.shown = cookie_of(std::move(shown));
+  return size;
+}
+
+}  // namespace
 
 ReceivedPacket receive_packet(int socket) {
   ReceivedPacket packet;
-  const auto look = [&] {
-    return recv(socket, packet.data.data(), packet.data.size(), MSG_DONTWAIT);
-  };
+  const auto look = [&] { return receive(socket, packet); };
   auto size = look();
   // Linux looks for a message, and then whether the other end has hung up (unix_dgram_recvmsg()):
   // one that came in between, with the end behind it, is there at a second look (one in 100,000

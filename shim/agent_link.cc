@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/settings.h"
+#include "shim/socket_facts.h"
 #include "shim/spare_descriptor.h"
 
 namespace culvert::shim {
@@ -144,9 +145,32 @@ bool AgentLink::ask(const culvert_question_packet& question, culvert_answer_pack
 bool AgentLink::tell(const culvert_question_packet* questions, size_t count) {
   if (!open_link()) return false;
   const size_t size = count * sizeof *questions;
+  if (shown_ >= 0) return tell_and_show(questions, size);
   const long sent =
       syscall(SYS_sendto, fd_, questions, size, MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
   return sent == static_cast<long>(size);
+}
+
+void AgentLink::show(int fd) {
+  if (belongs_to_another_user(fd)) shown_ = fd;
+}
+
+bool AgentLink::tell_and_show(const culvert_question_packet* questions, size_t size) {
+  iovec text = {const_cast<culvert_question_packet*>(questions), size};
+  alignas(cmsghdr) char rights[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  message.msg_control = rights;
+  message.msg_controllen = sizeof rights;
+  cmsghdr* head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(head), &shown_, sizeof shown_);
+  shown_ = -1;
+  return syscall(SYS_sendmsg, fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+         static_cast<long>(size);
 }
 
 }  // namespace culvert::shim

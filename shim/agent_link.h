@@ -26,15 +26,20 @@ class AgentLink {
 
   // False: no agent there, no valid answer, or out of patience. Signals do not cut it short.
   bool ask(const culvert_question_packet& question, culvert_answer_packet& answer);
+  // The next message shows that this process holds the program's socket `fd`: by passing it along
+  // where the kernel would name another user as its owner (made before setuid(), or inherited).
+  void show(int fd);
   bool tell(const culvert_question_packet& question) { return tell(&question, 1); }
   bool tell(const culvert_question_packet* questions, size_t count);  // in one message
   bool open_link();  // does nothing if it is open. False: no agent there
 
  private:
+  bool tell_and_show(const culvert_question_packet* questions, size_t size);
   bool wait_for_answer();
   int remaining_ms() const;
 
   int fd_ = -1;
+  int shown_ = -1;
   int64_t deadline_ms_;
 };
 

@@ -20,6 +20,7 @@ void tell_listening(int fd) {
   if (!put_local_address(fd, question)) return;
   // Waits for the answer: a program that says "ready" after listen() can then be reached.
   AgentLink link(kHookPatienceMs);
+  link.show(fd);
   culvert_answer_packet answer;
   link.ask(question, answer);
 }

@@ -80,6 +80,7 @@ Verdict ask(int fd, VirtualPeer& peer, uint16_t own_port) {
   if (has_own_address(fd)) question.flags |= CULVERT_AT_OWN_ADDRESS;
   const SharedWhileAsking shared(fd, own_port == peer.port());
   AgentLink link(kHookPatienceMs);
+  link.show(fd);
   culvert_answer_packet answer;
   errno = ENETUNREACH;
   if (!link.ask(question, answer)) return Verdict::kFailed;
@@ -146,6 +147,7 @@ void tell_bound(int fd) {
   auto question = make_question(CULVERT_TELL_BOUND, socket_cookie(fd));
   if (!put_local_address(fd, question)) return;
   AgentLink link(kHookPatienceMs);
+  link.show(fd);
   culvert_answer_packet answer;
   link.ask(question, answer);
 }

@@ -34,6 +34,7 @@ def servers(work: pathlib.Path) -> list[str]:
     return [make_mariadb(work / "mariadb"),
             make_tftpd(work / "tftp"),
             f"exec python3 {CLIENTS}/port_server.py 7041",
+            f"exec python3 {CLIENTS}/dropped_privileges.py serve 7042",
             f"exec python3 {CLIENTS}/echo_server.py 7000",
             "exec iperf -s -p 5001",
             f"exec python3 {CLIENTS}/confirming_server.py 7040"]
@@ -76,6 +77,9 @@ CASES = [
          "nc -d -p 41234 $CULVERT_B 7041 2>&1; nc -d -p 1023 $CULVERT_B 7041 2>&1; "
          "nc -d -p 41234 $CULVERT_B 7041 2>&1",
          must_show=f"{NAME_A} from port 41234\n{NAME_A} from port 1023\n{NAME_A} from port 41234"),
+    Case("sockets made as root are used by who has become another user, to listen and to call",
+         f"python3 {CLIENTS}/dropped_privileges.py call $CULVERT_B 7042 2>&1",
+         must_show="a stream of nobody's\na datagram of nobody's"),
     Case("a caller and its server agree on the caller's port, whoever has chosen it",
          "python3 -c '"
          "import os, socket\n"
