@@ -37,8 +37,10 @@ Result<std::string> ask_status(const std::string& socket, Duration limit);  // t
 culvert_question_packet make_question(culvert_question kind, std::uint64_t cookie = 0,
                                       const SocketAddress& address = {});
 Result<UniqueFd> open_agent(const std::string& socket);
+// A socket of the program's that is passed along (`shown`) shows who may speak for it.
 Result<culvert_answer_packet> ask_agent_on(const UniqueFd& link,
-                                           const culvert_question_packet& question, Duration limit);
+                                           const culvert_question_packet& question, Duration limit,
+                                           int shown = -1);
 void tell_agent_on(const UniqueFd& link, const culvert_question_packet& question);
 IpAddress address_of(const culvert_answer_packet& answer);  // IPv4
 

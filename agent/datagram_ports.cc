@@ -119,8 +119,7 @@ void DatagramPorts::ask(std::unique_ptr<DatagramQuestion> question) {
     const SocketAddress program{at, own_port};
     const auto socket = diag_.find_any(Protocol::kUdp, program, question->to());
     if (socket && socket->cookie == cookie &&
-        question->asker().may_speak_for(cookie, socket->uid) &&
-        sockets_.size() < kMostFlows)
+        question->asker().may_speak_for(cookie, socket->uid) && sockets_.size() < kMostFlows)
       (*port)->add_flow(program, cookie);
   }
   question->send_there((*port)->bound());

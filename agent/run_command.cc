@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/activated_sockets.h"
 #include "agent/agent_client.h"
 #include "agent/elf_check.h"
 #include "agent/enclosure.h"
@@ -273,6 +274,7 @@ int run_enclosed(const Arguments& arguments, const Reach& reach, const std::stri
   const auto agent = find_agent(arguments);
   if (!agent) return complain(kCulvertFailed, agent.error().detail);
   tell_proxies(agent->socket, kAnswerWithin);
+  tell_activated_sockets(agent->socket, kAnswerWithin);
   if (arguments.how == How::kCalls) return run_supervised(*agent, program, command);
   if (const auto entered = enter_enclosure(*agent); !entered) {
     const bool instead = entered.error().code == ErrorCode::kNotPermitted &&
@@ -295,6 +297,7 @@ int run_preloaded(const Arguments& arguments, const std::string& program,
   const auto agent = find_agent(arguments);
   if (!agent) return complain(kCulvertFailed, agent.error().detail);
   tell_proxies(agent->socket, kAnswerWithin);
+  tell_activated_sockets(agent->socket, kAnswerWithin);
   set_environment(*agent, *shim);
   return execute(program, command);
 }

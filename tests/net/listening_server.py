@@ -3,6 +3,8 @@
     fork, rights, exec   another process holds it too, by inheritance, SCM_RIGHTS, or behind exec
     tell                 tells each client the names of both ends, as reverse look-ups give them
     v6only, dual         an IPv6 socket, of IPv6 alone or of both families
+    activate COMMAND...  becomes COMMAND, which gets it and a UDP socket as systemd gives them
+    activated            is such a COMMAND: tells each client by TCP how many sockets it has got
 """
 import os
 import socket
@@ -17,7 +19,16 @@ def name_of(address) -> str:
     return socket.gethostbyaddr(address[0].removeprefix("::ffff:"))[0]
 
 
-if HOW in ("v6only", "dual"):
+if HOW == "activate":
+    server, datagrams = socket.create_server(("", PORT)), socket.socket(type=socket.SOCK_DGRAM)
+    datagrams.bind(("", PORT))
+    os.dup2(os.dup(server.fileno()), 3)
+    os.dup2(os.dup(datagrams.fileno()), 4)
+    os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2"}
+    os.execvp(sys.argv[3], sys.argv[3:])
+if HOW == "activated":
+    server = socket.socket(fileno=3)
+elif HOW in ("v6only", "dual"):
     server = socket.create_server(("::", PORT), family=socket.AF_INET6, dualstack_ipv6=HOW == "dual")
 else:
     server = socket.create_server(("", PORT))
@@ -44,6 +55,10 @@ elif HOW in ("fork", "exec"):
 print(os.getpid(), flush=True)
 if HOW in ("fork", "rights", "exec"):
     print(child, flush=True)
+while HOW == "activated":
+    connection, peer = server.accept()
+    connection.sendall(f"{os.environ['LISTEN_FDS']} for {name_of(peer)}\n".encode())
+    connection.close()
 while HOW == "tell":
     connection, peer = server.accept()
     connection.sendall(f"{name_of(peer)}\n{name_of(connection.getsockname())}\n".encode())
