@@ -12,6 +12,7 @@ constexpr std::chrono::milliseconds kFarAbove{20};
 constexpr int kFarInARow = 3;
 constexpr std::chrono::seconds kAnswererWaitsLonger{15};
 constexpr std::chrono::seconds kTellingSilence{10};  // shorter ones are more often the network's
+constexpr int kForgetAfter = 256;  // keepalives that were answered: 21 minutes of 5 s
 
 TimePoint on_grid(TimePoint at, bool before) {
   const auto since = at.time_since_epoch();
@@ -42,9 +43,12 @@ void Liveness::detached() {
   // forgot it.
   if (attached_ && ping_sent_ && outstanding_since_) {
     const auto silence = *outstanding_since_ - last_received_;
-    if (ping_was_keepalive_ || silence >= kTellingSilence) {
+    // Longer than a keepalive would have let it be: the machine slept.
+    const bool slept = silence > idle_ + kAnswererWaitsLonger + kGrid;
+    if (!slept && (ping_was_keepalive_ || silence >= kTellingSilence)) {
       idle_ = std::max<Duration>(std::min(idle_, silence) / 2, kLeastIdle);
       learned_ = true;
+      kept_ = 0;
     }
   }
   attached_ = false;
@@ -93,8 +97,14 @@ void Liveness::pong(TimePoint now, std::uint64_t value) {
   last_measured_ = now;
   note_least(now, sample);
   ping_sent_.reset();
-  if (ping_was_keepalive_ && !learned_) idle_ = std::min<Duration>(idle_ + idle_ / 2, kMostIdle);
+  if (ping_was_keepalive_) keepalive_answered();
   ping_was_keepalive_ = false;
+}
+
+// What was learned may have been another network's, or an accident.
+void Liveness::keepalive_answered() {
+  if (learned_ && ++kept_ >= kForgetAfter) learned_ = false;
+  if (!learned_) idle_ = std::min<Duration>(idle_ + idle_ / 2, kMostIdle);
 }
 
 void Liveness::note_least(TimePoint now, Duration sample) {

@@ -9,10 +9,11 @@
 //                 is outstanding then. Only so does the reader of a download notice (within 2.8 s).
 //   idle          one PING every kKeepalive at first. The interval grows by half each time it was
 //                 answered, up to kMostIdle. Barriers forget idle connections after times of their
-//                 own: a carrier that died of its first octets after a silence halves it for good,
-//                 to half of that silence at most. Deadlines lie on a grid of 5 s, so that many
-//                 sessions wake the process once: on the next point, or once it is known what a
-//                 barrier bears, on the one before.
+//                 own: a carrier that died of its first octets after a silence halves it, to half
+//                 of that silence at most, until 256 keepalives have been answered. (Not if the
+//                 machine slept meanwhile.) Deadlines lie on a grid of 5 s, so that many sessions
+//                 wake the process once: on the next point, or once it is known what a barrier
+//                 bears, on the one before.
 // On a direct path, which nothing but the network can stall and beside which the relay is always
 // there, less patience is right: 100 ms instead of 300 and 500, then 250 ms instead of 2 s.
 // Being wrong is cheap: the session goes on over another carrier.
@@ -77,6 +78,7 @@ class Liveness {
   TimePoint ping_due() const;
   TimePoint dead_due() const;
   void start_ping(TimePoint now);
+  void keepalive_answered();
   void note_least(TimePoint now, Duration sample);
 
   bool dials_;
@@ -94,6 +96,7 @@ class Liveness {
   bool suspect_ = false;
   bool ping_was_keepalive_ = false;
   bool learned_ = false;  // the idle limit of this network is known: the interval does not grow
+  int kept_ = 0;          // keepalives answered since
   Duration idle_{kKeepalive};
 };
 

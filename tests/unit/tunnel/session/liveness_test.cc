@@ -139,7 +139,7 @@ TEST(Liveness, TheKeepaliveGrowsWhileItIsAnswered) {
   EXPECT_LE(watch.pings, 25);
 }
 
-TEST(Liveness, TheKeepaliveHalvesForGoodWhenTheBarrierForgotTheConnection) {
+TEST(Liveness, TheKeepaliveHalvesWhenTheBarrierForgotTheConnection) {
   Watch watch;
   watch.run(kStart + seconds{300}, true);
   const auto grown = watch.liveness.idle_interval();
@@ -154,6 +154,27 @@ TEST(Liveness, TheKeepaliveHalvesForGoodWhenTheBarrierForgotTheConnection) {
   watch.liveness.received(later, false);
   watch.run(later + seconds{600}, true);
   EXPECT_EQ(watch.liveness.idle_interval(), grown / 2);
+}
+
+TEST(Liveness, WhatAnotherNetworkTaughtIsForgottenInTheEnd) {
+  Watch watch;
+  watch.run(kStart + seconds{300}, false);
+  const auto later = *std::exchange(watch.dead_at, std::nullopt);
+  watch.liveness.detached();
+  EXPECT_EQ(watch.liveness.idle_interval(), Liveness::kKeepalive / 2);
+  watch.liveness.attached(later, milliseconds{1});
+  watch.liveness.received(later, false);
+  watch.run(later + std::chrono::hours{2}, true);
+  EXPECT_EQ(watch.liveness.idle_interval(), Liveness::kMostIdle);
+}
+
+TEST(Liveness, ALossAfterTheMachineSleptTeachesNothing) {
+  Watch watch;
+  watch.liveness.sent(kStart + std::chrono::hours{1}, /*wants_answer=*/true);
+  watch.run(kStart + std::chrono::hours{2}, false);
+  ASSERT_TRUE(watch.dead_at);
+  watch.liveness.detached();
+  EXPECT_EQ(watch.liveness.idle_interval(), Liveness::kKeepalive);
 }
 
 // A barrier that forgets connections after 10 s.
