@@ -68,7 +68,7 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       trials_(self_, place_, uplink_, direct_),
       mapper_(self_.loop, self_.random, companion_file("culvert-igd"),
               static_cast<portmap::PortMapper::Listener&>(*this)),
-      datagrams_(self_.loop, static_cast<DatagramPorts::Handler&>(*this)),
+      datagrams_(self_.loop, pool_.prefix().address, static_cast<DatagramPorts::Handler&>(*this)),
       direct_flows_(self_.loop),
       gate_(self_.loop, gate_options(config_, self_.identity, destinations_),
             static_cast<ShimGate::Handler&>(*this)),
@@ -227,8 +227,9 @@ void Agent::publish(Protocol protocol) {
 }
 
 void Agent::on_listening(const ProgramListener& listener) {
-  if (allowed(listener.asker) && publisher(listener.protocol).admits(listener))
-    consent_.ask(listener);
+  if (!allowed(listener.asker) || !publisher(listener.protocol).admits(listener)) return;
+  if (listener.protocol == Protocol::kUdp) datagrams_.seats().add(listener);
+  consent_.ask(listener);
 }
 
 void Agent::on_may_publish(const ProgramListener& listener) {
@@ -237,6 +238,7 @@ void Agent::on_may_publish(const ProgramListener& listener) {
 
 void Agent::on_listener_gone(const ProgramListener& listener) {
   consent_.forget(listener);
+  if (listener.protocol == Protocol::kUdp) datagrams_.seats().remove(listener);
   if (publisher(listener.protocol).remove(listener)) publish(listener.protocol);
 }
 

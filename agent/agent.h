@@ -82,10 +82,14 @@ class Agent final : private ShimGate::Handler,
   void on_connect(std::unique_ptr<HeldConnect> held) override;
   std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker& asker) override;
   void on_datagrams_asked(std::unique_ptr<DatagramQuestion> question) override;
-  void open_datagrams(const SocketAddress& to, StreamOpening& opening) override;
+  void open_datagrams(const SocketAddress& to, std::uint16_t from_port,
+                      StreamOpening& opening) override;
   void cancel_datagrams(StreamOpening& opening) override { peers_.cancel(opening); }
   bool may_send(uid_t uid) override;
   bool may_everybody_send() override { return config_.access.all; }
+  void on_share_asked(UniqueFd socket, std::uint16_t port, bool own_shares) override {
+    datagrams_.share_desk().ask(std::move(socket), port, own_shares);
+  }
   void on_listening(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
   void on_may_publish(const ProgramListener& listener) override;

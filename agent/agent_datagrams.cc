@@ -20,13 +20,15 @@ void Agent::on_datagrams_asked(std::unique_ptr<DatagramQuestion> question) {
 
 bool Agent::may_send(uid_t uid) { return config_.access.allows(uid, ::geteuid()) || chosen(uid); }
 
-void Agent::open_datagrams(const SocketAddress& to, StreamOpening& opening) {
+void Agent::open_datagrams(const SocketAddress& to, std::uint16_t from_port,
+                           StreamOpening& opening) {
   using Kind = control::Target::Kind;
   const std::string name{pool_.name_of(to.ip, loop::Loop::wall_clock())};
   if (name.empty() || stopping_)
     return opening.on_opening_failed({ErrorCode::kHostUnreachable, "the address means no name"});
   const auto way = destinations_.of_name(name);
-  if (way == Way::kEndpoint) return peers_.open(name, {Kind::kEndpointUdp, "", to.port}, opening);
+  if (way == Way::kEndpoint)
+    return peers_.open(name, {Kind::kEndpointUdp, "", to.port, 0, from_port}, opening);
   if (way == Way::kDirect)
     return opening.on_opening_failed(
         {ErrorCode::kNotPermitted, "no [[forward]] rule names " + name});

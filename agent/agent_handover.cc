@@ -70,10 +70,11 @@ void Agent::go_on(const AgentSnapshot& from, restart::Inherited& sockets) {
   for (const auto& session : from.incoming)
     incoming_.push_back(std::make_unique<IncomingSession>(
         policy(), session, sockets, static_cast<IncomingSession::Listener&>(*this)));
+  datagrams_.go_on(from.ports, sockets);
   // As if the shims told it now: the kernel is asked what has become of the sockets.
   for (const auto& listener : from.listeners) gate_.watch_listener(Protocol::kTcp, listener);
   for (const auto& listener : from.udp_listeners) gate_.watch_listener(Protocol::kUdp, listener);
-  datagrams_.go_on(from.ports, sockets);
+  datagrams_.seats().drop_unused();
   tell_expected();
 }
 

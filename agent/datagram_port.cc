@@ -9,11 +9,12 @@ namespace culvert::agent {
 DatagramPort::DatagramPort(loop::Loop& loop, const SocketAddress& to, const SocketAddress& bound,
                            UniqueFd socket, Owner& owner)
     : loop_(loop), to_(to), bound_(bound), owner_(owner), last_used_(loop.now()) {
-  open_again(std::move(socket));
+  if (socket) open_again(std::move(socket), bound);
 }
 
-void DatagramPort::open_again(UniqueFd socket) {
+void DatagramPort::open_again(UniqueFd socket, const SocketAddress& bound) {
   shut_until_.reset();
+  bound_ = bound;
   socket_.emplace(loop_, std::move(socket), static_cast<loop::UdpSocket::Listener&>(*this));
 }
 
@@ -52,10 +53,32 @@ void DatagramPort::retire_flow(const SocketAddress& program, std::uint64_t cooki
 ProgramFlow* DatagramPort::flow_of(const SocketAddress& program) {
   if (const auto found = flows_.find(key(program)); found != flows_.end())
     return found->second.get();
-  const auto cookie = owner_.admit(program, bound_);
+  auto* const asked = called();
+  const auto cookie = owner_.admit(program, bound_, asked);
   if (!cookie) return nullptr;
+  // The socket that was asked, from another address of this machine: the same to the far end.
+  if (asked != nullptr && asked->program().port == program.port) return asked;
   add_flow(program, *cookie);
   return flows_.at(key(program)).get();
+}
+
+ProgramFlow* DatagramPort::called() {
+  const auto found = std::find_if(flows_.begin(), flows_.end(),
+                                  [](const auto& entry) { return entry.second->begun().open(); });
+  return found == flows_.end() ? nullptr : found->second.get();
+}
+
+// A server may answer from another port than the one that was asked (TFTP: RFC 1350, section 4).
+void DatagramPort::open_stream(ProgramFlow& flow, StreamOpening& opening) {
+  auto* const asked = flow.may_go_beside() ? called() : nullptr;
+  flow.goes_beside(asked != nullptr);
+  if (asked == nullptr) return owner_.open_stream(to_, flow, opening);
+  const auto& [link, begun] = asked->begun();
+  const control::Target target{control::Target::Kind::kBesideUdp, "", flow.program().port,
+                               static_cast<std::uint32_t>(begun)};
+  const auto stream = link->open(target, opening);
+  if (!stream) return opening.on_opening_failed(stream.error());
+  opening.on_stream_opening(*link, *stream);
 }
 
 void DatagramPort::on_received(loop::UdpSocket&, const SocketAddress& from, Bytes data,
@@ -70,9 +93,19 @@ void DatagramPort::on_received(loop::UdpSocket&, const SocketAddress& from, Byte
 void DatagramPort::on_flow_answered(ProgramFlow& flow,
                                     std::span<const mux::ArrivedDatagram> datagrams) {
   last_used_ = loop_.now();
+  if (!is_here(flow)) {
+    // Its socket is gone. If another one is there by now, the far end finds it by calling again.
+    if (flow.begun().open())
+      flow.refuse(
+          owner_.is_anybody_at(flow.program(), *this) ? ErrorCode::kClosed : ErrorCode::kRefused,
+          "the program has closed its socket");
+    return;
+  }
   flow.used(last_used_);
-  if (!socket_ || !is_here(flow)) return;
-  loop::UdpWriter writer(socket_->fd(), &flow.program());
+  const int seat = socket_ && bound_ == to_ ? -1 : owner_.seat_of(to_.port);
+  if (!socket_ && seat < 0) return;
+  loop::UdpWriter writer(seat < 0 ? socket_->fd() : seat, &flow.program(),
+                         seat < 0 ? nullptr : &to_.ip);
   for (const auto& one : datagrams) writer.add(one.data);
 }
 
@@ -90,6 +123,10 @@ void DatagramPort::on_flow_failed(ProgramFlow& flow, const Error& why) {
   owner_.on_flow_refused(*this, flow, why);
 }
 
+void DatagramPort::on_flow_let_go(ProgramFlow& flow) {
+  if (is_here(flow)) owner_.on_flow_let_go(*this);
+}
+
 std::optional<TimePoint> DatagramPort::close_idle(TimePoint now) {
   std::optional<TimePoint> next;
   const auto is_over = [&](const ProgramFlow& flow, Duration after) {
@@ -103,7 +140,8 @@ std::optional<TimePoint> DatagramPort::close_idle(TimePoint now) {
   // Nobody here has asked for these: the peer could fill us with them.
   std::erase_if(flows_, [&](const auto& entry) {
     const auto& flow = *entry.second;
-    const bool over = flow.begun_by_peer() && !flow.opening() && is_over(flow, flow::kIdle);
+    const bool over =
+        flow.begun_by_peer() && !flow.opening() && (!flow.open() || is_over(flow, flow::kIdle));
     if (over) owner_.on_flow_left(*this, flow);
     return over;
   });

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/virtual_port.h"
 #include "shim/wire.h"
 #include "tunnel/base/log.h"
 #include "tunnel/flow/datagram_flow.h"
@@ -16,40 +17,15 @@ namespace {
 
 constexpr std::uint16_t kFirstOrdinaryPort = 1024;
 
-struct Bound {
-  UniqueFd socket;
-  SocketAddress at;
-};
-
-// SO_REUSEADDR only while binding: the program that asks may have this port on 0.0.0.0 itself (SIP
-// has), and its shim allows it for that moment too. Left on, any user could bind the same address
-// and take what is sent to it.
-Result<Bound> bind_at(const SocketAddress& at) {
-  auto socket = loop::make_udp_socket(AF_INET);
-  int share = 1;
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &share, sizeof share);
-  sockaddr_storage address{};
-  const auto length = at.fill(address);
-  if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
-    const int error = errno;
-    return fail(error == EMFILE || error == ENFILE ? ErrorCode::kExhausted : from_errno(error),
-                "cannot bind " + at.to_string() + " (UDP): " + std::strerror(error));
-  }
-  share = 0;
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &share, sizeof share);
-  const auto bound = loop::local_address(socket.get());
-  return Bound{std::move(socket), bound};
-}
-
 // Where the agent may not bind low ports, or another program has the port on all addresses, another
 // port of the virtual address serves: programs that connect() do not notice.
-Result<Bound> bind_somewhere(const SocketAddress& to) {
-  auto bound = bind_at(to);
+Result<VirtualPort> bind_somewhere(const SocketAddress& to) {
+  auto bound = bind_virtual_port(to);
   if (bound || bound.error().code == ErrorCode::kExhausted) return bound;
   const auto why = bound.error().detail;
   if (to.port < kFirstOrdinaryPort)
-    bound = bind_at({to.ip, static_cast<std::uint16_t>(CULVERT_LOW_PORT_BASE + to.port)});
-  if (!bound) bound = bind_at({to.ip, 0});
+    bound = bind_virtual_port({to.ip, static_cast<std::uint16_t>(CULVERT_LOW_PORT_BASE + to.port)});
+  if (!bound) bound = bind_virtual_port({to.ip, 0});
   if (bound)
     log::info("datagrams", {{"event", "elsewhere"},
                             {"for", to.to_string()},
@@ -72,10 +48,12 @@ std::optional<IcmpUnreachable> icmp_of(ErrorCode code) {
 
 }  // namespace
 
-DatagramPorts::DatagramPorts(loop::Loop& loop, Handler& handler)
+DatagramPorts::DatagramPorts(loop::Loop& loop, const IpAddress& seats, Handler& handler)
     : loop_(loop),
       handler_(handler),
       destroyed_(loop, IpPrefix{IpAddress::v4(0), 0}, *this, Protocol::kUdp),
+      seats_(seats),
+      share_desk_(loop, *this),
       timer_(loop, *this) {
   if (auto refusal = Refusal::open()) refusal_.emplace(std::move(*refusal));
 }
@@ -86,9 +64,10 @@ Result<DatagramPort*> DatagramPorts::port_for(const SocketAddress& to) {
   const auto found = ports_.find(to);
   if (found != ports_.end()) {
     auto& port = *found->second;
-    if (!port.shut_until()) return &port;
-    auto bound = bind_at(port.bound());
-    if (bound) port.open_again(std::move(bound->socket));
+    if (port.is_bound()) return &port;
+    // One that was never bound may be elsewhere.
+    auto bound = port.shut_until() ? bind_virtual_port(port.bound()) : bind_somewhere(to);
+    if (bound) port.open_again(std::move(bound->socket), bound->at);
     if (bound) return &port;
     if (port.in_use()) return fail(bound.error());
     ports_.erase(found);
@@ -133,22 +112,31 @@ Result<SocketAddress> DatagramPorts::open_for(const SocketAddress& to) {
   return (*port)->bound();
 }
 
-void DatagramPorts::open_stream(const SocketAddress& to, StreamOpening& opening) {
+void DatagramPorts::open_stream(const SocketAddress& to, const ProgramFlow& flow,
+                                StreamOpening& opening) {
   look_again_in(Duration{flow::kIdle});
-  handler_.open_datagrams(to, opening);
+  handler_.open_datagrams(to, flow.port_to_tell(), opening);
 }
 
 void DatagramPorts::cancel_opening(StreamOpening& opening) { handler_.cancel_datagrams(opening); }
 
 std::optional<std::uint64_t> DatagramPorts::admit(const SocketAddress& program,
-                                                  const SocketAddress& bound) {
+                                                  const SocketAddress& bound,
+                                                  const ProgramFlow* asked) {
   if (sockets_.size() >= kMostFlows) return std::nullopt;
   const auto socket = diag_.find_any(Protocol::kUdp, program, bound);
   // Gone already. Whose it was, nobody can say.
   if (!socket)
     return handler_.may_everybody_send() ? std::optional<std::uint64_t>{0} : std::nullopt;
-  if (!handler_.may_send(socket->uid)) return std::nullopt;
+  if (handler_.may_send(socket->uid)) return socket->cookie;
+  const auto server =
+      asked == nullptr ? std::nullopt : diag_.find_any(Protocol::kUdp, asked->program(), bound);
+  if (!server || server->uid != socket->uid) return std::nullopt;
   return socket->cookie;
+}
+
+bool DatagramPorts::is_anybody_at(const SocketAddress& program, const DatagramPort& port) {
+  return diag_.find_any(Protocol::kUdp, program, port.to()).has_value();
 }
 
 bool DatagramPorts::may_answer(const SocketAddress& from, const SocketAddress& caller,
@@ -246,13 +234,13 @@ void DatagramPorts::on_timer(loop::Timer&) {
   const auto remind = [&](TimePoint at) { next = next ? std::min(*next, at) : at; };
   for (auto at = ports_.begin(); at != ports_.end();) {
     auto& port = *at->second;
+    if (const auto idle = port.close_idle(now)) remind(*idle);
     const auto ends = port.last_used() + Duration{kLinger};
-    if (port.flow_count() == 0 && ends <= now) {
+    if (port.flow_count() == 0 && (ends <= now || port.for_peers_alone())) {
       at = ports_.erase(at);
       continue;
     }
     if (port.flow_count() == 0) remind(ends);
-    if (const auto idle = port.close_idle(now)) remind(*idle);
     if (const auto until = port.shut_until(); until && port.in_use()) {
       if (*until <= now) (void)port_for(port.to());
       if (port.shut_until()) remind(now + Duration{DatagramPort::kShut});

@@ -9,6 +9,9 @@ std::vector<PortSnapshot> DatagramPorts::take_snapshots(restart::Outgoing& out) 
   std::vector<PortSnapshot> all;
   for (const auto& [to, port] : ports_)
     if (port->fd() >= 0) all.push_back({out.add(port->fd()), to, port->bound()});
+  seats_.for_each([&](const SocketAddress& at, int socket) {
+    all.push_back({out.add(socket), at, at});
+  });
   return all;
 }
 
@@ -16,6 +19,10 @@ void DatagramPorts::go_on(const std::vector<PortSnapshot>& from, restart::Inheri
   for (const auto& one : from) {
     auto socket = sockets.take(one.socket);
     if (!socket) continue;
+    if (seats_.is(one.to)) {
+      seats_.adopt(one.to.port, std::move(socket));
+      continue;
+    }
     ports_[one.to] = std::make_unique<DatagramPort>(loop_, one.to, one.bound, std::move(socket),
                                                     static_cast<DatagramPort::Owner&>(*this));
   }

@@ -167,7 +167,7 @@ void IncomingSession::on_greeting_failed(session::Greeter&, const Error& why) { 
 void IncomingSession::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                                        const control::Target& target) {
   if (target.kind == control::Target::Kind::kEndpointUdp)
-    return open_datagrams(link, stream, target.port);
+    return open_datagrams(link, stream, target);
   if (target.kind != control::Target::Kind::kEndpointPort)
     return link.refuse(stream, ErrorCode::kNotPermitted, "this endpoint forwards nothing");
   const auto to = policy_.publisher.target(target.port);
@@ -198,21 +198,22 @@ Result<IpAddress> IncomingSession::caller_address() {
 }
 
 void IncomingSession::open_datagrams(session::SessionLink& link, mux::StreamId stream,
-                                     std::uint16_t port) {
-  const auto to = policy_.udp_publisher.target(port);
+                                     const control::Target& target) {
+  const auto to = policy_.udp_publisher.target(target.port);
   if (!to)
     return link.refuse(stream, ErrorCode::kRefused,
-                       "UDP port " + std::to_string(port) + " is not published");
+                       "UDP port " + std::to_string(target.port) + " is not published");
   const auto from = caller_address();
   if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
+  if (policy_.datagrams.serve({*from, target.caller_port}, *to, link, stream)) return;
   auto sockets = open_inbound_datagrams(*from, to->stand_in ? to->stand_in->at : to->bound);
   if (!sockets) return link.refuse(stream, sockets.error().code, sockets.error().detail);
   std::unique_ptr<AnswersBeside> beside;
   if (sockets->others)
     beside = std::make_unique<AnswersBeside>(
         policy_.self.loop, link,
-        AnswersBeside::Asked{stream, port, loop::peer_address(sockets->asked.get())},
-        std::move(sockets->others), datagrams_, policy_.answers);
+        AnswersBeside::Asked{stream, target.port, loop::peer_address(sockets->asked.get())},
+        std::move(sockets->others), datagrams_, policy_.datagrams);
   datagrams_.add(link, stream, std::move(sockets->asked), {}, std::move(beside));
   link.accept(stream);
 }

@@ -13,7 +13,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "agent/answers_beside.h"
+#include "agent/datagram_ports.h"
 #include "agent/direct_answerer.h"
 #include "agent/incoming_stream.h"
 #include "agent/own_endpoint.h"
@@ -44,7 +44,7 @@ struct IncomingPolicy {
   ReplayFloors& replays;
   const Publisher& publisher;
   const Publisher& udp_publisher;
-  AnswersBeside::Judge& answers;
+  DatagramPorts& datagrams;
   resolver::AddressPool& pool;
   PoolFile& pool_file;
 };
@@ -123,7 +123,8 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   void on_incoming_stream_ended(IncomingStream& stream) override;
 
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
-  void open_datagrams(session::SessionLink& link, mux::StreamId stream, std::uint16_t port);
+  void open_datagrams(session::SessionLink& link, mux::StreamId stream,
+                      const control::Target& target);
   Result<IpAddress> caller_address();
   void resume(session::FreshCarrier carrier, IncomingSession& newer);
   void go_on(const IncomingSnapshot& from, restart::Inherited& sockets);

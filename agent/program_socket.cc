@@ -11,6 +11,17 @@ int option_of(const UniqueFd& socket, int option) {
   return ::getsockopt(socket.get(), SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
+AddressSharing::AddressSharing(const UniqueFd& socket, bool needed)
+    : socket_(socket), shares_(needed && option_of(socket, SO_REUSEADDR) == 0) {
+  const int on = 1;
+  if (shares_) ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+}
+
+AddressSharing::~AddressSharing() {
+  const int off = 0;
+  if (shares_) ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &off, sizeof off);
+}
+
 bool is_internet(const UniqueFd& socket) {
   const int domain = option_of(socket, SO_DOMAIN);
   return domain == AF_INET || domain == AF_INET6;

@@ -15,4 +15,17 @@ std::uint64_t cookie_of(const UniqueFd& socket);  // SO_COOKIE
 // When a call that begins now has to give up; `option`: SO_SNDTIMEO or SO_RCVTIMEO.
 std::chrono::steady_clock::time_point deadline_of(const UniqueFd& socket, int option);
 
+// While it is there, the socket shares addresses (SO_REUSEADDR), if it is `needed`.
+class AddressSharing {
+ public:
+  AddressSharing(const UniqueFd& socket, bool needed);
+  AddressSharing(const AddressSharing&) = delete;
+  AddressSharing& operator=(const AddressSharing&) = delete;
+  ~AddressSharing();
+
+ private:
+  const UniqueFd& socket_;
+  bool shares_;  // not as the program wants it
+};
+
 }  // namespace culvert::agent

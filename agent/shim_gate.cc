@@ -147,6 +147,9 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
       return;
     }
     case CULVERT_ASK_TO_LET_GO: return let_go_.ask(std::move(socket), question.address.port);
+    case CULVERT_ASK_TO_SHARE:
+      return handler_.on_share_asked(std::move(socket), question.address.port,
+                                     (question.flags & CULVERT_SHARES_ITSELF) != 0);
     case CULVERT_ASK_WANTED_PORT: {
       const auto port = connects_.holds().wanted_port(question.address);
       send_answer(socket.get(), port ? make_answer(CULVERT_FOUND, {question.address.ip, *port})
@@ -156,9 +159,10 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
     case CULVERT_TELL_LISTENING:
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
       return listeners_.add(watched(question, asker));
-    case CULVERT_TELL_BOUND:
+    case CULVERT_TELL_BOUND:  // its port is shared until the answer
+      udp_listeners_.add(watched(question, asker));
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
-      return udp_listeners_.add(watched(question, asker));
+      return;
     case CULVERT_ASK_DATAGRAMS:
       return handler_.on_datagrams_asked(std::make_unique<DatagramQuestion>(
           std::move(socket), asker, open_count_, question.address,

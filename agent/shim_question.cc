@@ -47,6 +47,7 @@ Result<void> check(const ShimQuestion& question) {
       return {};
     case CULVERT_ASK_TO_LET_GO:
     case CULVERT_ASK_WANTED_PORT:
+    case CULVERT_ASK_TO_SHARE:
       if (question.address.port == 0) return bad("about a port names none");
       return {};
     case CULVERT_ASK_ERROR:
@@ -82,7 +83,7 @@ Result<ShimQuestion> parse_question(Bytes packet) {
     return bad("is of version " + std::to_string(raw.version) + ", this agent's is " +
                std::to_string(CULVERT_WIRE_VERSION) +
                ": install shim and agent of one release and start the program anew");
-  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_WANTED_PORT)
+  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_TO_SHARE)
     return bad("is of an unknown kind");
   ShimQuestion question;
   question.kind = static_cast<culvert_question>(raw.kind);

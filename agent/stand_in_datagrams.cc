@@ -112,7 +112,11 @@ StandInDatagrams::Caller* StandInDatagrams::caller_at(const SocketAddress& from)
         }));
   auto program = bound_;
   if (program.ip == IpAddress::v4(0)) program.ip = IpAddress::v4(INADDR_LOOPBACK);
-  auto inside = inside_.thread.make([&] { return stand_at(from, program); });
+  auto inside = inside_.thread.make([&] {
+    auto at_port = stand_at(from, program);
+    // The program has this port on all addresses itself: it sees another one.
+    return at_port ? std::move(at_port) : stand_at({from.ip, 0}, program);
+  });
   if (!inside) return nullptr;
   if (!silence_.running()) silence_.start(kLook);
   return callers_.emplace(from, std::make_unique<Caller>(*this, from, std::move(inside)))

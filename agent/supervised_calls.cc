@@ -42,6 +42,7 @@ const sockaddr* as_sockaddr(const ProgramAddress& address) {
 }
 
 constexpr int kLookAgainMs = 50;  // whether the program still waits
+constexpr std::chrono::seconds kAgentLimit{5};
 
 std::int64_t outcome(std::int64_t result) { return result < 0 ? -errno : result; }
 
@@ -187,8 +188,7 @@ void SupervisedCalls::tell(culvert_question kind, const NotifiedCall& call, cons
   if (!local.ip.is_v4()) local.ip = IpAddress::v4(0);  // the agent asks the kernel itself
   auto told = make_question(kind, cookie_of(socket), local);
   told.flags = static_cast<std::uint32_t>(call.process()) << CULVERT_PROGRAM_SHIFT;
-  constexpr std::chrono::seconds kLimit{5};
-  if (const auto link = open_agent(agent_.socket)) (void)ask_agent_on(*link, told, kLimit);
+  if (const auto link = open_agent(agent_.socket)) (void)ask_agent_on(*link, told, kAgentLimit);
 }
 
 // The program's own rights and working directory decide about all others.
@@ -198,9 +198,31 @@ void SupervisedCalls::bind(const NotifiedCall& call, Turn& turn) {
   const auto socket = call.descriptor();
   if (!socket || !is_internet(socket) || option_of(socket, SO_TYPE) != SOCK_DGRAM)
     return call.let_run();
-  const auto result = ::syscall(SYS_bind, socket.get(), as_sockaddr(*at), at->length);
+  auto result = ::syscall(SYS_bind, socket.get(), as_sockaddr(*at), at->length);
+  const bool everywhere = at->value().ip.canonical().is_unspecified();
+  if (result != 0 && errno == EADDRINUSE && everywhere)
+    result = bind_beside_agent(socket, *at, turn);
   finish(call, outcome(result));
-  if (result == 0) tell(CULVERT_TELL_BOUND, call, socket, turn);
+  if (result != 0) return;
+  const AddressSharing shared(socket, everywhere);
+  tell(CULVERT_TELL_BOUND, call, socket, turn);
+}
+
+// As the shim does it (shim/wire.h, CULVERT_ASK_TO_SHARE).
+std::int64_t SupervisedCalls::bind_beside_agent(const UniqueFd& socket, const ProgramAddress& at,
+                                                Turn& turn) {
+  turn.may_take_long();
+  auto question = make_question(CULVERT_ASK_TO_SHARE, 0, {IpAddress::v4(0), at.value().port});
+  if (option_of(socket, SO_REUSEADDR) != 0 || option_of(socket, SO_REUSEPORT) != 0)
+    question.flags = CULVERT_SHARES_ITSELF;
+  const AddressSharing shared(socket, true);
+  if (const auto link = open_agent(agent_.socket)) {
+    const auto answer = ask_agent_on(*link, question, kAgentLimit);
+    if (answer && answer->verdict == CULVERT_FOUND)
+      return ::syscall(SYS_bind, socket.get(), as_sockaddr(at), at.length);
+  }
+  errno = EADDRINUSE;
+  return -1;
 }
 
 void SupervisedCalls::listen(const NotifiedCall& call, Turn& turn) {

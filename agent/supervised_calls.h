@@ -33,6 +33,7 @@ class SupervisedCalls {
   void peer_name(const NotifiedCall& call, Turn& turn);
   void socket_error(const NotifiedCall& call, Turn& turn);
   void bind(const NotifiedCall& call, Turn& turn);
+  std::int64_t bind_beside_agent(const UniqueFd& socket, const ProgramAddress& at, Turn& turn);
   void listen(const NotifiedCall& call, Turn& turn);
   bool concerns_us(const SocketAddress& to) const;
   void direct(const UniqueFd& socket, ProgramAddress& to);  // to the agent's name server

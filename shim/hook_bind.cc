@@ -1,6 +1,6 @@
-// shim/hook_bind.cc: bind() of a UDP socket, which may be published; and of a TCP socket to a port
-// on every address, which the agent may be in the way of: for seconds after a program here has
-// called that port of another machine, it listens there at a virtual address.
+// shim/hook_bind.cc: bind() of a UDP socket, which may be published; and of either kind to a port
+// on every address, which the agent may be in the way of: while a program here calls that port of
+// another machine, and for seconds afterwards, it has that port of a virtual address.
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -58,11 +58,14 @@ CULVERT_INTERPOSE int bind(int fd, const sockaddr* address, socklen_t length) no
   if (!settings.active || (result != 0 && errno != EADDRINUSE)) return result;
   KeepErrno keep;
   const Wanted wanted = read_wanted(address, length);
-  if (result == 0) {
-    if (wanted.port != 0 && is_udp(fd)) tell_bound(fd);
-    return result;
+  if (wanted.port == 0) return result;
+  const bool udp = is_udp(fd);
+  if (udp &&
+      (result == 0 || (wanted.everywhere && bind_beside_agent(fd, address, length, wanted.port)))) {
+    tell_bound(fd, wanted.everywhere);
+    return 0;
   }
-  if (wanted.port == 0 || !wanted.everywhere || !is_tcp(fd) || !agent_lets_go(wanted.port))
+  if (result == 0 || udp || !wanted.everywhere || !is_tcp(fd) || !agent_lets_go(wanted.port))
     return result;
   return keep.result(real.bind(fd, address, length));
 }

@@ -45,6 +45,12 @@ void remember(uint64_t hash) {
   __atomic_store_n(&recent[hash >> 58], entry, __ATOMIC_RELAXED);
 }
 
+bool is_set(int fd, int option) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return syscall(SYS_getsockopt, fd, SOL_SOCKET, option, &value, &length) == 0 && value != 0;
+}
+
 // The agent binds the virtual address on that very port, which the kernel permits beside a socket
 // on 0.0.0.0 only if both share: for the moment of the question this one does.
 class SharedWhileAsking {
@@ -143,9 +149,22 @@ bool prepare_datagram(int fd, VirtualPeer& peer) {
   return true;
 }
 
-void tell_bound(int fd) {
+bool bind_beside_agent(int fd, const sockaddr* address, socklen_t length, uint16_t port) {
+  auto question = make_question(CULVERT_ASK_TO_SHARE);
+  question.family = AF_INET;
+  question.port = port;
+  if (is_set(fd, SO_REUSEADDR) || is_set(fd, SO_REUSEPORT)) question.flags = CULVERT_SHARES_ITSELF;
+  const SharedWhileAsking shared(fd, true);
+  AgentLink link(kHookPatienceMs);
+  culvert_answer_packet answer;
+  return link.ask(question, answer) && answer.verdict == CULVERT_FOUND &&
+         real.bind(fd, address, length) == 0;
+}
+
+void tell_bound(int fd, bool everywhere) {
   auto question = make_question(CULVERT_TELL_BOUND, socket_cookie(fd));
   if (!put_local_address(fd, question)) return;
+  const SharedWhileAsking shared(fd, everywhere);
   AgentLink link(kHookPatienceMs);
   link.show(fd);
   culvert_answer_packet answer;

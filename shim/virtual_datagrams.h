@@ -14,7 +14,11 @@ int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const V
 // Before a datagram goes to `peer`, which may have to be moved. False: errno says why not.
 bool prepare_datagram(int fd, VirtualPeer& peer);
 
-// After bind(): the agent may publish the port.
-void tell_bound(int fd);
+// After a bind() that failed with EADDRINUSE, to a port on every address: the agent may have it of
+// virtual addresses. False: nothing has changed. The failed call's errno is lost.
+bool bind_beside_agent(int fd, const sockaddr* address, socklen_t length, uint16_t port);
+
+// After bind(): the agent may publish the port. `everywhere`: on all addresses.
+void tell_bound(int fd, bool everywhere);
 
 }  // namespace culvert::shim

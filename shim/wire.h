@@ -94,7 +94,11 @@ enum culvert_question {
   CULVERT_ASK_TO_LET_GO = 17,
   /* address + port (of CULVERT_ELSEWHERE_FIRST and up): the peer of a connected socket -> FOUND
    * (port: the one that its program wanted), NOT_OURS: that one, as far as is known */
-  CULVERT_ASK_WANTED_PORT = 18
+  CULVERT_ASK_WANTED_PORT = 18,
+  /* port, flags: bind() of a UDP socket to it, on every address, has failed with EADDRINUSE ->
+   * FOUND: nobody but the agent is in the way, whose sockets share addresses (SO_REUSEADDR) until
+   * this connection is closed; NOT_OURS. */
+  CULVERT_ASK_TO_SHARE = 19
 };
 
 enum culvert_verdict {
@@ -115,6 +119,7 @@ enum culvert_verdict {
 /* of both, by a porter or a supervisor: the bits from here on are the program's process */
 #define CULVERT_PROGRAM_SHIFT 8
 #define CULVERT_AT_OWN_ADDRESS 8u /* of ASK_DATAGRAMS: the socket is bound to the own address */
+#define CULVERT_SHARES_ITSELF 16u /* of ASK_TO_SHARE: so does the socket, as the program wants */
 /* flags of answers */
 #define CULVERT_LOW_PORTS_MAPPED 2u /* see CULVERT_LOW_PORTS above */
 #define CULVERT_PUBLISHES 4u        /* listeners may be published */

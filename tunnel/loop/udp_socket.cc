@@ -1,5 +1,6 @@
 #include "tunnel/loop/udp_socket.h"
 
+#include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
@@ -31,6 +32,17 @@ struct Batch {
 Batch& batch() {
   static thread_local Batch all;
   return all;
+}
+
+template <class Value>  // octets that it takes, behind which another one may stand
+std::size_t put_control(MutableBytes into, int level, int type, const Value& value) {
+  cmsghdr head{};
+  head.cmsg_level = level;
+  head.cmsg_type = type;
+  head.cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(into.data(), &head, sizeof head);
+  std::memcpy(into.data() + CMSG_LEN(0), &value, sizeof value);
+  return CMSG_SPACE(sizeof value);
 }
 
 std::size_t segment_of(msghdr& message, std::size_t whole) {
@@ -104,8 +116,9 @@ bool UdpSocket::read_batch() {
   return got == kBatch;
 }
 
-UdpWriter::UdpWriter(int fd, const SocketAddress* to) : fd_(fd) {
+UdpWriter::UdpWriter(int fd, const SocketAddress* to, const IpAddress* from) : fd_(fd) {
   if (to != nullptr) to_length_ = to->fill(to_);
+  if (from != nullptr) from_ = *from;
 }
 
 void UdpWriter::add(Bytes datagram) {
@@ -143,16 +156,18 @@ void UdpWriter::send(bool segmented) {
     head.msg_namelen = to_length_;
     head.msg_iov = &parts[i];
     head.msg_iovlen = end - i;
-    if (end - i > 1) {
-      head.msg_control = &controls[made];
-      head.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));
-      auto* const part = CMSG_FIRSTHDR(&head);
-      part->cmsg_level = IPPROTO_UDP;
-      part->cmsg_type = UDP_SEGMENT;
-      part->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-      const auto segment = static_cast<std::uint16_t>(size);
-      std::memcpy(CMSG_DATA(part), &segment, sizeof segment);
+    auto& control = controls[made].octets;
+    std::size_t used = 0;
+    if (end - i > 1)
+      used += put_control(MutableBytes{control}, IPPROTO_UDP, UDP_SEGMENT,
+                          static_cast<std::uint16_t>(size));
+    if (from_) {
+      in_pktinfo info{};
+      info.ipi_spec_dst.s_addr = htonl(from_->v4_value());
+      used += put_control(MutableBytes{control}.subspan(used), IPPROTO_IP, IP_PKTINFO, info);
     }
+    if (used != 0) head.msg_control = control.data();
+    head.msg_controllen = used;
     first[made++] = i;
     i = end;
   }

@@ -59,7 +59,9 @@ void for_each_datagram(Bytes data, std::size_t segment, OnDatagram on_datagram) 
 // stay until then.
 class UdpWriter {
  public:
-  UdpWriter(int fd, const SocketAddress* to);  // null: to whom the socket is connected
+  // `to`: null: to whom the socket is connected. `from`: another address of this machine than the
+  // socket's, IPv4.
+  UdpWriter(int fd, const SocketAddress* to, const IpAddress* from = nullptr);
   ~UdpWriter() { flush(); }
   UdpWriter(const UdpWriter&) = delete;
   UdpWriter& operator=(const UdpWriter&) = delete;
@@ -74,6 +76,7 @@ class UdpWriter {
   int fd_;
   sockaddr_storage to_{};
   socklen_t to_length_ = 0;
+  std::optional<IpAddress> from_;
   std::array<Bytes, kMost> datagrams_;
   std::size_t count_ = 0;
   int error_ = 0;

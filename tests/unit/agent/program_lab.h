@@ -116,6 +116,7 @@ class ProgramLab final : private ShimGate::Handler {
     asked->answer("carried\n" + host + "\n");
   }
   Result<bool> on_system_wide_told() override { return false; }
+  void on_share_asked(UniqueFd, std::uint16_t, bool) override {}
   bool on_proxy_told(const Asker&, const std::string&) override { return false; }
   void on_address_asked(std::unique_ptr<AddressQuestion> asked) override;
   void on_connect(std::unique_ptr<HeldConnect> held) override;

@@ -1,0 +1,44 @@
+#include "agent/port_seats.h"
+
+#include <sys/socket.h>
+
+namespace culvert::agent {
+
+// Unlike other sockets of ours it goes on to share: nobody gains by binding this address as well,
+// and programs that share the port with each other, as those for multicast do, may do so.
+void PortSeats::add(const ProgramListener& listener) {
+  if (listener.stand_in || !listener.local.ip.canonical().is_unspecified()) return;
+  if (auto found = seats_.find(listener.local.port); found != seats_.end()) {
+    found->second.listeners.insert(listener.cookie);
+    return;
+  }
+  UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_storage address{};
+  const auto length = SocketAddress{at_, listener.local.port}.fill(address);
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return;
+  seats_[listener.local.port] = {std::move(socket), {listener.cookie}};
+}
+
+void PortSeats::remove(const ProgramListener& listener) {
+  const auto found = seats_.find(listener.local.port);
+  if (found == seats_.end()) return;
+  found->second.listeners.erase(listener.cookie);
+  if (found->second.listeners.empty()) seats_.erase(found);
+}
+
+int PortSeats::socket(std::uint16_t port) const {
+  const auto found = seats_.find(port);
+  return found == seats_.end() ? -1 : found->second.socket.get();
+}
+
+void PortSeats::adopt(std::uint16_t port, UniqueFd socket) {
+  seats_[port].socket = std::move(socket);
+}
+
+void PortSeats::drop_unused() {
+  std::erase_if(seats_, [](const auto& entry) { return entry.second.listeners.empty(); });
+}
+
+}  // namespace culvert::agent
