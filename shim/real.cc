@@ -107,11 +107,15 @@ constinit Real real = {
     .resolver_nsend = nullptr,
 };
 
-// By dlvsym(), as dlsym() is ours.
+// By dlvsym(), as dlsym() is ours (of no version). Where libc was itself preloaded, before us,
+// nothing comes next.
 void find_real_dlsym() {
-  for (const char* version : kVersions) {
-    real.dlsym = reinterpret_cast<decltype(real.dlsym)>(dlvsym(RTLD_NEXT, "dlsym", version));
-    if (real.dlsym != nullptr) return;
+  void* const places[] = {RTLD_NEXT, RTLD_DEFAULT};
+  for (void* where : places) {
+    for (const char* version : kVersions) {
+      real.dlsym = reinterpret_cast<decltype(real.dlsym)>(dlvsym(where, "dlsym", version));
+      if (real.dlsym != nullptr) return;
+    }
   }
 }
 
