@@ -139,11 +139,16 @@ std::optional<TimePoint> DatagramPort::close_idle(TimePoint now) {
     if (flow->open() && is_over(*flow, flow::kIdle)) flow->close();
   // Nobody here has asked for these: the peer could fill us with them.
   std::erase_if(flows_, [&](const auto& entry) {
-    const auto& flow = *entry.second;
+    auto& flow = *entry.second;
     const bool over =
         flow.begun_by_peer() && !flow.opening() && (!flow.open() || is_over(flow, flow::kIdle));
-    if (over) owner_.on_flow_left(*this, flow);
-    return over;
+    if (!over) return false;
+    if (owner_.is_connected(flow.program(), *this)) {
+      flow.keep();
+      return false;
+    }
+    owner_.on_flow_left(*this, flow);
+    return true;
   });
   // One that is still opening is told how that ends, and has something to send then.
   for (const auto& flow : leaving_)

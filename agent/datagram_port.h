@@ -35,6 +35,8 @@ class DatagramPort final : private loop::UdpSocket::Listener, private ProgramFlo
     virtual void on_flow_let_go(DatagramPort& port) = 0;  // one at least: call close_idle() soon
     // Whether a socket is at that address of a program that hears from this port.
     virtual bool is_anybody_at(const SocketAddress& program, const DatagramPort& port) = 0;
+    // Whether the program's socket is connected to this port: then it never asks for it again.
+    virtual bool is_connected(const SocketAddress& program, const DatagramPort& port) = 0;
     // From which any address of this machine can be sent from with that port; -1: there is none.
     virtual int seat_of(std::uint16_t port) = 0;
     // The far end answers a flow of `port` from its port `from`. False: there is no room.

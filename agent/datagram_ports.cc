@@ -164,6 +164,11 @@ void DatagramPorts::on_flow_left(DatagramPort& port, const ProgramFlow& flow) {
   if (sockets_.empty()) destroyed_.want(false);
 }
 
+bool DatagramPorts::is_connected(const SocketAddress& program, const DatagramPort& port) {
+  const auto socket = diag_.find_any(Protocol::kUdp, program, port.bound());
+  return socket && socket->remote == port.bound();
+}
+
 // The same address on another port is bound, and only the program that was answered hears from it.
 bool DatagramPorts::open_beside(DatagramPort& port, const ProgramFlow& flow, std::uint16_t from,
                                 session::SessionLink& link, mux::StreamId stream) {

@@ -84,6 +84,7 @@ class DatagramPorts final : public AnswersBeside::Judge,
   void on_flow_refused(DatagramPort& port, const ProgramFlow& flow, const Error& why) override;
   void on_flow_let_go(DatagramPort&) override { look_again_in(Duration::zero()); }
   bool is_anybody_at(const SocketAddress& program, const DatagramPort& port) override;
+  bool is_connected(const SocketAddress& program, const DatagramPort& port) override;
   int seat_of(std::uint16_t port) override { return seats_.socket(port); }
   bool open_beside(DatagramPort& port, const ProgramFlow& flow, std::uint16_t from,
                    session::SessionLink& link, mux::StreamId stream) override;

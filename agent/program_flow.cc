@@ -86,9 +86,11 @@ void ProgramFlow::on_stream_reset(const Error& why) {
   listener_.on_flow_failed(*this, why);
 }
 
-void ProgramFlow::Theirs::on_stream_reset(const Error&) {
+void ProgramFlow::Theirs::on_stream_reset(const Error& why) {
   leg = {};
-  if (!flow.open() && !flow.opening()) flow.listener_.on_flow_let_go(flow);
+  if (flow.open() || flow.opening()) return;
+  if (why.code == ErrorCode::kRefused) flow.listener_.on_flow_failed(flow, why);
+  flow.listener_.on_flow_let_go(flow);
 }
 
 }  // namespace culvert::agent

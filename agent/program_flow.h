@@ -60,6 +60,7 @@ class ProgramFlow final : private StreamOpening {
   // A stream that the far end has opened.
   void take_over(session::SessionLink& link, mux::StreamId stream, TimePoint now);
   bool begun_by_peer() const { return begun_by_peer_; }
+  void keep() { begun_by_peer_ = false; }           // as one that the program has begun
   const Leg& begun() const { return theirs_.leg; }  // by the far end
   // Where the far end has called another socket here, what this one sends may go to the same socket
   // there, beside that flow: until that is refused.
