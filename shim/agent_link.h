@@ -17,6 +17,9 @@ constexpr int kNamePatienceMs = 30'000;  // the agent may have to ask far away
 culvert_question_packet make_question(culvert_question kind, uint64_t cookie = 0);
 void put_ipv4(culvert_question_packet& question, uint32_t ip, uint16_t port);  // in our byte order
 
+// Not of who has changed the effective user alone: sandboxes kill for geteuid() (chronyd -F 1).
+bool has_left_root();
+
 class AgentLink {
  public:
   explicit AgentLink(int patience_ms);
@@ -26,8 +29,8 @@ class AgentLink {
 
   // False: no agent there, no valid answer, or out of patience. Signals do not cut it short.
   bool ask(const culvert_question_packet& question, culvert_answer_packet& answer);
-  // The next message shows that this process holds the program's socket `fd`: by passing it along
-  // where the kernel would name another user as its owner (made before setuid(), or inherited).
+  // The next message shows that this process holds the program's socket `fd`, by passing it along.
+  // Does nothing in who was never root: only such can hold sockets that have another owner.
   void show(int fd);
   bool tell(const culvert_question_packet& question) { return tell(&question, 1); }
   bool tell(const culvert_question_packet* questions, size_t count);  // in one message

@@ -45,7 +45,8 @@ uint32_t v4_of(const Local& local) {
 }
 
 // To `ip`, 0 for any, with no port: that is chosen by connect(), which can give one port to many
-// connections where bind() gives it to one socket.
+// connections where bind() gives it to one socket. A UDP socket's port is its own in any case, and
+// sandboxes of UDP programs kill for an option that they have never heard of (chronyd -F 1).
 void bind_without_port(int fd, int family, uint32_t ip) {
   constexpr int kOn = 1;
   int before = 0;
@@ -59,11 +60,13 @@ void bind_without_port(int fd, int family, uint32_t ip) {
     at.v6.sin6_addr.s6_addr[10] = at.v6.sin6_addr.s6_addr[11] = 0xff;
     memcpy(at.v6.sin6_addr.s6_addr + 12, &octets, sizeof octets);
   }
-  syscall(SYS_getsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &before, &length);
-  if (syscall(SYS_setsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &kOn, sizeof kOn) != 0)
+  const bool option = !is_udp(fd);
+  if (option) syscall(SYS_getsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &before, &length);
+  if (option &&
+      syscall(SYS_setsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &kOn, sizeof kOn) != 0)
     return;
   syscall(SYS_bind, fd, &at, family == AF_INET ? sizeof at.v4 : sizeof at.v6);
-  if (before == 0)
+  if (option && before == 0)
     syscall(SYS_setsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &before, sizeof before);
 }
 

@@ -52,7 +52,7 @@ PreparedConnect::Verdict PreparedConnect::prepare() {
   culvert_answer_packet answer;
   // Fail closed: nobody else may answer for a virtual address.
   error_ = ECONNREFUSED;
-  link_.show(fd_);
+  if (has_left_root()) link_.show(fd_);
   if (!link_.ask(question(), answer))
     return wanted_.ordinary ? Verdict::kNotOurs : Verdict::kFailed;
   if (answer.verdict == CULVERT_NOT_OURS) return Verdict::kNotOurs;
@@ -77,7 +77,7 @@ void PreparedConnect::announce(int real_error) {
     return;
   }
   const culvert_question_packet both[] = {question(), connecting};
-  link_.show(fd_);
+  if (has_left_root()) link_.show(fd_);
   link_.tell(both, 2);
 }
 

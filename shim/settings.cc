@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "shim/domain_suffix.h"
 #include "shim/forwarded.h"
@@ -26,6 +27,7 @@ constinit Settings settings = {.active = false,
                                .pool_mask = 0,
                                .low_ports_mapped = false,
                                .agent_owner = ~uint32_t{0},
+                               .started_as_root = false,
                                .own_address = 0,
                                .dns_address = 0,
                                .dns_port = 0};
@@ -122,6 +124,7 @@ bool Settings::is_virtual_name(const char* name) const {
 void read_settings() {
   read(settings.agent);
   read_agent_owner();
+  settings.started_as_root = geteuid() == 0;
   read(settings.pool);
   read(settings.low_ports);
   read(settings.domains);

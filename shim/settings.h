@@ -21,6 +21,7 @@ struct Settings {
   uint32_t pool_address, pool_mask;  // host order
   bool low_ports_mapped;
   uint32_t agent_owner;  // uid of the agent's socket file; (uid_t)-1: not seen at the start
+  bool started_as_root;  // and may have become another user since
   uint32_t own_address;  // of this machine in the pool, host order; 0: unknown
   uint32_t dns_address;  // of the agent's name server, host order
   uint16_t dns_port;     // host order; 0: there is none

@@ -1,11 +1,9 @@
 #include "shim/socket_facts.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,14 +40,6 @@ int tcp_state(int fd) {
 uint64_t socket_cookie(int fd) {
   uint64_t cookie = 0;
   return get_option(fd, SOL_SOCKET, SO_COOKIE, cookie) ? cookie : 0;
-}
-
-// By statx(), whose structure is the same for all architectures.
-bool belongs_to_another_user(int fd) {
-  const auto user = static_cast<uint32_t>(syscall(SYS_geteuid));
-  struct statx facts;
-  return user != 0 && syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_UID, &facts) == 0 &&
-         facts.stx_uid != user;
 }
 
 unsigned poll_events(int fd) {

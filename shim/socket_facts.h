@@ -13,8 +13,6 @@ bool is_tcp(int fd);              // either
 bool is_udp(int fd);              // of either family
 int tcp_state(int fd);            // TCP_CLOSE, TCP_SYN_SENT ... ; -1 if it cannot be told
 uint64_t socket_cookie(int fd);   // 0 if it has none
-// Its owner is who made it, whatever user its holder has become. Never of root, to whom all belong.
-bool belongs_to_another_user(int fd);
 unsigned poll_events(int fd);     // POLLERR, POLLHUP, POLLRDHUP
 // Clears it, as getsockopt(SO_ERROR) does. Not through the program's interposed getsockopt.
 int take_pending_error(int fd);

@@ -4,8 +4,9 @@
  * AF_UNIX SOCK_SEQPACKET; every question is asked over a fresh connection that is closed after the
  * answer, because a descriptor kept open inside a stranger's process gets closed, reused or
  * inherited there. A connect is the one question of two packets (2, then 3). With a question about
- * a socket whose owner is not the asking user (made before setuid(), or inherited) that socket is
- * passed along (SCM_RIGHTS): who holds it may speak for it. The agent looks at it and closes it.
+ * a socket that may have another owner than the asking user (made before setuid(), or inherited)
+ * the socket itself is passed along (SCM_RIGHTS): who holds it may speak for it. The agent looks at
+ * it and closes it.
  *
  * The shim finds the agent and the address pool in its environment, read once in the constructor:
  *   CULVERT_AGENT      path of the agent's socket; in a chroot that hides it, it answers at the

@@ -53,7 +53,7 @@ ONLY_IN = {
     r"^sqlite3": r"^service/store_sqlite",
     r"^ares": r"^resolver/dns_",
     r"^duktape": r"^tunnel/proxies/pac_engine",
-    r"^seccomp": r"^tunnel/proxies/pac_sandbox",
+    r"^seccomp": r"^tunnel/proxies/pac_sandbox|^tests/apps/probes/sandboxed",
     r"^miniupnpc/": r"^tunnel/portmap/igd_client",
     r"^gssapi": r"^agent/ticket_main",
     r"^curl/": r"^tunnel/proxies/pac_fetch",

@@ -7,6 +7,7 @@ from sites import build_directory
 
 CLIENTS = pathlib.Path(__file__).resolve().parent / "clients"
 PROBE = build_directory() / "probes/probe-datagrams"
+SANDBOXED = build_directory() / "probes/probe-sandboxed"
 DNS = ("dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --pid-file= --port=5353 "
        "--local=/#/ --host-record=printer.inside,10.9.8.7 --txt-record=long.inside,"
        + ",".join(f"{n:03}{'x' * 200}" for n in range(12)))
@@ -37,6 +38,8 @@ def asked_elsewhere(question: str) -> str:
 CASES = [
     Case("every UDP call does what it does natively",
          f"{PROBE} $CULVERT_B 7004 7005 7006 2>&1", must_show="exit status 0", limit=90),
+    Case("a sandbox that kills for unusual calls hears of none",
+         f"{SANDBOXED} $CULVERT_B 7004 7005 7006 2>&1", must_show="received 5: hello\n\nexit status 0"),
     Case("a UDP server sees who asks",
          "printf '?who' | nc -u -w 3 $CULVERT_B 7004 2>&1", must_show="alpha.site-a.example.net"),
     Case("one question gets several answers",
