@@ -150,7 +150,9 @@ bool AgentLink::tell(const culvert_question_packet* questions, size_t count) {
   return sent == static_cast<long>(size);
 }
 
-bool has_left_root() { return settings.started_as_root && syscall(SYS_getuid) != 0; }
+bool has_left_root() {
+  return settings.started_as_root && (syscall(SYS_getuid) != 0 || syscall(SYS_geteuid) != 0);
+}
 
 void AgentLink::show(int fd) {
   if (settings.started_as_root) shown_ = fd;

@@ -17,7 +17,7 @@ constexpr int kNamePatienceMs = 30'000;  // the agent may have to ask far away
 culvert_question_packet make_question(culvert_question kind, uint64_t cookie = 0);
 void put_ipv4(culvert_question_packet& question, uint32_t ip, uint16_t port);  // in our byte order
 
-// Not of who has changed the effective user alone: sandboxes kill for geteuid() (chronyd -F 1).
+// Really or for now. Not for datagrams: sandboxes of their programs kill for geteuid() (chronyd).
 bool has_left_root();
 
 class AgentLink {

@@ -86,7 +86,6 @@ Verdict ask(int fd, VirtualPeer& peer, uint16_t own_port) {
   if (has_own_address(fd)) question.flags |= CULVERT_AT_OWN_ADDRESS;
   const SharedWhileAsking shared(fd, own_port == peer.port());
   AgentLink link(kHookPatienceMs);
-  if (has_left_root()) link.show(fd);
   culvert_answer_packet answer;
   errno = ENETUNREACH;
   if (!link.ask(question, answer)) return Verdict::kFailed;
