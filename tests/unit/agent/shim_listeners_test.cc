@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -61,6 +62,43 @@ TEST_F(Listeners, DoesNotBelieveInListenersThatTheKernelDoesNotKnow) {
     UniqueFd not_listening(::socket(AF_INET, SOCK_STREAM, 0));
     ASSERT_TRUE(lab.ask(tell_listening(not_listening.get())));
     lab.on_loop([&] { EXPECT_TRUE(lab.listening.empty()); });
+  });
+}
+
+// As another user, whose socket it is not. Shows `shown`, if that is one.
+int tell_as_nobody(const ProgramLab& lab, int listener, int shown) {
+  const pid_t other = fork();
+  if (other == 0) {
+    if (setuid(65534) != 0) _exit(9);
+    const auto link = open_agent(lab.socket_path());
+    const auto answer =
+        link ? ask_agent_on(*link, tell_listening(listener), std::chrono::seconds{5}, shown)
+             : fail(link.error());
+    _exit(answer && answer->verdict == CULVERT_FOUND ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(other, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+TEST_F(Listeners, HearsOfAnotherUsersListenerFromWhoShowsThatItHoldsIt) {
+  if (geteuid() != 0 || access("/root", W_OK) != 0) GTEST_SKIP() << "needs root to become another";
+  ProgramLab::Setting setting;
+  setting.any_user = true;
+  ProgramLab lab(setting);
+  chmod(lab.socket_path().substr(0, lab.socket_path().rfind('/')).c_str(), 0755);
+  lab.run([&] {
+    auto listener = listen_at("0.0.0.0:5003");
+    const auto another = listen_at("0.0.0.0:5004");
+    const UniqueFd file(memfd_create("no socket", MFD_CLOEXEC));
+    for (const int shown : {-1, another.get(), file.get()}) {
+      EXPECT_EQ(tell_as_nobody(lab, listener.get(), shown), 0);
+      lab.on_loop([&] { EXPECT_TRUE(lab.listening.empty()) << shown; });
+    }
+    EXPECT_EQ(tell_as_nobody(lab, listener.get(), listener.get()), 0);
+    EXPECT_TRUE(lab.eventually([&] { return lab.listening.size() == 1; }));
+    listener.reset();
+    EXPECT_TRUE(lab.eventually([&] { return lab.gone.size() == 1; })) << "the agent keeps it";
   });
 }
 
