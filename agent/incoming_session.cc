@@ -128,6 +128,7 @@ void IncomingSession::resume(session::FreshCarrier carrier, IncomingSession& new
 }
 
 void IncomingSession::on_carrier_attached(session::SessionLink&) {
+  carrier_since_ = policy_.self.loop.now();
   if (udp_path_) udp_path_->set_carrier_direct(!way_.with.empty());
   if (answerer_ || !policy_.place.enabled()) return;
   answerer_.emplace(policy_.self, policy_.place, *link_,
@@ -158,6 +159,8 @@ void IncomingSession::network_changed() {
 
 // The caller calls again: it knows the way.
 void IncomingSession::on_carrier_lost(session::SessionLink&, const Error& why) {
+  if (way_.with.empty())
+    listener_.on_incoming_carrier_lost(policy_.self.loop.now() - carrier_since_);
   way_ = {};
   log::info("peer", {{"event", "carrier-lost"}, {"name", caller_}, {"why", why.detail}});
 }

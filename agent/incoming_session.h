@@ -65,6 +65,8 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
     virtual void on_incoming_session_up(IncomingSession& session) = 0;
     // A connection to that session's caller, who greets on it: make a session of it.
     virtual void on_caller_dialled(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) = 0;
+    // By the relay, so soon after it began.
+    virtual void on_incoming_carrier_lost(Duration age) = 0;
     virtual void on_incoming_session_ended(IncomingSession& session) = 0;  // destroy it
 
    protected:
@@ -144,6 +146,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   control::SessionName session_{};
   bool direct_ = false, refused_ = false, resumes_ = false;
   PeerWay way_;
+  TimePoint carrier_since_{};
   std::shared_ptr<session::CircuitNews> news_ = std::make_shared<session::CircuitNews>();
   std::unique_ptr<session::SessionLink> link_;
   std::optional<DirectAnswerer> answerer_;

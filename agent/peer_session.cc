@@ -136,6 +136,7 @@ void PeerSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePi
   if (pipe == nullptr)
     return end({ErrorCode::kNetworkUnreachable, "no carrier to the service: " + why.detail});
   if (link_ != nullptr && link_->attached()) return dial_.reset();
+  carrier_since_ = self_.loop.now();
   auto circuit = make_circuit(std::move(pipe));
   if (link_ != nullptr) {
     link_->introduce(std::move(circuit));
@@ -167,6 +168,7 @@ std::unique_ptr<loop::BytePipe> PeerSession::make_circuit(std::unique_ptr<loop::
 void PeerSession::on_carrier_lost(session::SessionLink& link, const Error& why) {
   if (!link.up() && self_.loop.now() >= give_up_at_) return link.abandon(why);
   log::info("peer", {{"event", "carrier-lost"}, {"name", name_}, {"why", why.detail}});
+  if (way_.with.empty()) uplink_.carrier_was_lost(self_.loop.now() - carrier_since_);
   way_ = {};
   if (direct_) direct_->carrier_lost();
   // The peer has moved the session already: what it dropped is noticed before what it took.
@@ -175,6 +177,7 @@ void PeerSession::on_carrier_lost(session::SessionLink& link, const Error& why) 
 }
 
 void PeerSession::on_carrier_attached(session::SessionLink&) {
+  carrier_since_ = self_.loop.now();
   if (udp_path_) udp_path_->set_carrier_direct(!way_.with.empty());
   log::info("peer", {{"event", "resumed"},
                      {"name", name_},
@@ -215,6 +218,7 @@ void PeerSession::call_again_later() {
 
 void PeerSession::on_session_up(session::SessionLink&) {
   was_up_ = true;
+  carrier_since_ = self_.loop.now();
   log::info("peer", {{"event", "up"}, {"name", name_}, {"via", "relay"}, {"role", "caller"}});
   look_for_direct();
   if (quic_) quic_->begin();

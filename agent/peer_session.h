@@ -118,8 +118,9 @@ class PeerSession final : private LookupRequest::Listener,
   std::optional<UdpPath> udp_path_;     // likewise
   std::optional<QuicCaller> quic_;      // borrows all three
   PeerWay way_;
-  loop::Timer timer_;  // begin() from the loop; then: idle
-  loop::Timer again_;  // the next call, after a circuit was lost
+  TimePoint carrier_since_{};  // was dialled, or is attached
+  loop::Timer timer_;          // begin() from the loop; then: idle
+  loop::Timer again_;          // the next call, after a circuit was lost
   Duration pause_{};
   TimePoint give_up_at_{};  // while it was not up yet
   bool begun_ = false, was_up_ = false, ending_ = false;

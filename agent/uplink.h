@@ -71,6 +71,10 @@ class Uplink final : private UplinkAttempt::Listener,
   void take_hints(std::vector<proxies::Hint> hints);
   void network_changed();  // look whether the carrier still works, or try again at once
 
+  // A carrier that goes our way out was lost so soon after it began; if that was early, long
+  // packets are suspected, and what is dialled from now on sends short ones.
+  void carrier_was_lost(Duration age);
+
   // The set of published ports, sent now if the session is up and after each login.
   void publish(std::vector<std::uint16_t> ports);
   void publish_udp(std::vector<std::uint16_t> ports);
@@ -155,6 +159,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::optional<WayLookup> lookup_, found_lookup_;
   std::optional<NetworkFacts> network_;  // of the last race
   bool hints_are_new_ = false;
+  bool small_segments_ = false;                     // in this network
   std::optional<ProxyFinder> finder_;               // of this network
   std::vector<carrier::Proxy> found_, looking_up_;  // still without an address
   std::vector<carrier::Way> found_ways_;

@@ -42,6 +42,7 @@ void Uplink::race() {
     found_.clear();
     found_ways_.clear();
   }
+  if (!is_same(network, network_)) small_segments_ = false;
   network_ = std::move(network);
   auto ways = all_ways();
   const auto key = memory().find(key_of(network_)).value_or("");
@@ -192,6 +193,7 @@ NetworkMemory Uplink::memory() const {
 // An exchange begins with what was learned on this way in this network.
 carrier::Way Uplink::with_notes(carrier::Way way) const {
   way.notes = std::make_shared<carrier::WayNotes>();
+  way.small_segments = small_segments_;
   if (way.recipe->lanes == nullptr) return way;
   const auto text = memory().exchange(key_of(network_), way_key(way));
   way.notes->exchange = exchange::parse_capabilities(text).value_or(exchange::Capabilities{});

@@ -8,6 +8,9 @@ namespace {
 // A carrier that lived shorter is a sign of a barrier that cuts at once: no hurry then.
 constexpr std::chrono::milliseconds kShortLife{200};
 constexpr std::chrono::milliseconds kBetterPatience{1000};
+// One that is lost so soon, though it began well, loses what is long. (25 s, measured: where what
+// goes out was late by seconds for the same reason, so much patience is had with what comes in.)
+constexpr std::chrono::seconds kLosesAtOnce{30};
 
 }  // namespace
 
@@ -79,12 +82,23 @@ void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool re
   give_up_if_exhausted();
 }
 
+// A black hole for long packets (RFC 2923 section 2.1). TcpSocket::allow_fragments() has its way
+// over IPv4; by IPv6 nobody on the way cuts packets, and what a proxy sends here, only our own
+// greatest segment limits.
+void Uplink::carrier_was_lost(Duration age) {
+  if (age > kLosesAtOnce || small_segments_ || !way_) return;
+  if (!way_->proxy && way_->first_hop.ip.is_v4()) return;
+  small_segments_ = way_->small_segments = true;
+  log::info("uplink", {{"event", "small-segments"}, {"why", "long packets seem to get lost"}});
+}
+
 void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
   const bool short_lived = self_.loop.now() - attached_at_ < kShortLife;
   down_since_ = self_.loop.now();
   log::info("uplink", {{"event", "carrier-lost"}, {"why", why.detail}});
   if (stopping_) return link.close("the agent stops");
   remember_exchange();
+  if (why.code == ErrorCode::kTimedOut) carrier_was_lost(self_.loop.now() - attached_at_);
   why_ = why.detail;
   better_timer_.stop();
   if (!better_attempts_.empty()) {

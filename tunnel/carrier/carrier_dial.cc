@@ -49,7 +49,8 @@ void CarrierDial::dial() {
   // does with it, nobody knows.
   const auto fast_open = way_.proxy ? loop::TcpDial::FastOpen::kNo : loop::TcpDial::FastOpen::kTry;
   dial_.emplace(loop_, way_.first_hop, limit_, static_cast<loop::TcpDial::Listener&>(*this),
-                std::nullopt, fast_open);
+                std::nullopt, fast_open, loop::TcpDial::Port::kThis,
+                way_.small_segments ? loop::TcpDial::kSmallSegment : 0);
 }
 
 Result<std::unique_ptr<Layer>> CarrierDial::make_layer(const WayStep& step) {

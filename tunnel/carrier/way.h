@@ -27,6 +27,7 @@ struct Way {
   std::optional<IpAddress> service_address;
   std::shared_ptr<WayNotes> notes{};  // null: nobody wants to know
   bool also_named = false;            // `service` has another host than people gave it
+  bool small_segments = false;        // long packets get lost here without a word
 };
 
 // For people: "tls to 192.0.2.1:443", "tls to 192.0.2.1:443 as example.net",

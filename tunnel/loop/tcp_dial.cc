@@ -52,13 +52,16 @@ bool was_connected(int fd) {
 }  // namespace
 
 TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
-                 const std::optional<SocketAddress>& from, FastOpen fast_open, Port port)
+                 const std::optional<SocketAddress>& from, FastOpen fast_open, Port port,
+                 int most_segment)
     : to_(to), listener_(listener), timer_(loop, *this) {
   sockaddr_storage address{};
   const auto length = to.fill(address);
   fd_.reset(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   int error = fd_ ? 0 : errno;
   if (error == 0 && from) error = bind_from(fd_.get(), *from, port);
+  if (error == 0 && most_segment != 0)
+    setsockopt(fd_.get(), IPPROTO_TCP, TCP_MAXSEG, &most_segment, sizeof most_segment);
   if (error == 0 && fast_open == FastOpen::kTry) {
     const int on = 1;  // refused where the system does not want it: then it is an ordinary connect
     setsockopt(fd_.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);

@@ -31,9 +31,14 @@ class TcpDial final : private FdWatch::Listener, private Timer::Listener {
   // Whether another port will do than that of `from`.
   enum class Port : std::uint8_t { kThis, kIfFree };
 
+  // Of both directions: with its headers such a segment passes wherever IPv6 does (1280 octets, RFC
+  // 8200 section 5).
+  static constexpr int kSmallSegment = 1220;
+
+  // `most_segment`: octets (TCP_MAXSEG); 0: what the link bears.
   TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& listener,
           const std::optional<SocketAddress>& from = std::nullopt,
-          FastOpen fast_open = FastOpen::kNo, Port port = Port::kThis);
+          FastOpen fast_open = FastOpen::kNo, Port port = Port::kThis, int most_segment = 0);
   const SocketAddress& to() const { return to_; }
 
  private:
