@@ -127,6 +127,12 @@ void Netcheck::on_finding_done() { timer_.start(Duration::zero()); }
 
 void Netcheck::go_on() {
   while (running_.size() < kAtOnce && next_ < ways_.size()) {
+    // An agent does not come to these then.
+    if (ways_[next_].also_named && std::ranges::any_of(report_.tries, &NetcheckTry::reached)) {
+      ways_.erase(ways_.begin() + static_cast<std::ptrdiff_t>(next_));
+      report_.tries.erase(report_.tries.begin() + static_cast<std::ptrdiff_t>(next_));
+      continue;
+    }
     report_.tries[next_].began_ms = since_start();
     ways_[next_].notes = std::make_shared<carrier::WayNotes>();
     running_.push_back(

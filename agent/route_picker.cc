@@ -80,6 +80,18 @@ bool RoutePicker::exhausted() const {
                      [](const Attempt& attempt) { return attempt.state == State::kFailed; });
 }
 
+std::string RoutePicker::progress(const std::string& before) const {
+  std::string out;
+  for (const auto& attempt : attempts_) {
+    if (attempt.state != State::kRunning) continue;
+    out += (out.empty() ? "waiting for " : ", ") + to_string(attempt.way);
+  }
+  if (out.empty()) return before;
+  const bool failed = std::ranges::any_of(
+      attempts_, [](const Attempt& attempt) { return attempt.state == State::kFailed; });
+  return failed ? out + "; " + why() : out;
+}
+
 std::string RoutePicker::why() const {
   std::string out;
   for (const auto& attempt : attempts_) {

@@ -39,6 +39,9 @@ class RoutePicker {
   bool exhausted() const;  // everything was tried and failed
   // For people: why this way, or why none. "direct to 192.0.2.1:443: connection refused".
   std::string why() const;
+  // Until there is either: "waiting for connect through ..., tls to ...; " and what failed, or
+  // `before` if nothing has been started.
+  std::string progress(const std::string& before) const;
 
  private:
   enum class State : std::uint8_t { kWaiting, kRunning, kFailed };

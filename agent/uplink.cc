@@ -79,6 +79,10 @@ void Uplink::enter(State state, std::string why) {
               {"why", why_}});
 }
 
+std::string Uplink::why() const {
+  return state_ == State::kRacing ? picker_->progress(why_) : why_;
+}
+
 void Uplink::resolve() {
   enter(State::kResolving, why_);
   lookup_.emplace(self_.loop, dns_, options_.ways, static_cast<WayLookup::Listener&>(*this));

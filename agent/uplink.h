@@ -96,8 +96,8 @@ class Uplink final : private UplinkAttempt::Listener,
   State state() const { return state_; }
   bool up() const { return state_ == State::kUp; }
   const carrier::Way* way() const { return up() ? &*way_ : nullptr; }
-  const std::string& why() const { return why_; }  // this way, or not up
-  UnixTime since() const { return since_; }        // in this state
+  std::string why() const;                   // this way, or not up
+  UnixTime since() const { return since_; }  // in this state
   const session::SessionLink* link() const { return link_.get(); }
   // Our own address, as the service sees it by the present carrier, or saw it by the last one.
   const std::optional<SocketAddress>& seen() const { return seen_; }

@@ -13,14 +13,16 @@ ErrorCode code_of(int status) {
   return refuses ? ErrorCode::kNotPermitted : ErrorCode::kProtocol;
 }
 
-std::string meaning_of(const HttpAnswer& answer) {
+std::string meaning_of(const HttpAnswer& answer, std::string_view target) {
   switch (answer.status) {
     case 400:
     case 405:
     case 501: return "it is no proxy, or one that does not know CONNECT";
     case 401: return "a web server asks for a password there: it is no proxy";
     case 403:
-    case 451: return "its rules forbid CONNECT, or this host or port; try port 443";
+    case 451:
+      if (target.ends_with(":443")) return "its rules forbid CONNECT, or this host";
+      return "its rules forbid CONNECT, or this host or port; most let only port 443 pass";
     case 408:
     case 504: return "the service did not answer it in time";
     case 404:
@@ -80,7 +82,8 @@ Result<void> HttpConnect::judge(const HttpAnswer& answer) {
     return {};
   }
   return fail(code_of(answer.status), "the proxy answered CONNECT " + target_ + " with " +
-                                          answer.status_line() + ": " + meaning_of(answer));
+                                          answer.status_line() + ": " +
+                                          meaning_of(answer, target_));
 }
 
 Error HttpConnect::on_end() {

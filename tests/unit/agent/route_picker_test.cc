@@ -110,6 +110,18 @@ TEST(RoutePicker, tries_another_port_when_two_attempts_at_one_wait) {
                                 "websocket 192.0.2.1:443", "http 192.0.2.1:443"}));
 }
 
+TEST(RoutePicker, tells_what_it_waits_for_and_what_has_failed_meanwhile) {
+  RoutePicker picker(two_routes(), false, kStart);
+  EXPECT_EQ(picker.progress("it has only begun"), "it has only begun");
+  ASSERT_EQ(picker.next_start(kStart), 0u);
+  EXPECT_EQ(picker.progress("it has only begun"), "waiting for direct to 192.0.2.1:443");
+  picker.failed(0, "connection refused", kStart);
+  EXPECT_EQ(picker.progress("before"), "before");
+  ASSERT_EQ(picker.next_start(kStart), 1u);
+  EXPECT_EQ(picker.progress(""),
+            "waiting for tls to 192.0.2.1:443; direct to 192.0.2.1:443: connection refused");
+}
+
 std::vector<std::string> described(const std::vector<carrier::Way>& ways) {
   std::vector<std::string> out;
   for (const auto& one : ways) out.push_back(to_string(one));

@@ -66,6 +66,15 @@ TEST_P(HttpConnectScript, SaysWhatARefusalMeans) {
   }
 }
 
+TEST_P(HttpConnectScript, RecommendsPort443OnlyWhereItWasAnother) {
+  for (const std::uint16_t port : {std::uint16_t{443}, std::uint16_t{8443}}) {
+    HttpConnect layer({"service.example.net", port}, nobody());
+    (void)said(layer);
+    const auto why = error_after(layer, "HTTP/1.1 403 Forbidden\r\n\r\n");
+    EXPECT_EQ(why.find("let only port 443 pass") == std::string::npos, port == 443) << why;
+  }
+}
+
 TEST_P(HttpConnectScript, BoundsWhatAHostileProxySays) {
   HttpConnect endless(kService, nobody());
   std::string answer = "HTTP/1.1 200 OK\r\n";
