@@ -11,8 +11,8 @@ static void enter_sandbox(void) {
   if (filter == NULL ||
       seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(geteuid), 0) != 0 ||
       seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(setsockopt), 2,
-                       SCMP_A1(SCMP_CMP_EQ, IPPROTO_IP),
-                       SCMP_A2(SCMP_CMP_EQ, IP_BIND_ADDRESS_NO_PORT)) != 0 ||
+                       SCMP_A1(SCMP_CMP_EQ, IPPROTO_IP, 0),
+                       SCMP_A2(SCMP_CMP_EQ, IP_BIND_ADDRESS_NO_PORT, 0)) != 0 ||
       seccomp_load(filter) != 0)
     give_up("sandbox");
   seccomp_release(filter);
