@@ -58,14 +58,14 @@ void Enrolment::on_enrolment_answered(EnrolmentAttempt& attempt,
   refusal_ = Error{answer.refusal, "the service refused the invitation: " + answer.reason +
                                        "; ask for a new one (culvert-service invite " +
                                        invitation_.name + ")"};
-  ended(attempt, answer.reason);
+  ended(attempt, {answer.refusal, answer.reason});
 }
 
 void Enrolment::on_enrolment_attempt_failed(EnrolmentAttempt& attempt, const Error& why) {
-  ended(attempt, why.detail);
+  ended(attempt, why);
 }
 
-void Enrolment::ended(EnrolmentAttempt& attempt, std::string why) {
+void Enrolment::ended(EnrolmentAttempt& attempt, Error why) {
   if (finished_) return;
   picker_.failed(attempt.number(), std::move(why), loop_.now());
   ended_.splice(ended_.end(), running_,

@@ -43,7 +43,7 @@ class Enrolment final : private WaySearch::Listener,
   void on_timer(loop::Timer& timer) override;
 
   void go_on();
-  void ended(EnrolmentAttempt& attempt, std::string why);
+  void ended(EnrolmentAttempt& attempt, Error why);
   Error unreached() const;
   Result<Identity> make_identity(const control::HelloAnswer& answer) const;
   void finish(Result<Identity> outcome);

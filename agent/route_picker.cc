@@ -7,6 +7,10 @@ namespace {
 
 bool goes_first(const carrier::Way& way) { return way.proxy && way.recipe->lanes == nullptr; }
 
+bool said_no(const Error& why) {
+  return why.code == ErrorCode::kNotPermitted || why.code == ErrorCode::kAuthentication;
+}
+
 }  // namespace
 
 RoutePicker::RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembered, TimePoint now)
@@ -69,7 +73,7 @@ std::optional<TimePoint> RoutePicker::next_deadline() const {
   return next_at_;
 }
 
-void RoutePicker::failed(std::size_t way, std::string why, TimePoint now) {
+void RoutePicker::failed(std::size_t way, Error why, TimePoint now) {
   attempts_[way].state = State::kFailed;
   attempts_[way].failure = std::move(why);
   next_at_ = std::min(next_at_, now);
@@ -93,15 +97,20 @@ std::string RoutePicker::progress(const std::string& before) const {
 }
 
 std::string RoutePicker::why() const {
-  std::string out;
+  std::string out, silent;
+  const bool none = exhausted();
   for (const auto& attempt : attempts_) {
     if (attempt.state != State::kFailed) continue;
-    if (!out.empty()) out += "; ";
+    auto& list = none && !said_no(attempt.failure) ? silent : out;
+    if (!list.empty()) list += "; ";
     // A dial's own message names the way already.
     const auto title = to_string(attempt.way);
-    const bool named = attempt.failure.starts_with(title);
-    out += named ? attempt.failure : title + ": " + attempt.failure;
+    const auto& detail = attempt.failure.detail;
+    if (!detail.starts_with(title)) list.append(title).append(": ");
+    list += detail;
   }
+  if (!out.empty() && !silent.empty()) out += "; ";
+  out += silent;
   if (!out.empty() || attempts_.empty()) return out.empty() ? "there is no way to try" : out;
   return head_start_ ? "it worked the last time" : "the first to answer";
 }

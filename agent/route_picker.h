@@ -31,13 +31,14 @@ class RoutePicker {
   void add(carrier::Way way);
   std::optional<std::size_t> next_start(TimePoint now);  // call until it gives nothing
   std::optional<TimePoint> next_deadline() const;        // when to ask again
-  void failed(std::size_t way, std::string why, TimePoint now);
+  void failed(std::size_t way, Error why, TimePoint now);
   void won(std::size_t way) { winner_ = way; }
 
   const carrier::Way& way(std::size_t index) const { return attempts_[index].way; }
   std::size_t count() const { return attempts_.size(); }
   bool exhausted() const;  // everything was tried and failed
-  // For people: why this way, or why none. "direct to 192.0.2.1:443: connection refused".
+  // For people: why this way, or why none. "direct to 192.0.2.1:443: connection refused". Why none:
+  // first who said no (a page to log in, a proxy that wants a password), then who was silent.
   std::string why() const;
   // Until there is either: "waiting for connect through ..., tls to ...; " and what failed, or
   // `before` if nothing has been started.
@@ -48,7 +49,7 @@ class RoutePicker {
   struct Attempt {
     carrier::Way way;
     State state = State::kWaiting;
-    std::string failure;
+    Error failure;
   };
   std::size_t running_at(const SocketAddress& hop) const;
   std::size_t take_next();  // moves it to order_[started_]

@@ -35,13 +35,25 @@ TEST(RoutePicker, starts_the_second_route_400_ms_after_the_first) {
 TEST(RoutePicker, starts_the_next_route_at_once_when_one_fails) {
   RoutePicker picker(two_routes(), true, kStart);
   EXPECT_EQ(picker.next_start(kStart), 0u);
-  picker.failed(0, "connection refused", kStart + milliseconds{3});
+  picker.failed(0, {ErrorCode::kRefused, "connection refused"}, kStart + milliseconds{3});
   EXPECT_EQ(picker.next_start(kStart + milliseconds{3}), 1u);
   EXPECT_FALSE(picker.exhausted());
-  picker.failed(1, "tls to 192.0.2.1:443: no answer", kStart + milliseconds{9});
+  picker.failed(1, {ErrorCode::kTimedOut, "tls to 192.0.2.1:443: no answer"},
+                kStart + milliseconds{9});
   EXPECT_TRUE(picker.exhausted());
   EXPECT_EQ(picker.why(),
             "direct to 192.0.2.1:443: connection refused; tls to 192.0.2.1:443: no answer");
+}
+
+TEST(RoutePicker, tells_of_refusals_before_silence_when_nothing_led_out) {
+  RoutePicker picker(two_routes(), true, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  picker.failed(0, {ErrorCode::kTimedOut, "no answer"}, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 1u);
+  picker.failed(1, {ErrorCode::kNotPermitted, "redirected to a page to log in"}, kStart);
+  EXPECT_EQ(picker.why(),
+            "tls to 192.0.2.1:443: redirected to a page to log in; "
+            "direct to 192.0.2.1:443: no answer");
 }
 
 TEST(RoutePicker, gives_a_remembered_route_a_head_start) {
@@ -115,7 +127,7 @@ TEST(RoutePicker, tells_what_it_waits_for_and_what_has_failed_meanwhile) {
   EXPECT_EQ(picker.progress("it has only begun"), "it has only begun");
   ASSERT_EQ(picker.next_start(kStart), 0u);
   EXPECT_EQ(picker.progress("it has only begun"), "waiting for direct to 192.0.2.1:443");
-  picker.failed(0, "connection refused", kStart);
+  picker.failed(0, {ErrorCode::kRefused, "connection refused"}, kStart);
   EXPECT_EQ(picker.progress("before"), "before");
   ASSERT_EQ(picker.next_start(kStart), 1u);
   EXPECT_EQ(picker.progress(""),
