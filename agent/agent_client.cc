@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "agent/passed_descriptor.h"
 #include "tunnel/base/bytes.h"
 #include "tunnel/base/unique_fd.h"
 
@@ -101,22 +102,6 @@ void tell_agent_on(const UniqueFd& link, const culvert_question_packet& question
 
 namespace {
 
-void tell_and_show(const UniqueFd& link, culvert_question_packet question, int shown) {
-  iovec text{&question, sizeof question};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
-  msghdr message{};
-  message.msg_iov = &text;
-  message.msg_iovlen = 1;
-  message.msg_control = rights.data();
-  message.msg_controllen = rights.size();
-  auto* head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET;
-  head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(head), &shown, sizeof shown);
-  (void)!::sendmsg(link.get(), &message, MSG_NOSIGNAL);
-}
-
 Result<culvert_answer_packet> receive_answer(const UniqueFd& link, const std::string& socket,
                                              Duration limit) {
   culvert_answer_packet answer;
@@ -147,7 +132,7 @@ Result<culvert_answer_packet> ask_one(const std::string& socket, culvert_questio
 Result<culvert_answer_packet> ask_agent_on(const UniqueFd& link,
                                            const culvert_question_packet& question, Duration limit,
                                            int shown) {
-  shown < 0 ? tell_agent_on(link, question) : tell_and_show(link, question, shown);
+  (void)send_passing(link.get(), std::as_bytes(std::span{&question, 1}), shown);
   return receive_answer(link, "its socket", limit);
 }
 

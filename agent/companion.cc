@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "agent/passed_descriptor.h"
+
 namespace culvert::agent {
 
 Result<UniqueFd> start_companion(const std::function<void(UniqueFd command)>& run) {
@@ -49,23 +51,7 @@ void leave_everything(const UniqueFd& but, const char* name) {
 namespace {
 
 bool say_ready(const UniqueFd& companion, const UniqueFd& passed) {
-  std::array<char, 5> ready{'r', 'e', 'a', 'd', 'y'};
-  iovec text{ready.data(), ready.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &text;
-  message.msg_iovlen = 1;
-  if (passed) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    auto* const part = CMSG_FIRSTHDR(&message);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = passed.get();
-    std::memcpy(CMSG_DATA(part), &fd, sizeof fd);
-  }
-  return ::sendmsg(companion.get(), &message, MSG_NOSIGNAL) == 5;
+  return send_passing(companion.get(), as_bytes("ready"), passed ? passed.get() : -1);
 }
 
 Result<void> hear_carrying(const UniqueFd& companion, bool said) {
@@ -91,22 +77,8 @@ Result<void> let_companion_fetch(const UniqueFd& companion, const UniqueFd& fetc
 }
 
 bool hear_ready(const UniqueFd& command, UniqueFd& passed) {
-  std::array<char, 16> ready;
-  iovec text{ready.data(), ready.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &text;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  if (::recvmsg(command.get(), &message, MSG_CMSG_CLOEXEC) <= 0) return false;
-  const auto* const part = CMSG_FIRSTHDR(&message);
-  if (part != nullptr && part->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(part), sizeof fd);
-    passed.reset(fd);
-  }
-  return true;
+  std::array<std::byte, 16> ready;
+  return receive_passed(command.get(), ready, 0, passed) > 0;
 }
 
 bool hear_ready(const UniqueFd& command, pid_t program, UniqueFd& fetched) {

@@ -5,9 +5,8 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 
-#include "tunnel/base/unique_fd.h"
+#include "agent/passed_descriptor.h"
 
 namespace culvert::agent {
 namespace {
@@ -32,27 +31,10 @@ std::uint64_t cookie_of(UniqueFd shown) {
   return 0;
 }
 
-UniqueFd passed_along(msghdr& message) {
-  const auto* head = CMSG_FIRSTHDR(&message);
-  if (head == nullptr || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
-      head->cmsg_len < CMSG_LEN(sizeof(int)))
-    return {};
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
-  return UniqueFd(fd);
-}
-
 ssize_t receive(int socket, ReceivedPacket& packet) {
-  iovec text{packet.data.data(), packet.data.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
-  msghdr message{};
-  message.msg_iov = &text;
-  message.msg_iovlen = 1;
-  message.msg_control = rights.data();
-  message.msg_controllen = CMSG_LEN(sizeof(int));  // CMSG_SPACE would have room for two
-  const auto size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (size < 0) return size;
-  if (auto shown = passed_along(message)) packet.shown = cookie_of(std::move(shown));
+  UniqueFd shown;
+  const auto size = receive_passed(socket, packet.data, MSG_DONTWAIT, shown);
+  if (shown) packet.shown = cookie_of(std::move(shown));
   return size;
 }
 
