@@ -4,12 +4,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstddef>
 #include <cstdlib>
 #include <optional>
 
 #include "agent/agent_client.h"
 #include "tunnel/base/text.h"
+#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
 namespace {
@@ -32,19 +32,12 @@ std::optional<Value> option_of(int fd, int name) {
   return value;
 }
 
-std::uint16_t port_of(int fd) {
-  sockaddr_in6 local{};
-  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  socklen_t length = sizeof local;
-  return getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) == 0 ? ntohs(local.sin6_port)
-                                                                            : 0;
-}
-
 std::optional<culvert_question_packet> question_about(int fd) {
   const auto protocol = option_of<int>(fd, SO_PROTOCOL);
   const auto cookie = option_of<std::uint64_t>(fd, SO_COOKIE);
   if (!protocol || !cookie) return std::nullopt;
-  const SocketAddress at{IpAddress::v4(0), port_of(fd)};  // the kernel is asked where it really is
+  const SocketAddress at{IpAddress::v4(0),
+                         loop::local_address(fd).port};  // the kernel is asked where it really is
   if (*protocol == IPPROTO_UDP) return make_question(CULVERT_TELL_BOUND, *cookie, at);
   const bool listens = *protocol == IPPROTO_TCP && option_of<int>(fd, SO_ACCEPTCONN) == 1;
   if (!listens) return std::nullopt;  // a connection (Accept=yes), a unix socket, a file

@@ -1,6 +1,6 @@
 #include "agent/port_seats.h"
 
-#include <sys/socket.h>
+#include "agent/virtual_port.h"
 
 namespace culvert::agent {
 
@@ -12,13 +12,10 @@ void PortSeats::add(const ProgramListener& listener) {
     found->second.listeners.insert(listener.cookie);
     return;
   }
-  UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int on = 1;
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_storage address{};
-  const auto length = SocketAddress{at_, listener.local.port}.fill(address);
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return;
-  seats_[listener.local.port] = {std::move(socket), {listener.cookie}};
+  auto bound = bind_virtual_port({at_, listener.local.port});
+  if (!bound) return;
+  share_address(bound->socket.get(), true);
+  seats_[listener.local.port] = {std::move(bound->socket), {listener.cookie}};
 }
 
 void PortSeats::remove(const ProgramListener& listener) {

@@ -39,7 +39,7 @@ void ShareDesk::ask(UniqueFd socket, std::uint16_t port, bool own_shares) {
     return;
   }
   owner_.share(port, true);
-  if (!send_answer(socket.get(), make_answer(CULVERT_FOUND))) return owner_.share(port, false);
+  if (!send_answer(socket.get(), make_answer(CULVERT_FOUND))) return end_sharing(port);
   askers_.push_back(std::make_unique<Asker>(*this, std::move(socket), port));
   if (!timer_.running()) timer_.start(kWithin);
 }
@@ -47,6 +47,11 @@ void ShareDesk::ask(UniqueFd socket, std::uint16_t port, bool own_shares) {
 void ShareDesk::drop(Asker& asker) {
   const auto port = asker.port;
   std::erase_if(askers_, [&](const auto& one) { return one.get() == &asker; });
+  end_sharing(port);
+}
+
+// Unless others still bind it.
+void ShareDesk::end_sharing(std::uint16_t port) {
   if (std::ranges::none_of(askers_, [&](const auto& one) { return one->port == port; }))
     owner_.share(port, false);
 }

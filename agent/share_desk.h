@@ -36,6 +36,7 @@ class ShareDesk final : private loop::Timer::Listener {
   class Asker;
   void on_timer(loop::Timer& timer) override;
   void drop(Asker& asker);
+  void end_sharing(std::uint16_t port);
 
   loop::Loop& loop_;
   Owner& owner_;
