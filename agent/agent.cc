@@ -14,9 +14,7 @@ std::string peers_file(const AgentConfig& config) { return config.state_director
 
 Uplink::Options uplink_options(const AgentConfig& config, const Identity& identity) {
   Uplink::Options options;
-  options.ways = {
-      config.service.value_or(identity.service), config.via, config.tls_port, config.proxies, {}};
-  options.ways.also_named = name_beside(options.ways.service, identity.service, identity.domain);
+  options.ways = way_options(config, identity.service, identity.domain);
   options.remembered_file = config.state_directory + "/networks";
   options.sources = proxy_sources(config, "the agent");
   options.grace = config.resume;

@@ -125,14 +125,9 @@ Result<bool> run(const Options& options) {
   carrier::TicketHelper tickets(loop, companion_file("culvert-ticket"));
   const OwnEndpoint self{loop, random, *tls, *std::move(identity), {}, &proxy_trust, &tickets};
   Printer printer(loop, options.json, agent);
-  WayOptions ways{config->service.value_or(self.identity.service),
-                  config->via,
-                  config->tls_port,
-                  config->proxies,
-                  {}};
-  ways.also_named = name_beside(ways.service, self.identity.service, self.identity.domain);
-  Netcheck netcheck(self, std::move(ways), proxy_sources(*config, "this shell"),
-                    config->state_directory + "/networks", printer);
+  Netcheck netcheck(self, way_options(*config, self.identity.service, self.identity.domain),
+                    proxy_sources(*config, "this shell"), config->state_directory + "/networks",
+                    printer);
   loop.run();
   return printer.reached;
 }

@@ -72,6 +72,14 @@ std::string name_beside(const HostPort& service, const HostPort& when_joined,
   return IpAddress::parse(when_joined.host) ? domain : when_joined.host;
 }
 
+WayOptions way_options(const AgentConfig& config, const HostPort& when_joined,
+                       const std::string& domain) {
+  WayOptions options{
+      config.service.value_or(when_joined), config.via, config.tls_port, config.proxies, {}};
+  options.also_named = name_beside(options.service, when_joined, domain);
+  return options;
+}
+
 std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresses& addresses) {
   using carrier::Recipe;
   const auto& host = options.service.host;

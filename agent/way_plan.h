@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/config.h"
 #include "tunnel/carrier/way.h"
 
 namespace culvert::agent {
@@ -25,6 +26,10 @@ struct WayOptions {
 // `service` has a name.
 std::string name_beside(const HostPort& service, const HostPort& when_joined,
                         const std::string& domain);
+
+// As configured; `when_joined`, `domain`: see name_beside().
+WayOptions way_options(const AgentConfig& config, const HostPort& when_joined,
+                       const std::string& domain);
 
 // Addresses of the service and of each proxy, in their order; empty: not known.
 struct WayAddresses {
