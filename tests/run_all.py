@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 
+from ahead import Ahead
 from tally import Tally
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -27,6 +28,7 @@ FUZZ_SECONDS = 5
 SHARDS, SHARD_LIMIT = 4, 300  # of a program of unit tests; seconds
 LABS_AT_ONCE = 2  # each has hosts of its own, and waits most of its time
 LABS_ALONE = {"roundtrips_test"}  # counts by the clock
+LABS = {"net", "apps"}  # the stages that are made of them
 
 
 class Broken(Exception):
@@ -45,10 +47,20 @@ def must(argv, what):
         raise Broken(f"{done.stdout[-8000:]}\n{what} failed (see above)")
 
 
-def build(directory: pathlib.Path, *definitions):
-    must(["cmake", "-S", ".", "-B", directory, "-G", "Ninja", *definitions],
-         f"configuring {directory.name}/")
-    must(["ninja", "-C", directory], f"building {directory.name}/")
+CONFIGURE, COMPILE = {}, {}  # by directory
+for directory, definitions in (
+        (BUILD, ()),
+        # One build for the second compiler, the sanitizers and the fuzzers: compiling takes longest.
+        (SANITIZED, ("-DCMAKE_C_COMPILER=clang-14", "-DCMAKE_CXX_COMPILER=clang++-14",
+                     "-DCULVERT_SANITIZE=ON", "-DCULVERT_FUZZ=ON"))):
+    CONFIGURE[directory] = ["cmake", "-S", ".", "-B", str(directory), "-G", "Ninja", *definitions]
+    COMPILE[directory] = ["ninja", "-C", str(directory)]
+TIDY = ["tools/check-tidy"]
+
+
+def build(directory: pathlib.Path):
+    must(CONFIGURE[directory], f"configuring {directory.name}/")
+    must(COMPILE[directory], f"building {directory.name}/")
 
 
 def build_plain(tally):
@@ -57,9 +69,7 @@ def build_plain(tally):
 
 
 def build_sanitized(tally):
-    """One build for the second compiler, the sanitizers and the fuzzers: compiling takes longest."""
-    build(SANITIZED, "-DCMAKE_C_COMPILER=clang-14", "-DCMAKE_CXX_COMPILER=clang++-14",
-          "-DCULVERT_SANITIZE=ON", "-DCULVERT_FUZZ=ON")
+    build(SANITIZED)
     tally.add("clang builds everything without a warning", True)
 
 
@@ -71,7 +81,7 @@ def run_text(tally):
 
 
 def run_tidy(tally):
-    done = sh(["tools/check-tidy"])
+    done = sh(TIDY)
     tally.add("clang-tidy finds nothing", done.returncode == 0, done.stdout[-8000:])
 
 
@@ -118,11 +128,15 @@ def run_shim(tally):
     tally.run_script("shim", [ROOT / "tests/shim/run"], 300)
 
 
+AHEAD = Ahead(ROOT)  # of stages that only compile
+
+
 def run_folder(tally, folder: str, limit: float):
     scripts = sorted((ROOT / "tests" / folder).glob("*_test"))
     for script in scripts:
         if script.name in LABS_ALONE:
             tally.run_script(f"{folder}/{script.name}", [script], limit)
+    AHEAD.begin()
     with concurrent.futures.ThreadPoolExecutor(LABS_AT_ONCE) as pool:
         runs = [pool.submit(tally.run_script, f"{folder}/{script.name}", [script], limit)
                 for script in scripts if script.name not in LABS_ALONE]
@@ -199,6 +213,8 @@ def run(stages: list[str], tally: Tally) -> list[tuple[str, float]]:
         print(f"== {name}: {what}", flush=True)
         started = time.monotonic()
         try:
+            if name not in LABS:
+                AHEAD.end()
             function(tally)
         except Broken as reason:
             tally.add(name, False, str(reason))
@@ -218,7 +234,14 @@ def main() -> int:
     os.environ.setdefault("LC_ALL", "C.UTF-8")
     os.environ["GTEST_COLOR"] = "no"
     tally = Tally()
-    took = run(stages, tally)
+    if "build-sanitize" in stages:
+        AHEAD.commands += [CONFIGURE[SANITIZED], COMPILE[SANITIZED]]
+    if "tidy" in stages:
+        AHEAD.commands.append(TIDY)
+    try:
+        took = run(stages, tally)
+    finally:
+        AHEAD.end()
     print("\nseconds:", *(f"{seconds:6.0f}  {name}" for name, seconds in took),
           f"{sum(seconds for _, seconds in took):6.0f}  in all", sep="\n")
     if tally.skipped:
