@@ -30,12 +30,6 @@ int connect_name_server(int fd, VirtualPeer& peer) {
   return real.connect(fd, &peer.address.any, peer.length);
 }
 
-int connect_elsewhere(int fd, const sockaddr* address, socklen_t length) {
-  const int result = real.connect(fd, address, length);
-  if (result == 0 || errno != EINVAL || settings.own_address == 0) return result;
-  return connect_from_elsewhere(fd, address, length);
-}
-
 int connect_program(int fd, const sockaddr* address, socklen_t length) {
   VirtualPeer peer;
   if (!settings.active) return real.connect(fd, address, length);

@@ -70,6 +70,22 @@ void bind_without_port(int fd, int family, uint32_t ip) {
     syscall(SYS_setsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &before, sizeof before);
 }
 
+int connect_from_elsewhere(int fd, const sockaddr* address, socklen_t length) {
+  Local local;
+  const bool from_own = read_local(fd, local) && v4_of(local) == settings.own_address;
+  const socklen_t whole =
+      from_own && local.any.sa_family == AF_INET6 ? kLeastV6 : sizeof(sockaddr_in);
+  // AF_UNSPEC would end a connection.
+  if (!from_own || length < whole || (!is_udp(fd) && tcp_state(fd) != TCP_CLOSE)) {
+    errno = EINVAL;
+    return -1;
+  }
+  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
+  bind_without_port(fd, local.any.sa_family, 0);
+  return real.connect(fd, address, length);
+}
+
 }  // namespace
 
 void leave_device(int fd) {
@@ -91,20 +107,10 @@ bool has_own_address(int fd) {
   return settings.own_address != 0 && read_local(fd, local) && v4_of(local) == settings.own_address;
 }
 
-int connect_from_elsewhere(int fd, const sockaddr* address, socklen_t length) {
-  Local local;
-  const bool from_own = read_local(fd, local) && v4_of(local) == settings.own_address;
-  const socklen_t whole =
-      from_own && local.any.sa_family == AF_INET6 ? kLeastV6 : sizeof(sockaddr_in);
-  // AF_UNSPEC would end a connection.
-  if (!from_own || length < whole || (!is_udp(fd) && tcp_state(fd) != TCP_CLOSE)) {
-    errno = EINVAL;
-    return -1;
-  }
-  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
-  bind_without_port(fd, local.any.sa_family, 0);
-  return real.connect(fd, address, length);
+int connect_elsewhere(int fd, const sockaddr* address, socklen_t length) {
+  const int result = real.connect(fd, address, length);
+  if (result == 0 || errno != EINVAL || settings.own_address == 0) return result;
+  return connect_from_elsewhere(fd, address, length);
 }
 
 }  // namespace culvert::shim

@@ -17,11 +17,10 @@ void leave_device(int fd);
 void take_own_address(int fd);
 bool has_own_address(int fd);
 
-// The result of connect() to what is no virtual address, where the kernel has said EINVAL: a socket
-// that had first been connected to a virtual one cannot leave this machine from there (loopback is
-// no source for other interfaces), so it has to leave that address first. EINVAL of an address that
-// is too short, or of a TCP socket that is in use, is what it is: nothing is touched. errno is set
-// on failure.
-int connect_from_elsewhere(int fd, const sockaddr* address, socklen_t length);
+// connect() to what is no virtual address. Where the kernel says EINVAL: a socket that had first
+// been connected to a virtual one cannot leave this machine from there (loopback is no source for
+// other interfaces), so it has to leave that address first. EINVAL of an address that is too short,
+// or of a TCP socket that is in use, is what it is: nothing is touched.
+int connect_elsewhere(int fd, const sockaddr* address, socklen_t length);
 
 }  // namespace culvert::shim
