@@ -2,7 +2,6 @@
 // where the agent may not listen on ports below 1024 the hold is at CULVERT_LOW_PORT_BASE + port;
 // where a program here listens on the port, the agent knows which it was; and an ordinary address
 // that is reached through the service has a stand-in in the pool.
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 #include "shim/export.h"
 #include "shim/forwarded.h"
 #include "shim/keep_errno.h"
-#include "shim/name_question.h"
+#include "shim/ordinary_address.h"
 #include "shim/program_memory.h"
 #include "shim/real.h"
 #include "shim/settings.h"
@@ -21,14 +20,6 @@
 
 namespace culvert::shim {
 namespace {
-
-// The 8 octets around the program's 4 are on the same page.
-bool read_offered(const socklen_t* length, socklen_t& offered) {
-  const auto around = reinterpret_cast<uintptr_t>(length) & ~uintptr_t{7};
-  if (!is_readable(reinterpret_cast<const void*>(around), 8)) return false;
-  memcpy(&offered, length, sizeof offered);
-  return true;
-}
 
 uint16_t ask_for_wanted_port(const VirtualPeer& peer) {
   auto question = make_question(CULVERT_ASK_WANTED_PORT);
@@ -50,29 +41,6 @@ void show_wanted_port(sockaddr* address, const VirtualPeer& peer) {
   const uint16_t port = htons(wanted_port(peer));
   static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
   memcpy(reinterpret_cast<char*>(address) + offsetof(sockaddr_in, sin_port), &port, sizeof port);
-}
-
-void put_v6(sockaddr* address, const in6_addr& ip) {
-  memcpy(reinterpret_cast<char*>(address) + offsetof(sockaddr_in6, sin6_addr), &ip, sizeof ip);
-}
-
-// The agent knows a stand-in by the ordinary address as text.
-void show_ordinary_address(sockaddr* address, const VirtualPeer& peer) {
-  HostAddress stand_in = {AF_INET, {}};
-  const uint32_t ip = htonl(peer.ip());
-  memcpy(stand_in.octets, &ip, sizeof ip);
-  const NameAnswer answer = ask_for_address(stand_in);
-  if (answer.status != NSS_STATUS_SUCCESS) return;
-  in_addr v4;
-  in6_addr v6;
-  if (inet_pton(AF_INET, answer.name, &v4) == 1) {
-    const bool is_v4 = peer.family() == AF_INET;
-    const size_t at = is_v4 ? offsetof(sockaddr_in, sin_addr)
-                            : offsetof(sockaddr_in6, sin6_addr) + 12;  // ::ffff:a.b.c.d
-    memcpy(reinterpret_cast<char*>(address) + at, &v4, sizeof v4);
-  } else if (peer.family() == AF_INET6 && inet_pton(AF_INET6, answer.name, &v6) == 1) {
-    put_v6(address, v6);
-  }
 }
 
 void show_what_was_asked_for(sockaddr* address, socklen_t offered, socklen_t length) {

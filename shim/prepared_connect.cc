@@ -22,13 +22,7 @@ bool may_stand_for_another(int error) {
 culvert_question_packet PreparedConnect::question() const {
   auto question = make_question(CULVERT_ASK_CONNECT, cookie_);
   if (wanted_.family() == AF_INET6) question.flags |= CULVERT_MAPPED_V6;
-  if (wanted_.is_v4()) {
-    put_ipv4(question, wanted_.ip(), wanted_.port());
-  } else {
-    question.family = AF_INET6;
-    question.port = wanted_.port();
-    memcpy(question.address, &wanted_.address.v6.sin6_addr, sizeof question.address);
-  }
+  put_peer(question, wanted_);
   return question;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,14 @@ bool is_readable(const void* pointer, size_t size) {
   const bool one_page = reinterpret_cast<uintptr_t>(first) / kSmallestPage ==
                         reinterpret_cast<uintptr_t>(last) / kSmallestPage;
   return are_eight_readable(first) && (one_page || are_eight_readable(last - 7));
+}
+
+// The 8 octets around the program's 4 are on the same page.
+bool read_offered(const socklen_t* length, socklen_t& offered) {
+  const auto around = reinterpret_cast<uintptr_t>(length) & ~uintptr_t{7};
+  if (!is_readable(reinterpret_cast<const void*>(around), 8)) return false;
+  memcpy(&offered, length, sizeof offered);
+  return true;
 }
 
 }  // namespace culvert::shim

@@ -10,7 +10,7 @@ namespace culvert::shim {
 
 // Keys are compared whole, and not by a hash of them: another key with the same hash must not get
 // the answer. Words, because a reader may meet a writer. Zero-initialised: knows nothing.
-template <size_t kWords>
+template <size_t kWords, unsigned kBits = 3>  // 2^kBits answers
 struct RecentTable {
   struct Key {
     uint64_t words[kWords];
@@ -47,13 +47,13 @@ struct RecentTable {
     int64_t until_ms;
     uint64_t key[kWords];
   };
-  Entry entries[8];
+  Entry entries[1 << kBits];
 
  private:
   static size_t slot(const Key& key) {
     uint64_t mixed = 0;
     for (const uint64_t word : key.words) mixed = (mixed ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return mixed >> 61;  // three bits
+    return mixed >> (64 - kBits);
   }
 
   static bool is_of(const Entry& entry, const Key& key) {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "shim/agent_link.h"
 #include "shim/forwarded.h"
 #include "shim/program_memory.h"
 #include "shim/settings.h"
@@ -12,6 +13,15 @@ namespace {
 constexpr socklen_t kShortestV6 = 24;  // without scope: RFC 2133, which the kernel accepts
 
 const uint8_t* embedded_v4(const in6_addr& address) { return address.s6_addr + 12; }
+
+bool has_usual_length(socklen_t length) {
+  return length >= sizeof(sockaddr_in) && length <= sizeof(sockaddr_storage);
+}
+
+socklen_t copied_length(socklen_t length) {
+  constexpr socklen_t kMost = sizeof VirtualPeer::address;
+  return length < kMost ? length : kMost;
+}
 
 }  // namespace
 
@@ -44,11 +54,23 @@ void VirtualPeer::move_to(const uint8_t (&ip)[4], uint16_t port) {
   }
 }
 
+void put_peer(culvert_question_packet& question, const VirtualPeer& peer) {
+  if (peer.is_v4()) return put_ipv4(question, peer.ip(), peer.port());
+  question.family = AF_INET6;
+  question.port = peer.port();
+  memcpy(question.address, &peer.address.v6.sin6_addr, sizeof question.address);
+}
+
 bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer) {
   peer.name_server = false;
-  if (length < sizeof(sockaddr_in) || length > sizeof(sockaddr_storage)) return false;
-  peer.length = length < sizeof peer.address ? length : socklen_t{sizeof peer.address};
-  if (!is_readable(address, peer.length)) return false;
+  return has_usual_length(length) && is_readable(address, copied_length(length)) &&
+         copy_virtual_peer(address, length, peer);
+}
+
+bool copy_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer) {
+  peer.name_server = false;
+  if (!has_usual_length(length)) return false;
+  peer.length = copied_length(length);
   memset(&peer.address, 0, sizeof peer.address);
   memcpy(&peer.address, address, peer.length);
   const bool is_v6 = peer.family() == AF_INET6 && length >= kShortestV6;

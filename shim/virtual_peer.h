@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "shim/wire.h"
+
 namespace culvert::shim {
 
 struct VirtualPeer {
@@ -27,5 +29,10 @@ struct VirtualPeer {
 // Copies what the kernel would read. False: neither in the pool nor forwarded, the name server,
 // port 0, too short, unreadable: the real call then says what is wrong with it, if anything.
 bool read_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer);
+
+// The same of what can be read for sure: the kernel has just written it.
+bool copy_virtual_peer(const sockaddr* address, socklen_t length, VirtualPeer& peer);
+
+void put_peer(culvert_question_packet& question, const VirtualPeer& peer);
 
 }  // namespace culvert::shim
