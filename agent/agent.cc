@@ -6,6 +6,7 @@
 #include "agent/program_path.h"
 #include "agent/readiness.h"
 #include "agent/state_file.h"
+#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
 namespace {
@@ -193,8 +194,13 @@ void Agent::on_connect(std::unique_ptr<HeldConnect> held) {
     connect.call_ordinary(uplink_);
 }
 
-std::optional<IpAddress> Agent::stand_in(const IpAddress& ordinary, const Asker& asker) {
-  if (!allowed(asker) || destinations_.of_address(ordinary) == Way::kDirect) return std::nullopt;
+std::optional<IpAddress> Agent::stand_in(Protocol protocol, const IpAddress& ordinary,
+                                         const Asker& asker) {
+  const auto way = allowed(asker) ? destinations_.of_address(ordinary) : Way::kDirect;
+  if (way == Way::kDirect) return std::nullopt;
+  // Nobody but the program can tell whether its datagrams are heard: a route counts as reachable.
+  if (way == Way::kAfterDirect && protocol == Protocol::kUdp && loop::has_route(ordinary))
+    return std::nullopt;
   return pool_address(ordinary);
 }
 

@@ -80,7 +80,8 @@ class Agent final : private ShimGate::Handler,
   void on_name_asked(std::unique_ptr<NameQuestion> question) override;
   void on_address_asked(std::unique_ptr<AddressQuestion> question) override;
   void on_connect(std::unique_ptr<HeldConnect> held) override;
-  std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker& asker) override;
+  std::optional<IpAddress> stand_in(Protocol protocol, const IpAddress& ordinary,
+                                    const Asker& asker) override;
   void on_datagrams_asked(std::unique_ptr<DatagramQuestion> question) override;
   void open_datagrams(const SocketAddress& to, std::uint16_t from_port,
                       StreamOpening& opening) override;

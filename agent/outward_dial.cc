@@ -21,6 +21,11 @@ int connect_to(int fd, const SocketAddress& to) {
   return errno;
 }
 
+// The agent wants to be asked about some ordinary addresses: it says which are not its own.
+bool may_be_forwarded(const AgentFacts& agent, const SocketAddress& to) {
+  return !agent.forwarding.empty() && !(to.ip.is_v4() && to.ip.is_loopback());
+}
+
 }  // namespace
 
 SocketAddress outward_target(const AgentFacts& agent, const SocketAddress& to) {
@@ -32,14 +37,16 @@ SocketAddress outward_target(const AgentFacts& agent, const SocketAddress& to) {
 std::optional<SocketAddress> outward_datagrams(const AgentFacts& agent, const UniqueFd& socket,
                                                const SocketAddress& to) {
   const bool is_server = agent.name_server && to.ip == agent.name_server->ip;
-  if (is_server || !agent.pool.contains(to.ip)) return outward_target(agent, to);
+  const bool is_virtual = agent.pool.contains(to.ip);
+  if (is_server || !(is_virtual || may_be_forwarded(agent, to))) return outward_target(agent, to);
   std::uint64_t cookie = 0;
   socklen_t length = sizeof cookie;
   getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &length);
   const auto link = open_agent(agent.socket);
-  if (!link) return std::nullopt;
+  if (!link) return is_virtual ? std::nullopt : std::optional(to);
   const auto answer =
       ask_agent_on(*link, make_question(CULVERT_ASK_DATAGRAMS, cookie, to), kAgentLimit);
+  if (!is_virtual && (!answer || answer->verdict == CULVERT_NOT_OURS)) return to;
   if (!answer || answer->verdict != CULVERT_HOLD) return std::nullopt;
   return SocketAddress{address_of(*answer), answer->port};
 }
@@ -60,9 +67,7 @@ OutwardDial::OutwardDial(loop::Loop& loop, const AgentFacts& agent, const Socket
 int OutwardDial::start(const SocketAddress& to) {
   const bool is_server = agent_.name_server && to.ip == agent_.name_server->ip;
   const bool is_virtual = agent_.pool.contains(to.ip) && !is_server;
-  // The agent wants to be asked about some ordinary addresses, too: it says which are not its own.
-  if (is_virtual || (!agent_.forwarding.empty() && !(to.ip.is_v4() && to.ip.is_loopback())))
-    return start_held(to);
+  if (is_virtual || may_be_forwarded(agent_, to)) return start_held(to);
   return start_plain(to);
 }
 

@@ -163,14 +163,7 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
       udp_listeners_.add(watched(question, asker));
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
       return;
-    case CULVERT_ASK_DATAGRAMS:
-      return handler_.on_datagrams_asked(std::make_unique<DatagramQuestion>(
-          std::move(socket), asker, open_count_, question.address,
-          DatagramQuestion::Sender{question.cookie,
-                                   static_cast<std::uint16_t>(question.flags >> 16),
-                                   (question.flags & CULVERT_AT_OWN_ADDRESS) != 0 && own_address_
-                                       ? *own_address_
-                                       : IpAddress::v4(INADDR_LOOPBACK)}));
+    case CULVERT_ASK_DATAGRAMS: return answer_datagrams(std::move(socket), asker, question);
     case CULVERT_ASK_AGENT: return answer_agent(socket.get());
     case CULVERT_TELL_SYSTEM_WIDE: return answer_system_wide(socket.get(), asker);
     case CULVERT_TELL_PROXY:
@@ -215,10 +208,25 @@ void ShimGate::answer_system_wide(int socket, const Asker& asker) {
   send_answer(socket, answer);
 }
 
-std::optional<SocketAddress> ShimGate::virtual_address(const SocketAddress& wanted,
+void ShimGate::answer_datagrams(UniqueFd socket, const Asker& asker, const ShimQuestion& question) {
+  const auto to = virtual_address(Protocol::kUdp, question.address, asker);
+  if (!to) {
+    send_answer(socket.get(), make_answer(CULVERT_NOT_OURS));
+    return;
+  }
+  handler_.on_datagrams_asked(std::make_unique<DatagramQuestion>(
+      std::move(socket), asker, open_count_, *to,
+      DatagramQuestion::Sender{question.cookie, static_cast<std::uint16_t>(question.flags >> 16),
+                               (question.flags & CULVERT_AT_OWN_ADDRESS) != 0 && own_address_
+                                   ? *own_address_
+                                   : IpAddress::v4(INADDR_LOOPBACK)}));
+}
+
+std::optional<SocketAddress> ShimGate::virtual_address(Protocol protocol,
+                                                       const SocketAddress& wanted,
                                                        const Asker& asker) {
   if (options_.pool.contains(wanted.ip)) return wanted;
-  const auto stand_in = handler_.stand_in(wanted.ip, asker);
+  const auto stand_in = handler_.stand_in(protocol, wanted.ip, asker);
   if (!stand_in) return std::nullopt;
   return SocketAddress{*stand_in, wanted.port};
 }
@@ -233,7 +241,7 @@ void ShimGate::on_connecting(const Asker& asker, const ReceivedPacket& pair) {
   if (!question || !told) return ignored((question ? told : question).error().detail);
   if (question->kind != CULVERT_ASK_CONNECT || told->kind != CULVERT_TELL_CONNECTING)
     return ignored("two packets in one message that do not belong together");
-  const auto to = virtual_address(question->address, asker);
+  const auto to = virtual_address(Protocol::kTcp, question->address, asker);
   if (!to) return ignored("a connect to " + question->address.to_string() + " is not ours");
   connects_.failures().forget(question->cookie);  // of an earlier connect of this socket
   const auto added = connects_.add(asker, question->cookie, *to);
@@ -250,7 +258,7 @@ void ShimGate::answer_connect(UniqueFd socket, const Asker& asker, const ShimQue
   const auto refuse = [&](ErrorCode code) {
     send_answer(socket.get(), make_error_answer(CULVERT_FAIL, to_errno(code)));
   };
-  const auto virtual_one = virtual_address(question.address, asker);
+  const auto virtual_one = virtual_address(Protocol::kTcp, question.address, asker);
   if (!virtual_one) {
     send_answer(socket.get(), make_answer(CULVERT_NOT_OURS));
     return;

@@ -27,9 +27,10 @@ class ShimGate final : private ControlSocket::Listener,
     virtual void on_name_asked(std::unique_ptr<NameQuestion> question) = 0;
     virtual void on_address_asked(std::unique_ptr<AddressQuestion> question) = 0;
     virtual void on_connect(std::unique_ptr<HeldConnect> held) = 0;
-    // An address outside the pool: the one of the pool that is to stand for it; nothing if connects
-    // to it are not ours.
-    virtual std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker& asker) = 0;
+    // An address outside the pool: the one of the pool that is to stand for it; nothing if what is
+    // sent to it is not ours.
+    virtual std::optional<IpAddress> stand_in(Protocol protocol, const IpAddress& ordinary,
+                                              const Asker& asker) = 0;
     virtual void on_datagrams_asked(std::unique_ptr<DatagramQuestion> question) = 0;
     // UDP; agent/share_desk.h
     virtual void on_share_asked(UniqueFd socket, std::uint16_t port, bool own_shares) = 0;
@@ -99,7 +100,9 @@ class ShimGate final : private ControlSocket::Listener,
   void answer_system_wide(int socket, const Asker& asker);
   void answer_connect(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
   void on_connecting(const Asker& asker, const ReceivedPacket& pair);
-  std::optional<SocketAddress> virtual_address(const SocketAddress& wanted, const Asker& asker);
+  void answer_datagrams(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
+  std::optional<SocketAddress> virtual_address(Protocol protocol, const SocketAddress& wanted,
+                                               const Asker& asker);
 
   loop::Loop& loop_;
   Options options_;

@@ -14,6 +14,7 @@
 #include "agent/call_filter.h"
 #include "agent/notified_call.h"
 #include "agent/program_message.h"
+#include "agent/socket_set.h"
 #include "agent/supervised_names.h"
 
 namespace culvert::agent {
@@ -43,18 +44,19 @@ class SupervisedCalls {
   void send_to(const NotifiedCall& call, Turn& turn);
   void send_message(const NotifiedCall& call, Turn& turn);
   void send_messages(const NotifiedCall& call, Turn& turn);
-  bool takes(const ProgramAddress& to, int flags) const;
-  bool takes_any(const NotifiedCall& call, int flags) const;
+  bool takes(const ProgramAddress& to) const;
+  bool takes_any(const NotifiedCall& call) const;
   UniqueFd sender(const NotifiedCall& call, int flags) const;
   std::int64_t send(const NotifiedCall& call, const UniqueFd& socket, ProgramMessage& message,
                     int flags, Turn& turn);
   void receive_from(const NotifiedCall& call, Turn& turn);
   void receive_message(const NotifiedCall& call, Turn& turn);
   void receive_messages(const NotifiedCall& call, Turn& turn);
-  std::optional<ProgramAddress> asked_on(const UniqueFd& socket) const;
-  void show_asked(ProgramAddress& from, const ProgramAddress& asked) const;
+  bool nobody_hears_others() const { return names_.none_asked() && to_ordinary_.empty(); }
+  bool may_hear_others(const UniqueFd& socket) const;
+  void show_asked(const UniqueFd& socket, ProgramAddress& from) const;
   std::optional<std::int64_t> receive_one(const NotifiedCall& call, const UniqueFd& socket,
-                                          const ProgramAddress& asked, std::uint64_t at, int flags,
+                                          std::uint64_t at, int flags,
                                           std::chrono::steady_clock::time_point until,
                                           Turn& turn) const;
 
@@ -72,6 +74,7 @@ class SupervisedCalls {
 
   const AgentFacts& agent_;
   SupervisedNames names_;
+  SocketSet to_ordinary_;  // what was sent from them may have gone to a stand-in
   std::mutex mutex_;
   std::list<Undelivered> undelivered_;  // oldest first
 };

@@ -62,12 +62,8 @@ unsigned message_count(const NotifiedCall& call) {
 
 }  // namespace
 
-// Ordinary hosts are reached by TCP alone.
-bool SupervisedCalls::takes(const ProgramAddress& to, int flags) const {
-  if (!to.is_internet()) return false;
-  const auto value = to.value();
-  if (names_.is_name_server(value)) return true;
-  return (flags & MSG_FASTOPEN) != 0 ? concerns_us(value) : agent_.pool.contains(value.ip);
+bool SupervisedCalls::takes(const ProgramAddress& to) const {
+  return to.is_internet() && (names_.is_name_server(to.value()) || concerns_us(to.value()));
 }
 
 // What a connected TCP socket sends is its own, whatever address is with it.
@@ -79,7 +75,12 @@ UniqueFd SupervisedCalls::sender(const NotifiedCall& call, int flags) const {
 }
 
 void SupervisedCalls::direct(const UniqueFd& socket, ProgramAddress& to) {
-  if (!to.is_internet() || !names_.is_name_server(to.value())) return;
+  if (!to.is_internet()) return;
+  if (!names_.is_name_server(to.value())) {
+    if (!agent_.pool.contains(to.value().ip) && is_datagram(socket))
+      to_ordinary_.add(cookie_of(socket));
+    return;
+  }
   names_.remember(cookie_of(socket), to);
   to = as_family(*names_.agents(), option_of(socket, SO_DOMAIN));
 }
@@ -97,7 +98,7 @@ std::int64_t SupervisedCalls::send(const NotifiedCall& call, const UniqueFd& soc
 void SupervisedCalls::send_to(const NotifiedCall& call, Turn& turn) {
   auto to = read_address(call, kAddress, kLength);
   const int flags = call.int_argument(kFlags);
-  if (!to || !takes(*to, flags) || (flags & MSG_ZEROCOPY) != 0) return call.let_run();
+  if (!to || !takes(*to) || (flags & MSG_ZEROCOPY) != 0) return call.let_run();
   const auto socket = sender(call, flags);
   if (!socket) return call.let_run();
   std::vector<char> content(std::min<std::size_t>(call.argument(kSize), ProgramMessage::kLargest));
@@ -114,14 +115,14 @@ void SupervisedCalls::send_message(const NotifiedCall& call, Turn& turn) {
   ProgramMessage message;
   const int flags = call.int_argument(kMessageFlags);
   if ((flags & MSG_ZEROCOPY) != 0 || !message.read_name(call, call.argument(kMessage)) ||
-      !takes(message.name, flags))
+      !takes(message.name))
     return call.let_run();
   const auto socket = sender(call, flags);
   if (!socket) return call.let_run();
   finish(call, send(call, socket, message, flags, turn));
 }
 
-bool SupervisedCalls::takes_any(const NotifiedCall& call, int flags) const {
+bool SupervisedCalls::takes_any(const NotifiedCall& call) const {
   std::vector<mmsghdr> headers(message_count(call));
   if (headers.empty() ||
       !call.read(call.argument(kMessage), headers.data(), headers.size() * sizeof(mmsghdr)))
@@ -133,14 +134,14 @@ bool SupervisedCalls::takes_any(const NotifiedCall& call, int flags) const {
     if (name == looked_at || size > sizeof to.storage) return false;
     looked_at = name;
     to.length = size;
-    return call.read(reinterpret_cast<std::uintptr_t>(name), &to.storage, size) && takes(to, flags);
+    return call.read(reinterpret_cast<std::uintptr_t>(name), &to.storage, size) && takes(to);
   });
 }
 
 // As far as it goes: an error behind the first is not told.
 void SupervisedCalls::send_messages(const NotifiedCall& call, Turn& turn) {
   const int flags = call.int_argument(kFlags);
-  if ((flags & MSG_ZEROCOPY) != 0 || !takes_any(call, flags)) return call.let_run();
+  if ((flags & MSG_ZEROCOPY) != 0 || !takes_any(call)) return call.let_run();
   const auto socket = sender(call, flags);
   if (!socket) return call.let_run();
   unsigned sent = 0;
@@ -156,20 +157,22 @@ void SupervisedCalls::send_messages(const NotifiedCall& call, Turn& turn) {
   finish(call, sent > 0 ? std::int64_t{sent} : last);
 }
 
-// The server that the program has asked, where the answer may be another's.
-std::optional<ProgramAddress> SupervisedCalls::asked_on(const UniqueFd& socket) const {
-  if (!socket || !is_datagram(socket)) return std::nullopt;
-  return names_.asked_by(cookie_of(socket));
+// Only who may hear from another address than the one that it knows. Ordinary hosts are shown by
+// the shim, in this process's recvmsg().
+bool SupervisedCalls::may_hear_others(const UniqueFd& socket) const {
+  if (!socket || !is_datagram(socket)) return false;
+  const auto cookie = cookie_of(socket);
+  return names_.asked_by(cookie) || to_ordinary_.contains(cookie);
 }
 
-void SupervisedCalls::show_asked(ProgramAddress& from, const ProgramAddress& asked) const {
-  if (from.is_internet() && from.value() == *names_.agents()) from = asked;
+void SupervisedCalls::show_asked(const UniqueFd& socket, ProgramAddress& from) const {
+  if (!from.is_internet() || from.value() != names_.agents()) return;
+  if (const auto asked = names_.asked_by(cookie_of(socket))) from = *asked;
 }
 
 void SupervisedCalls::receive_from(const NotifiedCall& call, Turn& turn) {
   const auto socket = call.descriptor();
-  const auto asked = asked_on(socket);
-  if (!asked) return call.let_run();
+  if (!may_hear_others(socket)) return call.let_run();
   std::vector<char> content(std::min<std::size_t>(call.argument(kSize), ProgramMessage::kLargest));
   ProgramAddress from;
   iovec all{content.data(), content.size()};
@@ -183,16 +186,17 @@ void SupervisedCalls::receive_from(const NotifiedCall& call, Turn& turn) {
   if (!size) return;
   if (*size < 0) return finish(call, *size);
   from.length = into.msg_namelen;
-  show_asked(from, *asked);
+  show_asked(socket, from);
   const auto kept = std::min(static_cast<std::size_t>(*size), content.size());
   const bool written = call.write(call.argument(kData), content.data(), kept) &&
                        write_value(call, kAddress, kLength, &from.storage, from.length);
   finish(call, written ? *size : -EFAULT);
 }
 
-std::optional<std::int64_t> SupervisedCalls::receive_one(
-    const NotifiedCall& call, const UniqueFd& socket, const ProgramAddress& asked, std::uint64_t at,
-    int flags, Clock::time_point until, Turn& turn) const {
+std::optional<std::int64_t> SupervisedCalls::receive_one(const NotifiedCall& call,
+                                                         const UniqueFd& socket, std::uint64_t at,
+                                                         int flags, Clock::time_point until,
+                                                         Turn& turn) const {
   ProgramMessage message;
   message.at = at;
   if (!call.read(at, &message.header, sizeof message.header)) return -EFAULT;
@@ -203,28 +207,26 @@ std::optional<std::int64_t> SupervisedCalls::receive_one(
   const auto size = receive(call, socket, ours, flags, until, turn);
   if (!size || *size < 0) return size;
   message.name.length = ours.msg_namelen;
-  show_asked(message.name, asked);
+  show_asked(socket, message.name);
   ours.msg_namelen = message.name.length;
   return message.write_back(call, ours, static_cast<std::size_t>(*size)) ? size : -EFAULT;
 }
 
 void SupervisedCalls::receive_message(const NotifiedCall& call, Turn& turn) {
   const int flags = call.int_argument(kMessageFlags);
-  if (names_.none_asked() || (flags & MSG_ERRQUEUE) != 0) return call.let_run();
+  if (nobody_hears_others() || (flags & MSG_ERRQUEUE) != 0) return call.let_run();
   const auto socket = call.descriptor();
-  const auto asked = asked_on(socket);
-  if (!asked) return call.let_run();
-  const auto result = receive_one(call, socket, *asked, call.argument(kMessage), flags,
-                                  receive_until(socket, flags), turn);
+  if (!may_hear_others(socket)) return call.let_run();
+  const auto result =
+      receive_one(call, socket, call.argument(kMessage), flags, receive_until(socket, flags), turn);
   if (result) finish(call, *result);
 }
 
 void SupervisedCalls::receive_messages(const NotifiedCall& call, Turn& turn) {
   int flags = call.int_argument(kFlags);
-  if (names_.none_asked() || (flags & MSG_ERRQUEUE) != 0) return call.let_run();
+  if (nobody_hears_others() || (flags & MSG_ERRQUEUE) != 0) return call.let_run();
   const auto socket = call.descriptor();
-  const auto asked = asked_on(socket);
-  if (!asked) return call.let_run();
+  if (!may_hear_others(socket)) return call.let_run();
   timespec limit{};
   const auto time = call.argument(kTime);
   if (time != 0 && !call.read(time, &limit, sizeof limit)) return finish(call, -EFAULT);
@@ -233,8 +235,8 @@ void SupervisedCalls::receive_messages(const NotifiedCall& call, Turn& turn) {
   unsigned got = 0;
   std::int64_t last = 0;
   for (const auto count = message_count(call); got < count; ++got) {
-    const auto result = receive_one(call, socket, *asked, nth_message(call, got),
-                                    flags & ~MSG_WAITFORONE, receive_until(socket, flags), turn);
+    const auto result = receive_one(call, socket, nth_message(call, got), flags & ~MSG_WAITFORONE,
+                                    receive_until(socket, flags), turn);
     if (!result) return;
     last = *result;
     if (last >= 0 && !write_size(call, got, last)) last = -EFAULT;

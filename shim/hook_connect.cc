@@ -6,6 +6,7 @@
 
 #include "shim/export.h"
 #include "shim/keep_errno.h"
+#include "shim/ordinary_datagrams.h"
 #include "shim/own_address.h"
 #include "shim/real.h"
 #include "shim/settings.h"
@@ -37,8 +38,9 @@ int connect_program(int fd, const sockaddr* address, socklen_t length) {
     return peer.name_server ? connect_name_server(fd, peer)
                             : connect_elsewhere(fd, address, length);
   KeepErrno keep;
-  if (!peer.ordinary && is_udp(fd))
-    return keep.result(connect_datagrams(fd, address, length, peer));
+  if (is_udp(fd))
+    return keep.result(peer.ordinary ? connect_ordinary_datagrams(fd, address, length, peer)
+                                     : connect_datagrams(fd, address, length, peer));
   if (!is_virtual_connect(fd, peer)) return keep.result(real.connect(fd, address, length));
   return keep.result(connect_virtual(fd, address, length, peer));
 }

@@ -14,17 +14,19 @@
 namespace culvert::shim {
 namespace {
 
-// Whether this one goes to a virtual address of ours; `peer` is where it shall go really.
+// Whether this one goes elsewhere than it is addressed to; `peer` is where it shall go really.
 enum class Way { kAsItIs, kMoved, kFailed };
 Way look_at(int fd, const msghdr& message, VirtualPeer& peer) {
   if (message.msg_name == nullptr ||
       !read_virtual_peer(static_cast<const sockaddr*>(message.msg_name), message.msg_namelen,
                          peer) ||
-      peer.ordinary || !is_udp(fd))
+      !is_udp(fd))
     return Way::kAsItIs;
-  const uint16_t meant = peer.port();
+  const VirtualPeer meant = peer;
   if (!prepare_datagram(fd, peer)) return Way::kFailed;
-  return peer.port() == meant ? Way::kAsItIs : Way::kMoved;
+  const bool moved = peer.port() != meant.port() || peer.is_v4() != meant.is_v4() ||
+                     (peer.is_v4() && peer.ip() != meant.ip());
+  return moved ? Way::kMoved : Way::kAsItIs;
 }
 
 // Those that go where they are addressed are sent together, by the real call.

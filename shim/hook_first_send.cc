@@ -53,12 +53,10 @@ ssize_t first_send(int fd, const msghdr& message, int flags, const VirtualPeer& 
   return sent;
 }
 
-// A datagram to a virtual address; `peer` is where it shall go really. `failed`: with errno.
-bool is_virtual_datagram(int fd, const sockaddr* address, socklen_t length, VirtualPeer& peer,
-                         bool& failed) {
-  if (address == nullptr || !read_virtual_peer(address, length, peer) || peer.ordinary ||
-      !is_udp(fd))
-    return false;
+// A datagram that may go elsewhere than it is addressed to: `peer` is where. `failed`: with errno.
+bool is_led_datagram(int fd, const sockaddr* address, socklen_t length, VirtualPeer& peer,
+                     bool& failed) {
+  if (address == nullptr || !read_virtual_peer(address, length, peer) || !is_udp(fd)) return false;
   failed = !prepare_datagram(fd, peer);
   return true;
 }
@@ -79,7 +77,7 @@ CULVERT_INTERPOSE ssize_t sendto(int fd, const void* data, size_t size, int flag
   VirtualPeer peer;
   if ((flags & MSG_FASTOPEN) == 0) {
     bool failed = false;
-    if (!is_virtual_datagram(fd, address, length, peer, failed))
+    if (!is_led_datagram(fd, address, length, peer, failed))
       return keep.result(real.sendto(fd, data, size, flags, address, length));
     if (failed) return keep.result(ssize_t{-1});
     return keep.result(real.sendto(fd, data, size, flags, &peer.address.any, peer.length));
@@ -103,8 +101,8 @@ CULVERT_INTERPOSE ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   if (!is_readable(message, sizeof *message)) return keep.result(real.sendmsg(fd, message, flags));
   if ((flags & MSG_FASTOPEN) == 0) {
     bool failed = false;
-    if (!is_virtual_datagram(fd, static_cast<const sockaddr*>(message->msg_name),
-                             message->msg_namelen, peer, failed))
+    if (!is_led_datagram(fd, static_cast<const sockaddr*>(message->msg_name), message->msg_namelen,
+                         peer, failed))
       return keep.result(real.sendmsg(fd, message, flags));
     if (failed) return keep.result(ssize_t{-1});
     msghdr moved = *message;

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +33,25 @@ ssize_t raw_sendto(int fd, const void* data, size_t size, int flags, const socka
 
 ssize_t raw_sendmsg(int fd, const msghdr* message, int flags) {
   return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+ssize_t raw_recvfrom(int fd, void* data, size_t size, int flags, sockaddr* from,
+                     socklen_t* length) {
+  return syscall(SYS_recvfrom, fd, data, size, flags, from, length);
+}
+
+ssize_t raw_checked_recvfrom(int fd, void* data, size_t size, size_t room, int flags,
+                             sockaddr* from, socklen_t* length) {
+  if (size > room) abort();
+  return raw_recvfrom(fd, data, size, flags, from, length);
+}
+
+ssize_t raw_recvmsg(int fd, msghdr* message, int flags) {
+  return syscall(SYS_recvmsg, fd, message, flags);
+}
+
+int raw_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* limit) {
+  return static_cast<int>(syscall(SYS_recvmmsg, fd, messages, count, flags, limit));
 }
 
 int raw_listen(int fd, int backlog) { return static_cast<int>(syscall(SYS_listen, fd, backlog)); }
@@ -81,6 +101,10 @@ constinit Real real = {
     .sendto = raw_sendto,
     .sendmsg = raw_sendmsg,
     .sendmmsg = raw_sendmmsg,
+    .recvfrom = raw_recvfrom,
+    .checked_recvfrom = raw_checked_recvfrom,
+    .recvmsg = raw_recvmsg,
+    .recvmmsg = raw_recvmmsg,
     .listen = raw_listen,
     .getsockopt = raw_getsockopt,
     .getpeername = raw_getpeername,
@@ -127,6 +151,10 @@ void find_real_functions() {
   find(real.sendto, "sendto");
   find(real.sendmsg, "sendmsg");
   find(real.sendmmsg, "sendmmsg");
+  find(real.recvfrom, "recvfrom");
+  find(real.checked_recvfrom, "__recvfrom_chk");
+  find(real.recvmsg, "recvmsg");
+  find(real.recvmmsg, "recvmmsg");
   find(real.listen, "listen");
   find(real.getsockopt, "getsockopt");
   find(real.getpeername, "getpeername");

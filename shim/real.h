@@ -21,6 +21,10 @@ struct Real {
   ssize_t (*sendto)(int, const void*, size_t, int, const sockaddr*, socklen_t);
   ssize_t (*sendmsg)(int, const msghdr*, int);
   int (*sendmmsg)(int, mmsghdr*, unsigned, int);
+  ssize_t (*recvfrom)(int, void*, size_t, int, sockaddr*, socklen_t*);
+  ssize_t (*checked_recvfrom)(int, void*, size_t, size_t, int, sockaddr*, socklen_t*);
+  ssize_t (*recvmsg)(int, msghdr*, int);
+  int (*recvmmsg)(int, mmsghdr*, unsigned, int, timespec*);
   int (*listen)(int, int);
   int (*getsockopt)(int, int, int, void*, socklen_t*);
   int (*getpeername)(int, sockaddr*, socklen_t*);

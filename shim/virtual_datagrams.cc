@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "shim/agent_link.h"
+#include "shim/ordinary_datagrams.h"
 #include "shim/own_address.h"
 #include "shim/real.h"
 #include "shim/settings.h"
@@ -76,19 +77,19 @@ class SharedWhileAsking {
   bool shares_ = false;
 };
 
-enum class Verdict { kGo, kNotOurs, kFailed };
+}  // namespace
 
-// Moves `peer` to where datagrams really go. On failure errno says why.
-Verdict ask(int fd, VirtualPeer& peer, uint16_t own_port) {
+DatagramVerdict ask_about_datagrams(int fd, VirtualPeer& peer, uint16_t own_port) {
+  using Verdict = DatagramVerdict;
   auto question = make_question(CULVERT_ASK_DATAGRAMS, socket_cookie(fd));
-  put_ipv4(question, peer.ip(), peer.port());
+  put_peer(question, peer);
   question.flags = uint32_t{own_port} << 16;
   if (has_own_address(fd)) question.flags |= CULVERT_AT_OWN_ADDRESS;
   const SharedWhileAsking shared(fd, own_port == peer.port());
   AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
   errno = ENETUNREACH;
-  if (!link.ask(question, answer)) return Verdict::kFailed;
+  if (!link.ask(question, answer)) return peer.ordinary ? Verdict::kNotOurs : Verdict::kFailed;
   if (answer.verdict == CULVERT_NOT_OURS) return Verdict::kNotOurs;
   if (answer.verdict != CULVERT_HOLD || answer.family != AF_INET) {
     errno = answer.verdict == CULVERT_FAIL && answer.error > 0 ? answer.error : ENETUNREACH;
@@ -105,7 +106,15 @@ uint16_t own_port_of(int fd) {
   return put_local_address(fd, local) ? local.port : 0;
 }
 
-}  // namespace
+uint16_t take_port(int fd, int family) {
+  const uint16_t own_port = own_port_of(fd);
+  if (own_port != 0) return own_port;
+  sockaddr_in6 any = {};
+  any.sin6_family = static_cast<sa_family_t>(family);
+  const socklen_t length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  syscall(SYS_bind, fd, &any, length);
+  return own_port_of(fd);
+}
 
 int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const VirtualPeer& peer) {
   leave_device(fd);
@@ -113,7 +122,8 @@ int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const V
   const int connected = real.connect(fd, address, length);
   if (connected != 0) return connected;
   VirtualPeer really = peer;
-  const Verdict verdict = ask(fd, really, own_port_of(fd));
+  using Verdict = DatagramVerdict;
+  const Verdict verdict = ask_about_datagrams(fd, really, own_port_of(fd));
   if (verdict == Verdict::kNotOurs) return 0;
   if (verdict == Verdict::kGo && really.port() == peer.port() && really.ip() == peer.ip()) return 0;
   if (verdict == Verdict::kGo) return real.connect(fd, &really.address.any, really.length);
@@ -124,25 +134,16 @@ int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const V
   return -1;
 }
 
-// A socket that sends has a port, chosen by the kernel if need be: here it is chosen a moment
-// earlier, as the agent asks the kernel whose datagrams come from it.
 bool prepare_datagram(int fd, VirtualPeer& peer) {
+  if (peer.ordinary) return lead_ordinary_datagram(fd, peer);
   const uint64_t hash = hash_of(socket_cookie(fd), peer);
   if (asked_lately(hash)) return true;
   leave_device(fd);
-  uint16_t own_port = own_port_of(fd);
-  if (own_port == 0) {
-    sockaddr_in6 any = {};
-    any.sin6_family = static_cast<sa_family_t>(peer.family());
-    const socklen_t length = peer.family() == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    syscall(SYS_bind, fd, &any, length);
-    own_port = own_port_of(fd);
-  }
   const VirtualPeer meant = peer;
-  switch (ask(fd, peer, own_port)) {
-    case Verdict::kFailed: return false;
-    case Verdict::kNotOurs: return true;
-    case Verdict::kGo: break;
+  switch (ask_about_datagrams(fd, peer, take_port(fd, peer.family()))) {
+    case DatagramVerdict::kFailed: return false;
+    case DatagramVerdict::kNotOurs: return true;
+    case DatagramVerdict::kGo: break;
   }
   if (peer.port() == meant.port() && peer.ip() == meant.ip()) remember(hash);
   return true;

@@ -15,7 +15,8 @@
  *   CULVERT_DOMAINS    suffixes of virtual names, separated by spaces: without an agent these names
  *                      fail for the moment (EAI_AGAIN), all others resolve as without Culvert
  *   CULVERT_FORWARD    ordinary addresses that may be reached through the service, first match
- *                      counts: "10.20.0.0/16 !10.0.0.0/8 ::/0"; connects to them are asked about
+ *                      counts: "10.20.0.0/16 !10.0.0.0/8 ::/0"; connects and datagrams to them are
+ *                      asked about
  *   CULVERT_OWN        "127.112.246.29", this machine's own virtual address: where connects to
  *                      virtual addresses come from; empty or absent: from 127.0.0.1
  *   CULVERT_DNS        "127.64.53.0:53", the agent's name server for programs that have a resolver
@@ -70,9 +71,10 @@ enum culvert_question {
   /* from `culvert why`: name (a host name or an address) -> "carried" or "direct" and a sentence
    * for each step of the decision, a line each, in packets as above */
   CULVERT_ASK_WHY = 10,
-  /* Datagrams are about to be sent from a socket: cookie, address + port (virtual), flags, the
-   * socket's own port in the upper half of flags (0: it has none yet) -> HOLD (address + port to
-   * send to really), NOT_OURS, FAIL. Holds for CULVERT_DATAGRAMS_SECONDS, and as long as it lives.
+  /* Datagrams are about to be sent from a socket: cookie, address + port (virtual, or one of
+   * CULVERT_FORWARD), flags, the socket's own port in the upper half of flags (0: it has none yet)
+   * -> HOLD (address + port to send to really), NOT_OURS, FAIL. Holds for
+   * CULVERT_DATAGRAMS_SECONDS, and as long as it lives.
    */
   CULVERT_ASK_DATAGRAMS = 11,
   /* cookie, address + port = the bound local address of a UDP socket -> FOUND, as 6 */

@@ -39,7 +39,7 @@ class EchoDatagrams(asyncio.DatagramProtocol):
 
 
 async def main():
-    await asyncio.get_running_loop().create_datagram_endpoint(EchoDatagrams, ("0.0.0.0", 7))
+    await asyncio.get_running_loop().create_datagram_endpoint(EchoDatagrams, ("::", 7))
     await asyncio.start_server(serve_web, None, 80)
     await asyncio.start_server(echo, None, 7)
     await asyncio.Event().wait()

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include "tunnel/base/unique_fd.h"
+
 namespace culvert::loop {
 
 namespace {
@@ -18,5 +20,13 @@ SocketAddress ask(Ask get, int fd) {
 
 SocketAddress local_address(int fd) { return ask(&::getsockname, fd); }
 SocketAddress peer_address(int fd) { return ask(&::getpeername, fd); }
+
+bool has_route(const IpAddress& to) {
+  constexpr std::uint16_t kAnyPort = 9;  // the kernel wants one
+  sockaddr_storage address{};
+  const auto length = SocketAddress{to, kAnyPort}.fill(address);
+  const UniqueFd fd(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return fd && ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length) == 0;
+}
 
 }  // namespace culvert::loop

@@ -1,4 +1,5 @@
-// tunnel/loop/local_address.h: where a socket is bound, or is connected from; and to.
+// tunnel/loop/local_address.h: where a socket is bound, or is connected from; and to. Of datagrams
+// that are not sent: whether there is a way.
 #pragma once
 #include "tunnel/base/address.h"
 
@@ -6,5 +7,7 @@ namespace culvert::loop {
 
 SocketAddress local_address(int fd);  // unspecified, port 0: not a socket of IP
 SocketAddress peer_address(int fd);   // ... or not connected
+// Whether this machine has a route there. Sends nothing.
+bool has_route(const IpAddress& to);
 
 }  // namespace culvert::loop

@@ -108,7 +108,7 @@ class ProgramLab final : private ShimGate::Handler {
 
  private:
   void on_name_asked(std::unique_ptr<NameQuestion> asked) override;
-  std::optional<IpAddress> stand_in(const IpAddress& ordinary, const Asker&) override {
+  std::optional<IpAddress> stand_in(Protocol, const IpAddress& ordinary, const Asker&) override {
     if (!stand_in_for || stand_in_for->first != ordinary) return std::nullopt;
     return stand_in_for->second;
   }

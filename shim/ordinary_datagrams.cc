@@ -1,0 +1,97 @@
+#include "shim/ordinary_datagrams.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/ordinary_address.h"
+#include "shim/own_address.h"
+#include "shim/real.h"
+#include "shim/recent_table.h"
+#include "shim/socket_facts.h"
+#include "shim/virtual_datagrams.h"
+
+namespace culvert::shim {
+namespace {
+
+using Verdict = DatagramVerdict;
+
+// What the agent has said of a socket (its cookie) and an address and port: where datagrams go
+// really, address and port of IPv4; 0: where they are addressed to.
+RecentTable<4, 6> places;
+constexpr int64_t kKeepMs = CULVERT_DATAGRAMS_SECONDS * 1'000;
+
+RecentTable<4, 6>::Key key_of(int fd, const VirtualPeer& peer) {
+  RecentTable<4, 6>::Key key = {{socket_cookie(fd), 0, 0, peer.port()}};
+  if (peer.is_v4())
+    key.words[1] = peer.ip();
+  else
+    memcpy(&key.words[1], &peer.address.v6.sin6_addr, sizeof peer.address.v6.sin6_addr);
+  return key;
+}
+
+uint64_t place_of(const VirtualPeer& peer) { return uint64_t{peer.ip()} << 16 | peer.port(); }
+
+void move_to_place(VirtualPeer& peer, uint64_t place) {
+  uint8_t ip[4];
+  for (int i = 0; i < 4; ++i) ip[i] = static_cast<uint8_t>(place >> (40 - 8 * i));
+  peer.move_to(ip, static_cast<uint16_t>(place));
+}
+
+// `really`: where datagrams go, if that is not where they are addressed to.
+Verdict ask(int fd, VirtualPeer& really) {
+  const Verdict verdict = ask_about_datagrams(fd, really, own_port_of(fd));
+  if (verdict == Verdict::kGo && !may_reach_pool(fd)) return Verdict::kNotOurs;
+  if (verdict == Verdict::kGo) leave_device(fd);
+  return verdict;
+}
+
+bool is_no_route(int error) { return error == ENETUNREACH || error == EHOSTUNREACH; }
+
+}  // namespace
+
+// First natively, which sends nothing: the socket keeps the local address that the kernel chooses
+// for that host (many programs connect and ask getsockname() which address is theirs). Not by IPv6:
+// an address of that family leads to no IPv4 address afterwards.
+int connect_ordinary_datagrams(int fd, const sockaddr* address, socklen_t length,
+                               const VirtualPeer& peer) {
+  const bool natively = peer.is_v4();
+  const int result = natively ? connect_elsewhere(fd, address, length) : -1;
+  int error = errno;
+  if (natively && result != 0 && !is_no_route(error)) return result;
+  VirtualPeer really = peer;
+  switch (ask(fd, really)) {
+    case Verdict::kGo: return real.connect(fd, &really.address.any, really.length);
+    case Verdict::kNotOurs:
+      errno = error;
+      return natively ? result : connect_elsewhere(fd, address, length);
+    case Verdict::kFailed: break;
+  }
+  error = errno;
+  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
+  errno = error;
+  return -1;
+}
+
+bool lead_ordinary_datagram(int fd, VirtualPeer& peer) {
+  const auto key = key_of(fd, peer);
+  uint64_t place = 0;
+  if (!places.find(key, place)) {
+    VirtualPeer really = peer;
+    const Verdict verdict = ask(fd, really);
+    if (verdict == Verdict::kFailed) return false;
+    place = verdict == Verdict::kGo ? place_of(really) : 0;
+    places.remember(key, place, kKeepMs);
+  }
+  if (place != 0) move_to_place(peer, place);
+  return true;
+}
+
+void show_ordinary_sender(sockaddr* from, socklen_t size) {
+  VirtualPeer peer;
+  if (copy_virtual_peer(from, size, peer) && !peer.ordinary) show_ordinary_address(from, peer);
+}
+
+}  // namespace culvert::shim
