@@ -92,7 +92,8 @@ Result<Identity> enroll(const AgentConfig& config, const control::Invitation& in
   carrier::TicketHelper tickets(loop, companion_file("culvert-ticket"));
   Wait wait(loop);
   Enrolment enrolment(loop, carrier::Means{*tls, random, {}, &proxy_trust, &tickets}, invitation,
-                      way_options(config, *service, {}), proxy_sources(config, "this shell"), wait);
+                      way_options(config, *service, invitation.domain),
+                      proxy_sources(config, "this shell"), wait);
   loop.run();
   if (wait.outcome) std::printf("The service was reached %s.\n", enrolment.way().c_str());
   return std::move(wait.outcome);

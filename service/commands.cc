@@ -48,6 +48,7 @@ Result<std::string> invite(loop::Loop& loop, State& state, const Options& option
 
   control::Invitation invitation;
   invitation.service = address->to_string();
+  if (IpAddress::parse(address->host)) invitation.domain = state.config.domain;
   const auto key = state.key.identity.public_key.view();
   std::copy(key.begin(), key.end(), invitation.service_key.begin());
   invitation.name = *name;

@@ -66,6 +66,25 @@ class ProxiedSites(Sites):
                               text=True, env=self.environment(), timeout=limit)
         return Attempt(done.returncode, done.stdout, done.stderr)
 
+    def invite(self, name: str) -> str:
+        return self.service.run(str(self.build / "culvert-service"), "--config",
+                                str(self.service_config), "invite", name).stdout
+
+    def enrol_beside(self, name: str, token: str, settings="") -> Attempt:
+        """Another machine of site A, which knows no more than what is given here."""
+        folder = self.lab.directory / "a" / name
+        folder.mkdir(exist_ok=True)
+        config = folder / "agent.toml"
+        config.write_text(f'state_directory = "{folder}/state"\n'
+                          f'control_socket = "{folder}/socket"\n{settings}\n')
+        config.chmod(0o600)
+        began = time.monotonic()
+        done = subprocess.run(
+            self.a.inside([str(self.build / "culvert"), "enroll", "--agent-config", str(config)]),
+            capture_output=True, text=True, timeout=60, input=token)
+        print(f"# {name}: enrolled, or not, after {time.monotonic() - began:.2f} s", flush=True)
+        return Attempt(done.returncode, done.stdout, done.stderr)
+
     def session_at_a(self) -> dict:
         done = subprocess.run(self.status_command(self.a, "--json"), capture_output=True, text=True)
         return json.loads(done.stdout)["session"] if done.returncode == 0 else {"why": done.stderr}

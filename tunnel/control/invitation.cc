@@ -30,6 +30,7 @@ std::string encode(const Invitation& invitation) {
   out.bytes(invitation.secret);
   out.text16(invitation.service);
   out.text16(invitation.name);
+  if (!invitation.domain.empty()) out.text16(invitation.domain);
   append(body, checksum(body));
   return std::string(kPrefix) + to_base64url(body);
 }
@@ -58,6 +59,7 @@ Result<Invitation> decode_invitation(std::string_view text) {
   invitation.secret = in.array<16>();
   invitation.service = in.text16();
   invitation.name = in.text16();
+  if (in.ok() && !in.done()) invitation.domain = in.text16();
   if (!in.done()) return bad("the invitation is malformed: ask for a new one");
   return invitation;
 }

@@ -16,6 +16,9 @@ struct Invitation {
   std::array<std::byte, 32> service_key{};  // its static X25519 public key
   std::string name;                         // full virtual host name to be enrolled
   EnrolmentSecret secret{};
+  // The service's, where `service` is a number: what barriers that go by names can be told. Empty:
+  // not told.
+  std::string domain{};
 
   bool operator==(const Invitation&) const = default;
 };

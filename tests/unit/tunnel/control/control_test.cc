@@ -237,8 +237,9 @@ TEST(Invitation, SurvivesTheTextAndToleratesSpaceAroundIt) {
   invitation.service_key.fill(std::byte{1});
   invitation.name = "denpc.example.net";
   invitation.secret.fill(std::byte{2});
-  const auto text = encode(invitation);
-  EXPECT_EQ(*decode_invitation("  " + text + "\n"), invitation);
+  EXPECT_EQ(*decode_invitation("  " + encode(invitation) + "\n"), invitation);
+  invitation.domain = "example.net";
+  EXPECT_EQ(*decode_invitation(encode(invitation)), invitation);
 }
 
 TEST(Invitation, SaysWhatIsWrongWithIt) {
