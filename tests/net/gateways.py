@@ -37,16 +37,26 @@ upnp_nat_postrouting_chain=postrouting_miniupnpd
 allow 1024-65535 10.0.0.0/8 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 """
+# A gateway that hears searches of its group alone, as devices of UPnP 1.0 may.
+GROUP_ALONE = """table ip deaf {
+  chain input { type filter hook input priority -10; policy accept;
+    iifname "inside" ip daddr != 239.255.255.250 udp dport 1900 counter drop
+  }
+}
+"""
+UPNP_ALONE = ("upnp", "upnp-group")
 LIAR = str(pathlib.Path(__file__).resolve().parent / "lying_gateway.py")
-BARRIERS.update({kind: MAPPING for kind in ("mapping", "upnp", "lying")})
+BARRIERS.update({kind: MAPPING for kind in ("mapping", *UPNP_ALONE, "lying")})
 
 
 class Gateways(Paths):
     def _found(self, name, number, host, kind):
         site = super()._found(name, number, host, kind)
-        if kind in ("mapping", "upnp"):
+        if kind in ("mapping", *UPNP_ALONE):
             site.barrier.run("nft", TABLES)
             site.daemon = self.start_miniupnpd(site)
+        if kind == "upnp-group":
+            site.barrier.run("nft", GROUP_ALONE)
         if kind == "lying":
             site.barrier.run("ip", "addr", "add", f"10.{number}.0.9/24", "dev", "inside")
             site.liar = site.barrier.spawn(["python3", LIAR, f"10.{number}.0.1", f"10.{number}.0.9"],
@@ -58,12 +68,12 @@ class Gateways(Paths):
         directory = self.lab.directory / site.barrier.name
         config = directory / "miniupnpd.conf"
         # It takes none of the addresses for documentation for an address of the Internet.
-        config.write_text(CONFIG % (f"5.5.5.{site.number}", "no" if site.kind == "upnp" else "yes",
+        config.write_text(CONFIG % (f"5.5.5.{site.number}", "no" if site.kind in UPNP_ALONE else "yes",
                                     site.number))
         daemon = site.barrier.spawn(["miniupnpd", "-d", "-f", str(config), "-P",
                                      str(directory / "miniupnpd.pid")], "miniupnpd")
         udp = pathlib.Path(f"/proc/{site.barrier.pid}/net/udp")
-        port = ":076C" if site.kind == "upnp" else ":14E7"  # 1900, 5351
+        port = ":076C" if site.kind in UPNP_ALONE else ":14E7"  # 1900, 5351
         wait(lambda: port in udp.read_text(), f"miniupnpd of {site.name}", daemon)
         return daemon
 

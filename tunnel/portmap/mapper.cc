@@ -47,8 +47,8 @@ void Mapper::start_probe(TimePoint now) {
   for (auto& speaker : speakers_) speaker.presence = Presence::kUnknown;
 }
 
-void Mapper::send(std::uint16_t port, ByteVector octets) {
-  if (out_.size() < kMostWaiting) out_.push_back({{network_->gateway, port}, std::move(octets)});
+void Mapper::send(const SocketAddress& to, ByteVector octets) {
+  if (out_.size() < kMostWaiting) out_.push_back({to, std::move(octets)});
 }
 
 std::optional<Mapper::Datagram> Mapper::take_datagram() {
@@ -72,14 +72,14 @@ void Mapper::tick_probe(TimePoint now) {
     absent_if_unknown(Method::kNatPmp);
   } else if (passed >= probes_ * kProbeAgain) {
     ++probes_;
-    if (unknown(Method::kPcp)) send(kServerPort, encode_pcp_announce(network_->own));
-    if (unknown(Method::kNatPmp)) send(kServerPort, encode_nat_pmp_address_request());
+    if (unknown(Method::kPcp)) send(server(), encode_pcp_announce(network_->own));
+    if (unknown(Method::kNatPmp)) send(server(), encode_nat_pmp_address_request());
   }
   if (passed >= kSearchBudget) {
     absent_if_unknown(Method::kUpnp);
   } else if (unknown(Method::kUpnp) && passed >= searches_ * kSearchAgain) {
-    ++searches_;
-    send(kSsdpPort, encode_igd_search(network_->gateway));
+    send({network_->gateway, kSsdpPort}, encode_igd_search(network_->gateway));
+    if (searches_++ > 0) send({kSsdpGroup, kSsdpPort}, encode_igd_search(kSsdpGroup));
   }
   if (std::ranges::none_of(kAll, unknown)) probing_since_.reset();
 }

@@ -6,8 +6,9 @@
 //   life
 //              refused, or silent -> the next method -> none: again in ten minutes
 //
-// Only the gateway is asked and only it is heard; what it says is checked for form and for being an
-// answer to a question. That a mapping lets anybody in is for others to find out.
+// Only the gateway is heard, and nobody else asked but by UPnP's multicast search; what it says is
+// checked for form and for being an answer to a question. That a mapping lets anybody in is for
+// others to find out.
 #pragma once
 #include <array>
 #include <deque>
@@ -101,7 +102,8 @@ class Mapper {
   void receive_pcp(Bytes datagram, TimePoint now);
   void receive_nat_pmp(Bytes datagram, TimePoint now);
   void receive_ssdp(Bytes datagram, TimePoint now);
-  void send(std::uint16_t port, ByteVector octets);
+  void send(const SocketAddress& to, ByteVector octets);
+  SocketAddress server() const { return {network_->gateway, kServerPort}; }
 
   Lease* find(const Port& port);
   void tick_lease(Lease& lease, TimePoint now);

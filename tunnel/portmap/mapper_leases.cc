@@ -113,8 +113,8 @@ void Mapper::send_question(Lease& lease, TimePoint now) {
   // What there was before, if it is still free after a restart.
   const auto port = lease.mapping ? lease.mapping->external.port : lease.port.number;
   if (lease.method == Method::kNatPmp) {
-    if (!deleting) send(kServerPort, encode_nat_pmp_address_request());
-    return send(kServerPort,
+    if (!deleting) send(server(), encode_nat_pmp_address_request());
+    return send(server(),
                 encode_nat_pmp_map(lease.port, deleting ? std::uint16_t{0} : port, lifetime));
   }
   PcpMapRequest request;
@@ -123,7 +123,7 @@ void Mapper::send_question(Lease& lease, TimePoint now) {
   request.internal = lease.port;
   request.lifetime = lifetime;
   if (!deleting) request.suggested.port = port;
-  send(kServerPort, encode(request));
+  send(server(), encode(request));
 }
 
 void Mapper::granted(Lease& lease, const SocketAddress& external, Duration lifetime,

@@ -24,6 +24,7 @@ std::string_view to_string(Method method);  // "PCP", "NAT-PMP", "UPnP"
 inline constexpr std::uint16_t kServerPort = 5351;        // of PCP and NAT-PMP
 inline constexpr std::uint16_t kAnnouncementPort = 5350;  // gateways multicast there, to 224.0.0.1
 inline constexpr std::uint16_t kSsdpPort = 1900;
+inline const IpAddress kSsdpGroup = IpAddress::v4(0xeffffffa);  // 239.255.255.250
 
 // The way out of one network, and our own address in it. IPv4.
 struct Network {

@@ -1,5 +1,6 @@
 #include "tunnel/portmap/port_mapper.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace culvert::portmap {
@@ -16,6 +17,14 @@ UniqueFd bound(const SocketAddress& at) {
   const auto size = at.fill(address);
   if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) fd.reset();
   return fd;
+}
+
+// What is sent to a group leaves where the gateway is.
+void send_groups_from(int fd, const IpAddress& own) {
+  constexpr int kHops = 2;  // UPnP Device Architecture 1.1, section 1.3.2
+  const in_addr from{htonl(own.v4_value())};
+  ::setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof from);
+  ::setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &kHops, sizeof kHops);
 }
 
 }  // namespace
@@ -44,8 +53,10 @@ void PortMapper::open_sockets() {
   asking_.reset();
   announcements_.reset();
   if (!core_.network()) return;
-  if (auto fd = bound({core_.network()->own, 0}))
+  if (auto fd = bound({core_.network()->own, 0})) {
+    send_groups_from(fd.get(), core_.network()->own);
     asking_.emplace(loop_, std::move(fd), static_cast<loop::UdpSocket::Listener&>(*this));
+  }
   if (auto fd = bound({kAllHosts, kAnnouncementPort}))
     announcements_.emplace(loop_, std::move(fd), static_cast<loop::UdpSocket::Listener&>(*this));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tunnel/base/text.h"
+#include "tunnel/portmap/mapping.h"
 
 namespace culvert::portmap {
 namespace {
@@ -11,9 +12,9 @@ constexpr std::size_t kMostOctets = 2048, kMostLines = 64;
 
 }  // namespace
 
-ByteVector encode_igd_search(const IpAddress& gateway) {
+ByteVector encode_igd_search(const IpAddress& to) {
   // Devices of version 2 answer this as well.
-  const auto text = "M-SEARCH * HTTP/1.1\r\nHOST: " + SocketAddress{gateway, 1900}.to_string() +
+  const auto text = "M-SEARCH * HTTP/1.1\r\nHOST: " + SocketAddress{to, kSsdpPort}.to_string() +
                     "\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\n"
                     "ST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\r\n";
   const auto octets = as_bytes(text);

@@ -105,8 +105,10 @@ void FakeGateway::take(const Mapper::Datagram& datagram) {
     last_pcp_map = octets;
   if (datagram.to.port == kServerPort && octets.size() > 2 && octets[1] != std::byte{0})
     ++map_requests;
-  if (datagram.to.ip != network.gateway || lost()) return;
-  if (datagram.to.port == kSsdpPort && speaks.contains(Method::kUpnp)) {
+  const bool to_group = datagram.to.ip == kSsdpGroup;
+  if (!(to_group || datagram.to.ip == network.gateway) || lost()) return;
+  const bool heard = to_group || !hears_group_alone;
+  if (datagram.to.port == kSsdpPort && speaks.contains(Method::kUpnp) && heard) {
     const auto text = as_bytes(
         "HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n"
         "LOCATION: http://10.1.0.1:5000/rootDesc.xml\r\n\r\n");

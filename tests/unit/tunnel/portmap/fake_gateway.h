@@ -21,7 +21,7 @@ class FakeGateway {
   std::uint16_t first_port = 0;  // mapped from here on; 0: what is suggested
   std::uint32_t lifetime = 7200;
   std::uint8_t pcp_result = 0;
-  bool igd_permanent = false, igd_refuses = false;
+  bool igd_permanent = false, igd_refuses = false, hears_group_alone = false;
 
   SeededRandom random;
   Mapper mapper;
