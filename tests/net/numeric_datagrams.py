@@ -44,8 +44,8 @@ if WAY == "connect":
     print("peer:", "as asked for" if sock.getpeername()[:2] == at(7) else sock.getpeername())
     if KIND in ("v4", "mapped"):
         beside = make()
-        beside.connect(("::ffff:192.0.2.77" if KIND == "mapped" else "192.0.2.77", 7))  # not carried
-        print("own address:", "as natively" if sock.getsockname()[0] == beside.getsockname()[0]
+        error = beside.connect_ex(("::ffff:192.0.2.77" if KIND == "mapped" else "192.0.2.77", 7))  # not carried
+        print("own address:", "as natively" if error or sock.getsockname()[0] == beside.getsockname()[0]
               else sock.getsockname())
 for i in range(3):
     send(sock, b"number %d" % i)
