@@ -28,6 +28,7 @@ ShimGate::Options gate_options(const AgentConfig& config, const Identity& identi
   options.socket_path = config.control_socket;
   options.any_user = config.access.all || !config.access.users.empty();
   options.publishes = config.publish.policy != PublishPolicy::Policy::kNever;
+  options.publishes_all = config.publish.policy == PublishPolicy::Policy::kAlways;
   options.pool = config.pool;
   options.domains = identity.domain;
   options.forwarding = destinations.asked_prefixes();
@@ -232,6 +233,9 @@ void Agent::publish(Protocol protocol) {
 
 void Agent::on_listening(const ProgramListener& listener) {
   if (!allowed(listener.asker) || !publisher(listener.protocol).admits(listener)) return;
+  // What is bound to 127.0.0.1 with a port that the kernel has chosen is between programs here.
+  const auto at = listener.local.ip.canonical();
+  if (listener.kernel_chose && at.is_loopback() && !pool_.contains(at)) return;
   if (listener.protocol == Protocol::kUdp) datagrams_.seats().add(listener);
   consent_.ask(listener);
 }

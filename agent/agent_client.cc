@@ -151,6 +151,7 @@ Result<AgentFacts> ask_agent(const std::string& socket, Duration limit) {
                    {address_of(*answer), answer->port},
                    (answer->flags & CULVERT_LOW_PORTS_MAPPED) != 0,
                    (answer->flags & CULVERT_PUBLISHES) != 0,
+                   (answer->flags & CULVERT_PUBLISHES_ALL) != 0,
                    &answer->name[0],
                    {},
                    std::nullopt,

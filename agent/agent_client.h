@@ -20,9 +20,9 @@ struct AgentFacts {
   std::string socket;
   IpPrefix pool;
   bool low_ports_mapped = false;
-  bool publishes = false;
-  std::string domains;     // space separated
-  std::string forwarding;  // CULVERT_FORWARD of shim/wire.h
+  bool publishes = false, publishes_all = false;  // the latter: without asking anybody
+  std::string domains;                            // space separated
+  std::string forwarding;                         // CULVERT_FORWARD of shim/wire.h
   std::optional<SocketAddress> name_server;
   std::optional<IpAddress> own_address;  // this machine's virtual one
 };

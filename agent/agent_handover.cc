@@ -10,6 +10,7 @@ std::vector<WatchedListener> watched(const std::map<std::uint64_t, ProgramListen
   std::vector<WatchedListener> all;
   for (const auto& [cookie, listener] : listeners) {
     all.push_back({cookie, listener.asker});
+    all.back().kernel_chose = listener.kernel_chose;
     if (!listener.stand_in) continue;
     all.back().token = listener.stand_in->token;
     all.back().local = listener.local;

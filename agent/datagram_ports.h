@@ -61,7 +61,8 @@ class DatagramPorts final : public AnswersBeside::Judge,
   // A stream that `caller` (a virtual address, and the port of the program there) has opened to a
   // socket of this machine. What comes by it comes from the very address that answers and calls of
   // programs here go to, and all of this is one flow. False: that address is not to be had, or the
-  // socket is one that only a connected socket can tell about; the stream is untouched then.
+  // socket is one that only a connected socket can tell about; the stream is untouched then. Where
+  // one socket is meant (InboundTarget), the caller may be shown with another port.
   bool serve(const SocketAddress& caller, const InboundTarget& to, session::SessionLink& link,
              mux::StreamId stream);
   PortSeats& seats() { return seats_; }

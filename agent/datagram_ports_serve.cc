@@ -9,13 +9,15 @@ bool DatagramPorts::serve(const SocketAddress& caller, const InboundTarget& to,
                           session::SessionLink& link, mux::StreamId stream) {
   const auto target =
       inbound_target(to.stand_in ? to.stand_in->at : to.bound, IpAddress::v4(INADDR_LOOPBACK));
-  if (caller.port == 0 || !target || sockets_.size() >= kMostFlows / 2) return false;
+  const bool any_port = to.cookie != 0;  // of the caller: it is not told to hear of another
+  if ((caller.port == 0 && !any_port) || !target || sockets_.size() >= kMostFlows / 2) return false;
   // None where the program has connected it to somebody else: that is for the kernel to say.
   const auto socket = diag_.find_any(Protocol::kUdp, *target, caller);
-  if (!socket) return false;
+  if (!socket || (to.cookie != 0 && to.cookie != socket->cookie)) return false;
   const bool has_seat = !to.stand_in && to.bound.ip.canonical().is_unspecified() &&
                         target->port == caller.port && seats_.socket(caller.port) >= 0;
-  auto* const port = port_of_caller(caller, has_seat);
+  auto* port = port_of_caller(caller, has_seat);
+  if (port == nullptr && any_port) port = port_of_caller({caller.ip, 0}, false);
   if (port == nullptr) return false;
   port->take_over_flow(*target, socket->cookie, link, stream);
   look_again_in(Duration{flow::kIdle});
@@ -33,10 +35,11 @@ DatagramPort* DatagramPorts::port_of_caller(const SocketAddress& caller, bool ha
     if (bound) found->second->open_again(std::move(bound->socket), caller);
     return found->second.get();
   }
-  auto port = std::make_unique<DatagramPort>(loop_, caller, caller,
-                                             bound ? std::move(bound->socket) : UniqueFd{},
-                                             static_cast<DatagramPort::Owner&>(*this));
-  return ports_.emplace(caller, std::move(port)).first->second.get();
+  const auto at = bound ? bound->at : caller;
+  auto port =
+      std::make_unique<DatagramPort>(loop_, at, at, bound ? std::move(bound->socket) : UniqueFd{},
+                                     static_cast<DatagramPort::Owner&>(*this));
+  return ports_.emplace(at, std::move(port)).first->second.get();
 }
 
 }  // namespace culvert::agent

@@ -77,7 +77,7 @@ void EnclosedListeners::on_listen(const NotifiedCall& call) {
   call.answer(0);
 }
 
-// A port that the kernel is to choose is nobody's server, as for the shim. Low ones are bound by
+// Whether a program asks for a port that the kernel has chosen is not seen. Low ones are bound by
 // the program itself, whose rights decide, and looked for then.
 void EnclosedListeners::on_bind(const NotifiedCall& call) {
   sockaddr_storage address{};
@@ -87,14 +87,17 @@ void EnclosedListeners::on_bind(const NotifiedCall& call) {
                      (address.ss_family == AF_INET || address.ss_family == AF_INET6);
   if (!whole) return call.let_run();
   const auto at = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
-  auto socket = at.port != 0 ? call.descriptor() : UniqueFd{};
+  const bool kernel_chooses = at.port == 0;
+  if (kernel_chooses && (!agent_.publishes_all || at.ip.canonical().is_loopback()))
+    return call.let_run();
+  auto socket = call.descriptor();
   if (!socket || !is_internet(socket, SOCK_DGRAM)) return call.let_run();
   const auto program = call.process();
-  if (at.port >= IPPORT_RESERVED) {
+  if (at.port >= IPPORT_RESERVED || kernel_chooses) {
     const int result =
         ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(length));
     const int error = errno;
-    if (result == 0) add(udp_watch_, socket, program);
+    if (result == 0) add(udp_watch_, socket, program, kernel_chooses);
     call.answer(result == 0 ? 0 : -error);
     return;
   }
@@ -112,11 +115,13 @@ void EnclosedListeners::on_timer(loop::Timer&) {
   if (!bindings_.empty()) look_again_.start(kLookAgain);
 }
 
-void EnclosedListeners::add(std::optional<ListenerWatch>& to, const UniqueFd& socket,
-                            pid_t program) {
-  const auto cookie = cookie_of(socket);
+void EnclosedListeners::add(std::optional<ListenerWatch>& to, const UniqueFd& socket, pid_t program,
+                            bool kernel_chose) {
+  WatchedListener told{cookie_of(socket), {program, /*uid=*/0}};
+  told.kernel_chose = kernel_chose;
+  if (kernel_chose) told.said = loop::local_address(socket.get());  // there may be many
   found_.reset();
-  inside_.thread.run([&] { to->add({cookie, {program, /*uid=*/0}}); });
+  inside_.thread.run([&] { to->add(told); });
   if (found_ && !found_->v6_only) stand_in_for(*found_);
 }
 
@@ -139,8 +144,7 @@ void EnclosedListeners::stand_in_for_listener(const ProgramListener& listener,
                                                   static_cast<StandInListener::Listener&>(*this)))
                    .first->second;
   auto outcome = made.start();
-  if (outcome)
-    outcome = tell(CULVERT_TELL_LISTENING, made.cookie(), bound, made.token(), listener.asker.pid);
+  if (outcome) outcome = tell(CULVERT_TELL_LISTENING, made.cookie(), bound, made.token(), listener);
   if (outcome) return;
   log::warning("listen", {{"event", "not-published"}, {"why", outcome.error().detail}});
   stand_ins_.erase(listener.cookie);
@@ -155,8 +159,8 @@ void EnclosedListeners::stand_in_for_server(const ProgramListener& listener,
   auto made = std::make_unique<StandInDatagrams>(loop_, inside_, bound, agent_.pool);
   auto outcome = made->start();
   if (outcome)
-    outcome = tell(CULVERT_TELL_BOUND, made->cookie(), bound, std::string(kTokenSize, '-'),
-                   listener.asker.pid);
+    outcome =
+        tell(CULVERT_TELL_BOUND, made->cookie(), bound, std::string(kTokenSize, '-'), listener);
   if (!outcome)
     return log::warning("listen", {{"event", "not-published"}, {"why", outcome.error().detail}});
   udp_stand_ins_.emplace(bound, SharedStandIn{std::move(made), {listener.cookie}});
@@ -164,11 +168,13 @@ void EnclosedListeners::stand_in_for_server(const ProgramListener& listener,
 
 Result<void> EnclosedListeners::tell(culvert_question kind, std::uint64_t cookie,
                                      const SocketAddress& bound, const std::string& token,
-                                     pid_t program) {
+                                     const ProgramListener& of) {
   const auto link = open_agent(agent_.socket);
   if (!link) return fail(link.error());
   auto told = make_question(kind, cookie, bound);
-  told.flags = CULVERT_STANDS_IN | static_cast<std::uint32_t>(program) << CULVERT_PROGRAM_SHIFT;
+  const auto program = static_cast<std::uint32_t>(of.asker.pid);
+  told.flags = CULVERT_STANDS_IN | program << CULVERT_PROGRAM_SHIFT;
+  if (of.kernel_chose) told.flags |= CULVERT_KERNEL_CHOSE;
   token.copy(&told.name[0], kTokenSize);
   constexpr std::chrono::seconds kLimit{5};
   if (const auto answer = ask_agent_on(*link, told, kLimit); !answer) return fail(answer.error());

@@ -45,12 +45,13 @@ class EnclosedListeners final : private loop::FdWatch::Listener,
   void on_called(UniqueFd program, UniqueFd caller) override;
   void on_timer(loop::Timer& timer) override;
   void on_bind(const NotifiedCall& call);
-  void add(std::optional<ListenerWatch>& to, const UniqueFd& socket, pid_t program);
+  void add(std::optional<ListenerWatch>& to, const UniqueFd& socket, pid_t program,
+           bool kernel_chose = false);
   void stand_in_for(const ProgramListener& listener);
   void stand_in_for_listener(const ProgramListener& listener, const SocketAddress& bound);
   void stand_in_for_server(const ProgramListener& listener, const SocketAddress& bound);
   Result<void> tell(culvert_question kind, std::uint64_t cookie, const SocketAddress& bound,
-                    const std::string& token, pid_t program);
+                    const std::string& token, const ProgramListener& of);
 
   struct Binding {  // the program is just inside of bind(), of a low port
     UniqueFd socket;

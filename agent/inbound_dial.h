@@ -19,6 +19,9 @@ std::optional<SocketAddress> inbound_target(const SocketAddress& bound, const Ip
 struct InboundTarget {
   SocketAddress bound;
   std::optional<StandIn> stand_in = {};  // is dialled instead; of UDP, sent to, without a call
+  // The one socket that is meant, where the next one with this port may be anybody's; 0: whichever
+  // is there.
+  std::uint64_t cookie = 0;
   bool operator==(const InboundTarget&) const = default;
 };
 

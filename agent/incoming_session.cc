@@ -209,6 +209,11 @@ void IncomingSession::open_datagrams(session::SessionLink& link, mux::StreamId s
   const auto from = caller_address();
   if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
   if (policy_.datagrams.serve({*from, target.caller_port}, *to, link, stream)) return;
+  // By what follows, another program's socket would be reached once this one has let the port go.
+  if (to->cookie != 0)
+    return link.refuse(stream, ErrorCode::kRefused,
+                       "the socket with UDP port " + std::to_string(target.port) +
+                           " is gone, or hears somebody else alone");
   auto sockets = open_inbound_datagrams(*from, to->stand_in ? to->stand_in->at : to->bound);
   if (!sockets) return link.refuse(stream, sockets.error().code, sockets.error().detail);
   std::unique_ptr<AnswersBeside> beside;

@@ -20,19 +20,31 @@ void ListenerWatch::add(const WatchedListener& told) {
   const auto socket = begin(told);
   if (!socket) return;
   ProgramListener listener{told.cookie, socket->local, told.asker, protocol_, socket->v6_only};
+  listener.kernel_chose = told.kernel_chose;
   if (!told.token.empty()) {
     listener.local = told.local;
     listener.stand_in = StandIn{socket->local, told.token};
   }
   listeners_.emplace(told.cookie, listener);
+  if (listener.kernel_chose) ++kernels_;
   if (!timer_.running()) timer_.start(kLookAgain);
   listener_.on_listener_found(listener);
 }
 
+// Clients that ask for their port, thousands of them perhaps, keep no server out.
+bool ListenerWatch::has_room_for(const WatchedListener& told) const {
+  return (told.kernel_chose ? kernels_ : listeners_.size() - kernels_) < kMost;
+}
+
 std::optional<DiagSocket> ListenerWatch::begin(const WatchedListener& told) {
-  if (listeners_.contains(told.cookie)) return std::nullopt;  // listen() again, or a forked child's
-  if (listeners_.size() >= kMost) {
-    log::warning("listen", {{"event", "ignored"}, {"why", "too many listening sockets"}});
+  // listen() again, a forked child's, or a program that asks for the port that it has chosen.
+  if (const auto known = listeners_.find(told.cookie); known != listeners_.end()) {
+    if (told.kernel_chose || !known->second.kernel_chose) return std::nullopt;
+    remove(told.cookie);  // another thread of it was quicker to ask
+  }
+  if (!has_room_for(told)) {
+    log::write(told.kernel_chose ? log::Level::kDebug : log::Level::kWarning, "listen",
+               {{"event", "ignored"}, {"why", "too many listening sockets"}});
     return std::nullopt;
   }
   destroyed_.want(true);  // before looking: no death may fall in between
@@ -82,6 +94,7 @@ void ListenerWatch::remove(std::uint64_t cookie) {
   if (found == listeners_.end()) return;
   const auto listener = found->second;
   listeners_.erase(found);
+  if (listener.kernel_chose) --kernels_;
   if (listeners_.empty()) {
     timer_.stop();
     destroyed_.want(false);  // may be called by destroyed_: it looks at its descriptor afterwards

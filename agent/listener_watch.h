@@ -20,6 +20,7 @@ struct ProgramListener {
   Protocol protocol = Protocol::kTcp;
   bool v6_only = false;                  // takes no IPv4; told of TCP alone
   std::optional<StandIn> stand_in = {};  // to be dialled instead; then the cookie is its
+  bool kernel_chose = false;             // the port: it is known to whom the program tells it
 };
 
 struct WatchedListener {  // what a shim or a porter tells of one
@@ -28,11 +29,12 @@ struct WatchedListener {  // what a shim or a porter tells of one
   std::string token = {};    // of a stand-in (agent/stand_in.h); otherwise empty
   SocketAddress local = {};  // what that stands in for, IPv4
   SocketAddress said = {};   // where it is, it is said: the kernel knows better, and is asked there
+  bool kernel_chose = false;
 };
 
 class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer::Listener {
  public:
-  static constexpr std::size_t kMost = 4096;
+  static constexpr std::size_t kMost = 4096;  // and as many whose port the kernel has chosen
   static constexpr std::chrono::seconds kLookAgain{5};  // in case an event was lost
 
   class Listener {
@@ -59,6 +61,7 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
   std::optional<DiagSocket> begin(const WatchedListener& told);
   Result<std::optional<DiagSocket>> find(const WatchedListener& told);
   void remove(std::uint64_t cookie);
+  bool has_room_for(const WatchedListener& told) const;
 
   Listener& listener_;
   Protocol protocol_;
@@ -66,6 +69,7 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
   DestroyWatch destroyed_;
   loop::Timer timer_;
   std::map<std::uint64_t, ProgramListener> listeners_;
+  std::size_t kernels_ = 0;  // of these, with ports that the kernel has chosen
 };
 
 }  // namespace culvert::agent

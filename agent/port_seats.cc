@@ -7,7 +7,8 @@ namespace culvert::agent {
 // Unlike other sockets of ours it goes on to share: nobody gains by binding this address as well,
 // and programs that share the port with each other, as those for multicast do, may do so.
 void PortSeats::add(const ProgramListener& listener) {
-  if (listener.stand_in || !listener.local.ip.canonical().is_unspecified()) return;
+  if (listener.stand_in || listener.kernel_chose || !listener.local.ip.canonical().is_unspecified())
+    return;
   if (auto found = seats_.find(listener.local.port); found != seats_.end()) {
     found->second.listeners.insert(listener.cookie);
     return;

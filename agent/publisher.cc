@@ -13,7 +13,10 @@ Publisher::Publisher(Protocol protocol, PublishPolicy policy,
   }
 }
 
+// Where people are asked, they are not about ports that the kernel has chosen: each would be
+// another one, which no answer could be remembered for.
 bool Publisher::admits(const ProgramListener& listener) const {
+  if (listener.kernel_chose && policy_.policy != PublishPolicy::Policy::kAlways) return false;
   // One that only IPv6 reaches cannot be called: there is no virtual IPv6 address to call from.
   return policy_.allows(listener.local.port) && !listener.v6_only &&
          inbound_target(listener.local, IpAddress::v4(0));
@@ -21,18 +24,22 @@ bool Publisher::admits(const ProgramListener& listener) const {
 
 bool Publisher::add(const ProgramListener& listener) {
   if (!admits(listener)) return false;
-  const auto [at, fresh] = by_port_.try_emplace(listener.local.port);
-  at->second.listeners[listener.cookie] = listener;
-  return fresh;
+  auto& port = by_port_[listener.local.port];
+  const bool before = port.announced();
+  (listener.kernel_chose ? port.unannounced : port.listeners)[listener.cookie] = listener;
+  return before != port.announced();
 }
 
 bool Publisher::remove(const ProgramListener& listener) {
   const auto at = by_port_.find(listener.local.port);
   if (at == by_port_.end()) return false;
-  at->second.listeners.erase(listener.cookie);
-  if (at->second.entry || !at->second.listeners.empty()) return false;
-  by_port_.erase(at);
-  return true;
+  auto& port = at->second;
+  const bool before = port.announced();
+  port.listeners.erase(listener.cookie);
+  port.unannounced.erase(listener.cookie);
+  const bool after = port.announced();
+  if (!after && port.unannounced.empty()) by_port_.erase(at);
+  return before != after;
 }
 
 std::vector<std::uint16_t> Publisher::ports() const {
@@ -40,7 +47,7 @@ std::vector<std::uint16_t> Publisher::ports() const {
   out.reserve(std::min(by_port_.size(), kMostPorts));
   for (const auto& [port, leads] : by_port_) {
     if (out.size() == kMostPorts) break;
-    out.push_back(port);
+    if (leads.announced()) out.push_back(port);
   }
   return out;
 }
@@ -48,8 +55,12 @@ std::vector<std::uint16_t> Publisher::ports() const {
 std::optional<InboundTarget> Publisher::target(std::uint16_t port) const {
   const auto at = by_port_.find(port);
   if (at == by_port_.end()) return std::nullopt;
-  const auto& [entry, listeners] = at->second;
-  if (listeners.empty()) return InboundTarget{*entry};
+  const auto& [entry, listeners, unannounced] = at->second;
+  if (listeners.empty() && entry) return InboundTarget{*entry};
+  if (listeners.empty()) {
+    const auto& [cookie, only] = *unannounced.begin();
+    return InboundTarget{only.local, only.stand_in, cookie};
+  }
   const auto& listener = listeners.begin()->second;
   return InboundTarget{listener.local, listener.stand_in};
 }

@@ -1,6 +1,7 @@
 // agent/publisher.h: which ports (of TCP, or of UDP) of this endpoint others may reach, and where
-// they lead: the union of [[listen]] entries and of listening programs that the policy allows. Does
-// no I/O.
+// they lead: the union of [[listen]] entries and of listening programs that the policy allows.
+// Those that the kernel has chosen for UDP sockets are reached as well, but announced to nobody.
+// Does no I/O.
 #pragma once
 #include <map>
 #include <optional>
@@ -20,12 +21,12 @@ class Publisher {
 
   // Whether the policy lets it be published at all (if it asks: once somebody has agreed).
   bool admits(const ProgramListener& listener) const;
-  // True if the set of ports may have changed: tell the service. As quick with thousands as with
-  // one.
+  // True if the set of announced ports may have changed: tell the service. As quick with thousands
+  // as with one.
   bool add(const ProgramListener& listener);
   bool remove(const ProgramListener& listener);
 
-  std::vector<std::uint16_t> ports() const;  // ascending
+  std::vector<std::uint16_t> ports() const;  // announced, ascending
   bool leads_on(std::uint16_t port) const { return by_port_.contains(port); }
   // Asked at each stream that is opened (S10). A program that listens goes before an entry.
   std::optional<InboundTarget> target(std::uint16_t port) const;
@@ -35,6 +36,8 @@ class Publisher {
   struct Port {
     std::optional<SocketAddress> entry;
     std::map<std::uint64_t, ProgramListener> listeners;  // by cookie
+    std::map<std::uint64_t, ProgramListener> unannounced;
+    bool announced() const { return entry || !listeners.empty(); }
   };
   std::map<std::uint16_t, Port> by_port_;  // each leads somewhere
 };

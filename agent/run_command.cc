@@ -188,6 +188,7 @@ void set_environment(const AgentFacts& agent, const std::string& shim) {
   if (agent.own_address) setenv("CULVERT_OWN", agent.own_address->to_string().c_str(), 1);
   if (agent.name_server) setenv("CULVERT_DNS", agent.name_server->to_string().c_str(), 1);
   setenv("CULVERT_RUN", (own_directory() + "/culvert").c_str(), 1);
+  if (agent.publishes_all) setenv("CULVERT_PUBLISH", "always", 1);
   allow_late_sanitizer();
   // Also where the agent may bind low ports: a server of this machine on 0.0.0.0:22 keeps it from
   // holding any virtual address's port 22, and that hold is then at the mapped port.
@@ -248,8 +249,9 @@ void clear_environment() {
     }
     kept.empty() ? unsetenv("LD_PRELOAD") : setenv("LD_PRELOAD", kept.c_str(), 1);
   }
-  for (const char* name : {"CULVERT_AGENT", "CULVERT_POOL", "CULVERT_DOMAINS", "CULVERT_FORWARD",
-                           "CULVERT_OWN", "CULVERT_DNS", "CULVERT_RUN", "CULVERT_LOW_PORTS"})
+  for (const char* name :
+       {"CULVERT_AGENT", "CULVERT_POOL", "CULVERT_DOMAINS", "CULVERT_FORWARD", "CULVERT_OWN",
+        "CULVERT_DNS", "CULVERT_RUN", "CULVERT_LOW_PORTS", "CULVERT_PUBLISH"})
     unsetenv(name);
   setenv(kEnclosedVariable, "1", 1);
 }

@@ -114,6 +114,8 @@ namespace {
 // remembered: one of the same user, or it is the teller itself.
 WatchedListener watched(const ShimQuestion& question, const Asker& asker) {
   WatchedListener told{question.cookie, asker};
+  told.kernel_chose =
+      question.kind == CULVERT_TELL_BOUND && (question.flags & CULVERT_KERNEL_CHOSE) != 0;
   if ((question.flags & CULVERT_STANDS_IN) != 0 && question.name.size() == kTokenSize) {
     told.token = question.name;
     told.local = question.address;
@@ -194,6 +196,7 @@ void ShimGate::answer_agent(int socket) {
   auto answer = make_answer(CULVERT_FOUND, pool, options_.domains);
   if (low_ports_mapped()) answer.flags |= CULVERT_LOW_PORTS_MAPPED;
   if (options_.publishes) answer.flags |= CULVERT_PUBLISHES;
+  if (options_.publishes_all) answer.flags |= CULVERT_PUBLISHES_ALL;
   send_answer(socket, answer);
 }
 

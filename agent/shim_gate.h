@@ -55,6 +55,7 @@ class ShimGate final : private ControlSocket::Listener,
     std::string forwarding;      // CULVERT_FORWARD of shim/wire.h
     std::string domains;         // virtual domain suffixes, space separated, at most 255 octets
     bool publishes = false;      // listeners may be published; if not, none need be told
+    bool publishes_all = false;  // ... and without asking anybody
     bool use_raw_socket = true;  // forge exact refusals if we may
     Duration hold_linger = std::chrono::seconds{5};  // see hold_listener.h
   };

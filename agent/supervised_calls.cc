@@ -12,7 +12,6 @@
 
 #include "agent/program_message.h"
 #include "agent/program_socket.h"
-#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
 namespace {
@@ -45,6 +44,14 @@ constexpr int kLookAgainMs = 50;  // whether the program still waits
 constexpr std::chrono::seconds kAgentLimit{5};
 
 std::int64_t outcome(std::int64_t result) { return result < 0 ? -errno : result; }
+
+// Not by the shim's getsockname(), which would tell the agent.
+SocketAddress bound_address(const UniqueFd& socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  ::syscall(SYS_getsockname, socket.get(), &address, &length);
+  return SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
+}
 
 }  // namespace
 
@@ -180,24 +187,25 @@ void SupervisedCalls::socket_error(const NotifiedCall& call, Turn& turn) {
 }
 
 void SupervisedCalls::tell(culvert_question kind, const NotifiedCall& call, const UniqueFd& socket,
-                           Turn& turn) {
+                           Turn& turn, std::uint32_t flags) {
   if (!agent_.publishes) return;
   turn.may_take_long();
-  auto local = loop::local_address(socket.get());
+  auto local = bound_address(socket);
   local.ip = local.ip.canonical();
   if (!local.ip.is_v4()) local.ip = IpAddress::v4(0);  // the agent asks the kernel itself
   auto told = make_question(kind, cookie_of(socket), local);
-  told.flags = static_cast<std::uint32_t>(call.process()) << CULVERT_PROGRAM_SHIFT;
+  told.flags |= static_cast<std::uint32_t>(call.process()) << CULVERT_PROGRAM_SHIFT | flags;
   if (const auto link = open_agent(agent_.socket)) (void)ask_agent_on(*link, told, kAgentLimit);
 }
 
 // The program's own rights and working directory decide about all others.
 void SupervisedCalls::bind(const NotifiedCall& call, Turn& turn) {
   const auto at = read_address(call, 1, 2);
-  if (!at || at->value().port < IPPORT_RESERVED) return call.let_run();
+  if (!at || (at->value().port < IPPORT_RESERVED && at->value().port != 0)) return call.let_run();
   const auto socket = call.descriptor();
   if (!socket || !is_internet(socket) || option_of(socket, SO_TYPE) != SOCK_DGRAM)
     return call.let_run();
+  if (at->value().port == 0) return bind_anywhere(call, socket, *at, turn);
   auto result = ::syscall(SYS_bind, socket.get(), as_sockaddr(*at), at->length);
   const bool everywhere = at->value().ip.canonical().is_unspecified();
   if (result != 0 && errno == EADDRINUSE && everywhere)
@@ -206,6 +214,16 @@ void SupervisedCalls::bind(const NotifiedCall& call, Turn& turn) {
   if (result != 0) return;
   const AddressSharing shared(socket, everywhere);
   tell(CULVERT_TELL_BOUND, call, socket, turn);
+}
+
+// Whether the program asks for the port is not seen: getsockname() costs such programs nothing.
+void SupervisedCalls::bind_anywhere(const NotifiedCall& call, const UniqueFd& socket,
+                                    const ProgramAddress& at, Turn& turn) {
+  if (!agent_.publishes_all) return call.let_run();
+  const auto result = ::syscall(SYS_bind, socket.get(), as_sockaddr(at), at.length);
+  const auto told_as = outcome(result);
+  if (result == 0) tell(CULVERT_TELL_BOUND, call, socket, turn, CULVERT_KERNEL_CHOSE);
+  finish(call, told_as);
 }
 
 // As the shim does it (shim/wire.h, CULVERT_ASK_TO_SHARE).

@@ -34,11 +34,14 @@ class SupervisedCalls {
   void peer_name(const NotifiedCall& call, Turn& turn);
   void socket_error(const NotifiedCall& call, Turn& turn);
   void bind(const NotifiedCall& call, Turn& turn);
+  void bind_anywhere(const NotifiedCall& call, const UniqueFd& socket, const ProgramAddress& at,
+                     Turn& turn);
   std::int64_t bind_beside_agent(const UniqueFd& socket, const ProgramAddress& at, Turn& turn);
   void listen(const NotifiedCall& call, Turn& turn);
   bool concerns_us(const SocketAddress& to) const;
   void direct(const UniqueFd& socket, ProgramAddress& to);  // to the agent's name server
-  void tell(culvert_question kind, const NotifiedCall& call, const UniqueFd& socket, Turn& turn);
+  void tell(culvert_question kind, const NotifiedCall& call, const UniqueFd& socket, Turn& turn,
+            std::uint32_t flags = 0);
 
   // supervised_datagrams.cc
   void send_to(const NotifiedCall& call, Turn& turn);

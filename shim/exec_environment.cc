@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kPreload[] = "LD_PRELOAD=";
 constexpr char kLibrary[] = "libculvert-shim.so";
-constexpr size_t kMostAdded = 8;           // LD_PRELOAD and the seven of CULVERT_*
+constexpr size_t kMostAdded = 10;          // LD_PRELOAD and the nine of CULVERT_*
 constexpr size_t kMostEntries = 64 * 128;  // beyond, the stack of a small thread is in danger
 
 bool begins_with(const char* text, const char* prefix) {
@@ -67,7 +67,7 @@ char* const* ExecEnvironment::build(void* entries, void* preload) const {
   char** ours = next;
   Variable* const known[] = {&settings.agent,   &settings.pool,    &settings.low_ports,
                              &settings.domains, &settings.forward, &settings.own,
-                             &settings.dns,     &settings.run};
+                             &settings.dns,     &settings.run,     &settings.publish};
   for (Variable* variable : known) {
     if (variable->text[0] == '\0' || has(static_cast<char**>(entries), *variable)) continue;
     *ours++ = variable->text;

@@ -19,7 +19,7 @@ namespace culvert::shim {
 namespace {
 
 // What the program wants bound; `port` in host order, 0 where it chose none (one that the kernel
-// chooses is a client's).
+// chooses matters once the program asks for it: hook_own_port.cc).
 struct Wanted {
   uint16_t port = 0;
   bool everywhere = false;

@@ -63,6 +63,9 @@ int raw_getsockopt(int fd, int level, int name, void* value, socklen_t* length) 
 int raw_getpeername(int fd, sockaddr* address, socklen_t* length) {
   return static_cast<int>(syscall(SYS_getpeername, fd, address, length));
 }
+int raw_getsockname(int fd, sockaddr* address, socklen_t* length) {
+  return static_cast<int>(syscall(SYS_getsockname, fd, address, length));
+}
 
 int raw_open(const char* path, int flags, ...) {
   va_list arguments;
@@ -108,6 +111,7 @@ constinit Real real = {
     .listen = raw_listen,
     .getsockopt = raw_getsockopt,
     .getpeername = raw_getpeername,
+    .getsockname = raw_getsockname,
     .open = raw_open,
     .fopen = nullptr,
     .execve = raw_execve,
@@ -158,6 +162,7 @@ void find_real_functions() {
   find(real.listen, "listen");
   find(real.getsockopt, "getsockopt");
   find(real.getpeername, "getpeername");
+  find(real.getsockname, "getsockname");
   find(real.open, "open64");
   find(real.fopen, "fopen64");
   find(real.execve, "execve");

@@ -28,6 +28,7 @@ struct Real {
   int (*listen)(int, int);
   int (*getsockopt)(int, int, int, void*, socklen_t*);
   int (*getpeername)(int, sockaddr*, socklen_t*);
+  int (*getsockname)(int, sockaddr*, socklen_t*);
   int (*open)(const char*, int, ...);
   FILE* (*fopen)(const char*, const char*);
   int (*execve)(const char*, char* const*, char* const*);

@@ -22,10 +22,12 @@ constinit Settings settings = {.active = false,
                                .own = {"CULVERT_OWN=", ""},
                                .dns = {"CULVERT_DNS=", ""},
                                .run = {"CULVERT_RUN=", ""},
+                               .publish = {"CULVERT_PUBLISH=", ""},
                                .preload = "",
                                .pool_address = 0,
                                .pool_mask = 0,
                                .low_ports_mapped = false,
+                               .tells_kernels_ports = false,
                                .agent_owner = ~uint32_t{0},
                                .started_as_root = false,
                                .own_address = 0,
@@ -133,12 +135,14 @@ void read_settings() {
   read(settings.own);
   read(settings.dns);
   read(settings.run);
+  read(settings.publish);
   read_dns(settings.dns.value());
   read_pool(settings.pool.value()[0] == '\0' ? kDefaultPool : settings.pool.value());
   read_own(settings.own.value());
   settings.low_ports_mapped = strcmp(settings.low_ports.value(), "mapped") == 0;
   find_own_name();
   settings.active = settings.agent.value()[0] != '\0';
+  settings.tells_kernels_ports = settings.active && strcmp(settings.publish.value(), "always") == 0;
 }
 
 }  // namespace culvert::shim

@@ -16,15 +16,16 @@ struct Variable {
 
 struct Settings {
   bool active;  // false: everything passes through
-  Variable agent, pool, low_ports, domains, forward, own, dns, run;
+  Variable agent, pool, low_ports, domains, forward, own, dns, run, publish;
   char preload[4096];                // how LD_PRELOAD names this library
   uint32_t pool_address, pool_mask;  // host order
   bool low_ports_mapped;
-  uint32_t agent_owner;  // uid of the agent's socket file; (uid_t)-1: not seen at the start
-  bool started_as_root;  // and may have become another user since
-  uint32_t own_address;  // of this machine in the pool, host order; 0: unknown
-  uint32_t dns_address;  // of the agent's name server, host order
-  uint16_t dns_port;     // host order; 0: there is none
+  bool tells_kernels_ports;  // the agent wants to hear of ports that the kernel has chosen
+  uint32_t agent_owner;      // uid of the agent's socket file; (uid_t)-1: not seen at the start
+  bool started_as_root;      // and may have become another user since
+  uint32_t own_address;      // of this machine in the pool, host order; 0: unknown
+  uint32_t dns_address;      // of the agent's name server, host order
+  uint16_t dns_port;         // host order; 0: there is none
 
   bool in_pool(uint32_t address) const { return (address & pool_mask) == pool_address; }
   // Whether `name` ends in one of CULVERT_DOMAINS, any case, with or without a final dot.

@@ -32,6 +32,12 @@ bool is_udp(int fd) {
   return get_option(fd, SOL_SOCKET, SO_PROTOCOL, protocol) && protocol == IPPROTO_UDP;
 }
 
+// Not by getpeername(), which sandboxes of UDP programs may not know.
+bool is_connected(int fd) {
+  sockaddr_in6 peer;
+  return get_option(fd, SOL_SOCKET, SO_PEERNAME, peer);
+}
+
 int tcp_state(int fd) {
   uint8_t state = 0;  // the first octet of struct tcp_info
   return get_option(fd, IPPROTO_TCP, TCP_INFO, state) ? state : -1;

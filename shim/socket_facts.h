@@ -11,6 +11,7 @@ namespace culvert::shim {
 bool is_tcp(int fd, int family);  // AF_INET or AF_INET6
 bool is_tcp(int fd);              // either
 bool is_udp(int fd);              // of either family
+bool is_connected(int fd);        // or was it, of TCP
 int tcp_state(int fd);            // TCP_CLOSE, TCP_SYN_SENT ... ; -1 if it cannot be told
 uint64_t socket_cookie(int fd);   // 0 if it has none
 unsigned poll_events(int fd);     // POLLERR, POLLHUP, POLLRDHUP

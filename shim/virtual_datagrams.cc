@@ -1,6 +1,7 @@
 #include "shim/virtual_datagrams.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -16,8 +17,9 @@
 namespace culvert::shim {
 namespace {
 
-// What was asked lately and goes where it is meant to, of a socket and an address: 48 bits of their
-// hash, and the second. Races between threads lose or keep an entry, nothing else.
+// What was asked lately and goes where it is meant to, of a socket and an address, or was told of a
+// socket: 48 bits of their hash, and the second. Races between threads lose or keep an entry,
+// nothing else.
 constexpr uint64_t kRecent = 64;
 uint64_t recent[kRecent];
 
@@ -28,9 +30,9 @@ uint64_t now_seconds() {
 }
 
 // By the socket's cookie, not its port: another one that gets the port has to ask for itself.
-uint64_t hash_of(uint64_t cookie, const VirtualPeer& peer) {
+uint64_t hash_of(uint64_t cookie, uint32_t ip = 0, uint16_t port = 0) {
   uint64_t mixed = cookie * UINT64_C(0xff51afd7ed558ccd);
-  mixed ^= (mixed >> 32) ^ (uint64_t{peer.ip()} << 16 | peer.port());
+  mixed ^= (mixed >> 32) ^ (uint64_t{ip} << 16 | port);
   mixed *= UINT64_C(0x9e3779b97f4a7c15);
   return mixed ^ (mixed >> 29);
 }
@@ -136,7 +138,7 @@ int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const V
 
 bool prepare_datagram(int fd, VirtualPeer& peer) {
   if (peer.ordinary) return lead_ordinary_datagram(fd, peer);
-  const uint64_t hash = hash_of(socket_cookie(fd), peer);
+  const uint64_t hash = hash_of(socket_cookie(fd), peer.ip(), peer.port());
   if (asked_lately(hash)) return true;
   leave_device(fd);
   const VirtualPeer meant = peer;
@@ -164,9 +166,27 @@ bool bind_beside_agent(int fd, const sockaddr* address, socklen_t length, uint16
 void tell_bound(int fd, bool everywhere) {
   auto question = make_question(CULVERT_TELL_BOUND, socket_cookie(fd));
   if (!put_local_address(fd, question)) return;
+  remember(hash_of(question.cookie));
   const SharedWhileAsking shared(fd, everywhere);
   AgentLink link(kHookPatienceMs);
   link.show(fd);
+  culvert_answer_packet answer;
+  link.ask(question, answer);
+}
+
+// Waits for the answer: whoever is told the port then can send there. The socket is not shown:
+// sandboxes kill for geteuid(), see has_left_root().
+void tell_asked_for_port(int fd) {
+  auto question = make_question(CULVERT_TELL_BOUND, socket_cookie(fd));
+  const uint64_t hash = hash_of(question.cookie);
+  if (asked_lately(hash) || is_connected(fd)) return;
+  if (!put_local_address(fd, question) || question.port == 0) return;
+  static constexpr uint8_t kAny[16] = {};
+  if (question.family == AF_INET6 && memcmp(question.address, kAny, sizeof kAny) != 0) return;
+  if (question.address[0] == IN_LOOPBACKNET && !has_own_address(fd)) return;
+  remember(hash);
+  question.flags = CULVERT_KERNEL_CHOSE;
+  AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
   link.ask(question, answer);
 }

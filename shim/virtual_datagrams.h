@@ -29,4 +29,9 @@ bool bind_beside_agent(int fd, const sockaddr* address, socklen_t length, uint16
 // After bind(): the agent may publish the port. `everywhere`: on all addresses.
 void tell_bound(int fd, bool everywhere);
 
+// The program knows its UDP socket's port: the agent may let others call it, if the kernel has
+// chosen it (those that the program chose were told of by tell_bound()). Connected ones are
+// clients.
+void tell_asked_for_port(int fd);
+
 }  // namespace culvert::shim

@@ -24,6 +24,8 @@
  *   CULVERT_LOW_PORTS  "mapped": a connect to port p < 1024 may have gone to
  *                      CULVERT_LOW_PORT_BASE + p, because the agent may not bind low ports or a
  *                      server of this machine has p on 0.0.0.0; getpeername() maps it back
+ *   CULVERT_PUBLISH    "always": the agent is told of UDP sockets whose port the kernel has chosen
+ *                      when their program asks for it (getsockname)
  */
 #ifndef CULVERT_SHIM_WIRE_H
 #define CULVERT_SHIM_WIRE_H
@@ -123,9 +125,13 @@ enum culvert_verdict {
 #define CULVERT_PROGRAM_SHIFT 8
 #define CULVERT_AT_OWN_ADDRESS 8u /* of ASK_DATAGRAMS: the socket is bound to the own address */
 #define CULVERT_SHARES_ITSELF 16u /* of ASK_TO_SHARE: so does the socket, as the program wants */
+/* of TELL_BOUND: the kernel has chosen the port. Others learn it from the program alone: the agent
+ * answers there, and announces it to nobody. */
+#define CULVERT_KERNEL_CHOSE 32u
 /* flags of answers */
 #define CULVERT_LOW_PORTS_MAPPED 2u /* see CULVERT_LOW_PORTS above */
 #define CULVERT_PUBLISHES 4u        /* listeners may be published */
+#define CULVERT_PUBLISHES_ALL 16u   /* ... and nobody is asked about any of them */
 /* of HOLD: for CULVERT_HOLD_SECONDS, connects to this address need not wait for an answer */
 #define CULVERT_HOLDS_ON 8u
 

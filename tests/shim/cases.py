@@ -240,6 +240,35 @@ def listening(lab_, agent):
     yield told_listening(agent) - told_before, 4
 
 
+ASK_FOR_PORT = """import socket, sys
+family, port, peer, times = (eval(word) for word in sys.argv[1:])
+s = socket.socket(family, socket.SOCK_DGRAM)
+if port is not None: s.bind(port)
+if peer: s.connect(peer)
+for _ in range(times): own = s.getsockname()
+behind = socket.create_server(("127.0.0.1", 0))
+print(own[1], behind.getsockname()[1])"""
+
+
+def kernels_ports(lab_, agent):
+    """getsockname() tells the agent of UDP ports that the kernel chose, once, if it wants to hear of them"""
+    def told(publish, *words):
+        code = ASK_FOR_PORT.replace('sys.argv[1:]', repr(words))
+        port, behind = agent.python(code, CULVERT_PUBLISH=publish).split()
+        agent.saw(f'listening 127.0.0.1 {behind}')  # then whatever came before is there, too
+        return [line.replace(port, 'PORT') for line in agent.lines if line.startswith(f'bound {port} ')]
+
+    four, six, kernel = 'socket.AF_INET', 'socket.AF_INET6', ['bound PORT by the kernel']
+    yield told('always', four, '("", 0)', 'None', '3'), kernel
+    yield told('always', six, '("::", 0)', 'None', '1'), kernel
+    yield told('', four, '("", 0)', 'None', '1'), []
+    yield told('ask', four, '("", 0)', 'None', '1'), []
+    yield told('always', four, '("", 0)', '("127.0.0.1", 9)', '1'), []
+    yield told('always', four, '("127.0.0.1", 0)', 'None', '1'), []
+    yield told('always', six, '("::1", 0)', 'None', '1'), []
+    yield told('always', four, '("", 20005)', 'None', '1'), ['bound PORT by the program']
+
+
 def giving_up(lab_, agent):
     """a program may close its socket while it is connecting"""
     for blocking in (0, 1):

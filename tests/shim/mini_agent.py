@@ -22,6 +22,7 @@ QUESTION = struct.Struct('=IHHQIHH16s256s')
 ANSWER = struct.Struct('=IHHiIHH16s256s')
 MAGIC, VERSION = 0x43756c76, 1
 ASK_NAME, ASK_CONNECT, TELL_CONNECTING, ASK_ERROR, ASK_ADDRESS, TELL_LISTENING = range(1, 7)
+TELL_BOUND, KERNEL_CHOSE = 12, 32
 FOUND, NOT_OURS, NO_SUCH_NAME, TRY_AGAIN, HOLD, FAIL = range(1, 7)
 HOLDS_ON = 8
 
@@ -108,6 +109,9 @@ class Agent:
         elif kind == TELL_LISTENING:
             shown = address[:4] if family == socket.AF_INET else address
             log('listening', socket.inet_ntop(family, shown), port)
+            self.say(link, FOUND)
+        elif kind == TELL_BOUND:
+            log('bound', port, 'by the kernel' if flags & KERNEL_CHOSE else 'by the program')
             self.say(link, FOUND)
 
     def say(self, link, verdict, error=0, flags=0, address='0.0.0.0', port=0, name=''):

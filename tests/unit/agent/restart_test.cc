@@ -37,6 +37,8 @@ AgentSnapshot some_state() {
   state.listeners.push_back(
       {18, {1000, 1001}, std::string(kTokenSize, 'a'), {IpAddress::v4(0), 80}});
   state.udp_listeners.push_back({17, {1000, 1002}});
+  state.udp_listeners.push_back({19, {1000, 1002}});
+  state.udp_listeners.back().kernel_chose = true;
   state.ports.push_back({18, {IpAddress::v4(0x7f400001), 53}, {IpAddress::v4(0x7f400001), 64565}});
   return state;
 }
@@ -55,6 +57,8 @@ TEST(AgentSnapshot, ComesBackFromItsBytes) {
   EXPECT_EQ(state->listeners.at(1).token, std::string(kTokenSize, 'a'));
   EXPECT_EQ(state->listeners.at(1).local, (SocketAddress{IpAddress::v4(0), 80}));
   EXPECT_EQ(state->udp_listeners.at(0).asker.uid, 1002u);
+  EXPECT_FALSE(state->udp_listeners.at(0).kernel_chose);
+  EXPECT_TRUE(state->udp_listeners.at(1).kernel_chose);
   EXPECT_EQ(state->ports.at(0).bound.port, 64565);
   EXPECT_EQ(encode(*state), bytes);
 }

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "agent/lookups.h"
-#include "agent/publisher.h"
 #include "agent/reconnect_delay.h"
 #include "agent/way_plan.h"
 
@@ -343,44 +342,6 @@ TEST(Lookups, forgets_an_asker_that_went_away) {
   EXPECT_TRUE(lookups.take_unsent().empty());
   lookups.tick(kStart);
   EXPECT_EQ(asker.told, 0);
-}
-
-TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
-  PublishPolicy policy;
-  policy.policy = PublishPolicy::Policy::kAlways;
-  policy.deny_ports = {25};
-  Publisher publisher(Protocol::kTcp, policy, {{22, address("127.0.0.1:2222")}});
-  EXPECT_EQ(publisher.ports(), (std::vector<std::uint16_t>{22}));
-  const ProgramListener web{1, address("0.0.0.0:80"), {}};
-  const ProgramListener web_again{2, address("127.0.0.1:80"), {}};
-  EXPECT_TRUE(publisher.add(web));
-  EXPECT_FALSE(publisher.add(web_again)) << "the set of ports is the same";
-  EXPECT_FALSE(publisher.add({3, address("0.0.0.0:25"), {}}));
-  EXPECT_FALSE(publisher.add({4, address("[::1]:81"), {}})) << "cannot be called by IPv4";
-  EXPECT_FALSE(publisher.add({5, address("[::]:82"), {}, Protocol::kTcp, /*v6_only=*/true}))
-      << "nor this one";
-  EXPECT_TRUE(publisher.admits({6, address("[::]:82"), {}}));
-  EXPECT_EQ(publisher.ports(), (std::vector<std::uint16_t>{22, 80}));
-  EXPECT_EQ(publisher.target(22), InboundTarget{address("127.0.0.1:2222")});
-  EXPECT_EQ(publisher.target(25), std::nullopt);
-  EXPECT_FALSE(publisher.remove(web));
-  EXPECT_EQ(publisher.target(80), InboundTarget{web_again.local});
-  EXPECT_TRUE(publisher.remove(web_again));
-  EXPECT_EQ(publisher.target(80), std::nullopt);
-}
-
-TEST(Publisher, takes_the_entries_of_its_protocol_alone) {
-  const std::vector<ListenEntry> entries{{22, address("127.0.0.1:22")},
-                                         {53, address("127.0.0.1:53"), Protocol::kUdp}};
-  EXPECT_EQ(Publisher(Protocol::kTcp, {}, entries).ports(), (std::vector<std::uint16_t>{22}));
-  EXPECT_EQ(Publisher(Protocol::kUdp, {}, entries).ports(), (std::vector<std::uint16_t>{53}));
-}
-
-TEST(Publisher, publishes_no_program_unless_told_to) {
-  Publisher publisher(Protocol::kTcp, {}, {});
-  EXPECT_FALSE(publisher.add({1, address("0.0.0.0:80"), {}}));
-  EXPECT_TRUE(publisher.ports().empty());
-  EXPECT_EQ(publisher.target(80), std::nullopt);
 }
 
 }  // namespace

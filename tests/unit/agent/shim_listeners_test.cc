@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 #include "agent/inbound_dial.h"
 #include "tests/unit/agent/own_namespace.h"
 #include "tests/unit/agent/program_lab.h"
+#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent::testing {
 namespace {
@@ -129,6 +131,65 @@ TEST_F(Listeners, HearsOfEachUdpSocketThoughAllShareOnePort) {
     });
     sockets.clear();
     EXPECT_TRUE(lab.eventually([&] { return lab.gone.size() == 3; }));
+  });
+}
+
+UniqueFd bind_anywhere() {
+  UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&any), sizeof any), 0);
+  return fd;
+}
+
+culvert_question_packet tell_bound(const UniqueFd& socket, std::uint32_t flags) {
+  auto told = ProgramLab::question(CULVERT_TELL_BOUND);
+  told.cookie = cookie_of(socket.get());
+  told.flags = flags;
+  ProgramLab::put_address(told, loop::local_address(socket.get()));
+  return told;
+}
+
+// One thread may ask for the port while another one is just inside of bind(), which is told then.
+TEST_F(Listeners, APortThatTheKernelIsSaidToHaveChosenIsTheProgramsOnceThatSaysSo) {
+  ProgramLab lab({});
+  lab.run([&] {
+    auto socket = bind_anywhere();
+    ASSERT_TRUE(lab.ask(tell_bound(socket, CULVERT_KERNEL_CHOSE)));
+    ASSERT_TRUE(lab.ask(tell_bound(socket, CULVERT_KERNEL_CHOSE)));
+    lab.on_loop([&] {
+      ASSERT_EQ(lab.listening.size(), 1u);
+      EXPECT_TRUE(lab.listening[0].kernel_chose);
+    });
+    ASSERT_TRUE(lab.ask(tell_bound(socket, 0)));
+    ASSERT_TRUE(lab.ask(tell_bound(socket, CULVERT_KERNEL_CHOSE)));
+    lab.on_loop([&] {
+      ASSERT_EQ(lab.listening.size(), 2u);
+      EXPECT_FALSE(lab.listening[1].kernel_chose);
+      EXPECT_EQ(lab.gone.size(), 1u);
+    });
+    socket.reset();
+    EXPECT_TRUE(lab.eventually([&] { return lab.gone.size() == 2; }));
+  });
+}
+
+TEST_F(Listeners, ClientsThatAskForTheirPortsKeepNoServerOut) {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_max < ListenerWatch::kMost + 100) GTEST_SKIP() << "needs more descriptors";
+  ProgramLab lab({});
+  lab.run([&] {
+    std::vector<UniqueFd> clients;
+    for (std::size_t i = 0; i <= ListenerWatch::kMost; ++i) {
+      clients.push_back(bind_anywhere());
+      ASSERT_TRUE(lab.ask(tell_bound(clients.back(), CULVERT_KERNEL_CHOSE)));
+    }
+    lab.on_loop([&] { EXPECT_EQ(lab.listening.size(), ListenerWatch::kMost); });
+    const auto server = bind_anywhere();
+    ASSERT_TRUE(lab.ask(tell_bound(server, 0)));
+    lab.on_loop([&] { EXPECT_EQ(lab.listening.back().cookie, cookie_of(server.get())); });
   });
 }
 
