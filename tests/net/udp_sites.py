@@ -48,6 +48,10 @@ class Party:
         if not eventually(lambda: self.port in published(self.sites, self.host)):
             raise LabError(f"{self.port} is not published at {self.host.name}\n{self.sites.logs()}")
 
+    def answer(self) -> str:
+        """Of what was told before."""
+        return self._line()
+
     def tell(self, what: str):
         self.process.stdin.write(what + "\n")
         self.process.stdin.flush()
