@@ -16,7 +16,8 @@ STABLE = ((r"Query time: .*|WHEN: .*|, id: \d+|COOKIE: .*|SERVER: .*", "..."),)
 
 
 def servers(_work) -> list[str]:
-    return [f"exec python3 {CLIENTS}/udp_server.py 7004", f"exec {DNS}", "exec iperf3 -s"]
+    return [f"exec python3 {CLIENTS}/udp_server.py 7004", f"exec {DNS}", "exec iperf3 -s",
+            f"exec python3 {CLIENTS}/told_server.py 7008"]
 
 
 def asked_elsewhere(question: str) -> str:
@@ -50,6 +51,13 @@ CASES = [
          asked_elsewhere("?peer"), must_show="again, of the same' True\nTrue"),
     Case("a program in a namespace is answered from another port",
          "$CULVERT_NAMESPACE " + asked_elsewhere("?port"), must_show="again, of the same' True\nTrue"),
+    Case("asyncio is reached at a UDP port that it has told by TCP",
+         f"python3 {CLIENTS}/telling.py $CULVERT_B 7008 2>&1", must_show="hello from asyncio"),
+    Case("Node is reached at a UDP port that it has told by TCP",
+         f"node {CLIENTS}/telling.js $CULVERT_B 7008 2>&1", must_show="hello from node"),
+    Case("a program in a namespace is reached at a UDP port that it has told by TCP",
+         f"$CULVERT_NAMESPACE python3 {CLIENTS}/telling.py $CULVERT_B 7008 2>&1",
+         must_show="hello from asyncio"),
     Case("dig asks a resolver behind the firewall",
          f"{DIG} +short printer.inside 2>&1", must_show="10.9.8.7"),
     Case("dig hears that there is no such name", f"{DIG} other.inside 2>&1", STABLE, "NXDOMAIN"),
