@@ -110,6 +110,7 @@ Result<Identity> run(const Options& options) {
   sodium_memzero(token->data(), token->size());
   if (!invitation) return fail(invitation.error());
   CULVERT_RETURN_IF_ERROR(check_replacing(*config, *invitation, options.replace));
+  CULVERT_RETURN_IF_ERROR(try_to_save_identity(config->state_directory));
   auto identity = enroll(*config, *invitation);
   if (!identity) return fail(identity.error());
   CULVERT_RETURN_IF_ERROR(save_identity(config->state_directory, *identity));

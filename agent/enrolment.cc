@@ -56,8 +56,10 @@ void Enrolment::on_enrolment_answered(EnrolmentAttempt& attempt,
     return finish(make_identity(answer));
   }
   refusal_ = Error{answer.refusal, "the service refused the invitation: " + answer.reason +
-                                       "; ask for a new one (culvert-service invite " +
-                                       invitation_.name + ")"};
+                                       (answer.refusal == ErrorCode::kTryAgain
+                                            ? "; try again later: the invitation has not been used"
+                                            : "; ask for a new one (culvert-service invite " +
+                                                  invitation_.name + ")")};
   ended(attempt, {answer.refusal, answer.reason});
 }
 

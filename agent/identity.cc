@@ -1,5 +1,6 @@
 #include "agent/identity.h"
 
+#include <filesystem>
 #include <map>
 
 #include "agent/state_file.h"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::string_view kFirstLine = "culvert-identity 1";
 constexpr std::size_t kMaxFields = 16;
+constexpr std::size_t kMostIdentity = 4096;  // octets; names have 253 at most
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
@@ -142,6 +144,20 @@ Result<Identity> load_identity(const std::string& state_directory) {
     return fail(identity.error().code,
                 identity_file(state_directory) + ": " + identity.error().detail);
   return identity;
+}
+
+Result<void> try_to_save_identity(const std::string& state_directory) {
+  CULVERT_RETURN_IF_ERROR(make_state_directory(state_directory));
+  const auto trial = identity_file(state_directory) + ".trial";
+  const auto written = write_state_file(trial, std::string(kMostIdentity, '\n'));
+  std::error_code ignored;
+  std::filesystem::remove(trial, ignored);
+  std::filesystem::remove(trial + ".new", ignored);
+  if (written) return {};
+  return fail(written.error().code,
+              "an identity could not be kept here: " + written.error().detail +
+                  "; make room, or name another state_directory, and try again: the invitation "
+                  "has not been used");
 }
 
 Result<void> save_identity(const std::string& state_directory, const Identity& identity) {

@@ -34,6 +34,8 @@ Result<void> check_identity(const Identity& identity, UnixTime now);
 std::string identity_file(const std::string& state_directory);
 // kNameUnknown: not enrolled; the message says how to.
 Result<Identity> load_identity(const std::string& state_directory);
+// Whether there is room and permission for save_identity(): asked before an invitation is used up.
+Result<void> try_to_save_identity(const std::string& state_directory);
 Result<void> save_identity(const std::string& state_directory, const Identity& identity);
 
 }  // namespace culvert::agent

@@ -1,6 +1,7 @@
 #include "agent/token_input.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -36,7 +37,13 @@ class Unseen {
   bool changed_ = false;
 };
 
-Result<std::string> read_all(int fd, bool one_line) {
+// Mail programs break the token into lines, and what is pasted comes line by line.
+bool more_was_pasted(int fd) {
+  pollfd more{fd, POLLIN, 0};
+  return ::poll(&more, 1, 100) == 1;
+}
+
+Result<std::string> read_all(int fd, bool at_terminal) {
   std::string text;
   char buffer[512];
   while (text.size() <= kMaxToken) {
@@ -46,7 +53,7 @@ Result<std::string> read_all(int fd, bool one_line) {
       return fail(ErrorCode::kIo, std::string("the token cannot be read: ") + std::strerror(errno));
     if (n == 0) return text;
     text.append(buffer, static_cast<std::size_t>(n));
-    if (one_line && text.find('\n') != std::string::npos) return text;
+    if (at_terminal && text.ends_with('\n') && !more_was_pasted(fd)) return text;
   }
   return fail(ErrorCode::kBadInput,
               "that is too long for a token; give the text that "
@@ -59,12 +66,12 @@ Result<std::string> read_token(const std::string& file) {
   if (!file.empty()) {
     const UniqueFd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!fd) return fail(ErrorCode::kBadInput, file + ": " + std::strerror(errno));
-    return read_all(fd.get(), /*one_line=*/false);
+    return read_all(fd.get(), /*at_terminal=*/false);
   }
-  if (::isatty(STDIN_FILENO) == 0) return read_all(STDIN_FILENO, /*one_line=*/false);
+  if (::isatty(STDIN_FILENO) == 0) return read_all(STDIN_FILENO, /*at_terminal=*/false);
   std::fputs("Invitation token (it is not shown): ", stderr);
   const Unseen unseen(STDIN_FILENO);
-  auto token = read_all(STDIN_FILENO, /*one_line=*/true);
+  auto token = read_all(STDIN_FILENO, /*at_terminal=*/true);
   std::fputs("\n", stderr);
   return token;
 }

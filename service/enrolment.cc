@@ -9,8 +9,7 @@ namespace culvert::service {
 namespace {
 
 constexpr std::string_view kNotGood =
-    "the invitation is not good: it was used already, has expired, or is of another service; ask "
-    "for a new one (culvert-service invite)";
+    "the invitation is not good: it was used already, has expired, or is of another service";
 
 std::uint64_t random_serial(Random& random) {
   std::array<std::byte, 8> bytes{};

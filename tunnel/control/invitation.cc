@@ -35,8 +35,11 @@ std::string encode(const Invitation& invitation) {
   return std::string(kPrefix) + to_base64url(body);
 }
 
-Result<Invitation> decode_invitation(std::string_view text) {
-  text = trimmed(text, " \t\r\n");
+Result<Invitation> decode_invitation(std::string_view given) {
+  std::string text(given);
+  std::erase_if(text, [](char one) {
+    return std::string_view(" \t\r\n").find(one) != std::string_view::npos;
+  });
   if (text.empty())
     return bad("no invitation was given: paste the line that starts with culvert1-");
   if (text.substr(0, 7) == "culvert" && text.substr(0, kPrefix.size()) != kPrefix)
@@ -47,7 +50,7 @@ Result<Invitation> decode_invitation(std::string_view text) {
     return bad(
         "this is not an invitation: one starts with culvert1- (made by culvert-service "
         "invite NAME)");
-  const auto raw = from_base64url(text.substr(kPrefix.size()));
+  const auto raw = from_base64url(std::string_view(text).substr(kPrefix.size()));
   if (raw.size() < kChecksum) return bad("the invitation is cut off: copy the whole line");
   const auto body = Bytes{raw}.first(raw.size() - kChecksum);
   const auto sum = checksum(body);

@@ -231,13 +231,16 @@ TEST(Message, OfALaterVersionIsSkippedAndMalformedOnesAreErrors) {
   EXPECT_FALSE(take_message(from_hex("0002 0006 00000001 09 00"), taken)) << "cut off";
 }
 
-TEST(Invitation, SurvivesTheTextAndToleratesSpaceAroundIt) {
+TEST(Invitation, SurvivesTheTextAndToleratesSpaceAroundItAndTheLinesOfMailPrograms) {
   Invitation invitation;
   invitation.service = "192.0.2.1:443";
   invitation.service_key.fill(std::byte{1});
   invitation.name = "denpc.example.net";
   invitation.secret.fill(std::byte{2});
-  EXPECT_EQ(*decode_invitation("  " + encode(invitation) + "\n"), invitation);
+  auto text = encode(invitation);
+  EXPECT_EQ(*decode_invitation("  " + text + "\n"), invitation);
+  text.insert(76, " \r\n\t");
+  EXPECT_EQ(*decode_invitation(text), invitation);
   invitation.domain = "example.net";
   EXPECT_EQ(*decode_invitation(encode(invitation)), invitation);
 }
