@@ -161,9 +161,11 @@ void ControlSocket::on_fd_ready(loop::FdWatch& watch, bool, bool) {
     auto fd = accept_at(watch);
     if (!fd) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        log::warning("control", {{"event", "paused"},
-                                 {"why", std::strerror(errno)},
-                                 {"do", "raise the limit of open files (ulimit -n)"}});
+        const int error = errno;
+        if (complaint_.due(loop_.now()))
+          log::warning("control", {{"event", "paused"},
+                                   {"why", std::strerror(error)},
+                                   {"do", "raise the limit of open files (ulimit -n)"}});
         watch_for_askers(false);
         retry_.start(std::chrono::milliseconds{100});
       }

@@ -10,6 +10,7 @@
 
 #include "agent/asker.h"
 #include "tunnel/base/result.h"
+#include "tunnel/base/seldom.h"
 #include "tunnel/base/unique_fd.h"
 #include "tunnel/loop/fd_watch.h"
 #include "tunnel/loop/timer.h"
@@ -60,6 +61,7 @@ class ControlSocket final : private loop::FdWatch::Listener, private loop::Timer
   std::optional<loop::FdWatch> watch_;
   UniqueFd abstract_fd_;
   std::optional<loop::FdWatch> abstract_watch_;
+  Seldom complaint_;   // that descriptors ran out
   loop::Timer retry_;  // after descriptors ran out: a readable listener would otherwise spin
 };
 

@@ -41,7 +41,8 @@ int to_errno(ErrorCode code) {
     case ErrorCode::kAuthentication: return EACCES;
     case ErrorCode::kBadInput: return EINVAL;
     case ErrorCode::kIo: return EIO;
-    case ErrorCode::kExhausted: return EAGAIN;
+    // Not EAGAIN: programs take that of a connect() for "in progress", and go on with what is none.
+    case ErrorCode::kExhausted: return ENOBUFS;
   }
   return EIO;
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tunnel/base/log.h"
 #include "tunnel/loop/local_address.h"
 
 namespace culvert::loop {
@@ -56,6 +57,12 @@ void TcpListener::on_fd_ready(FdWatch&, bool, bool) {
                           SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        const int error = errno;
+        if (complaint_.due(loop_.now()))
+          log::warning("listener", {{"event", "paused"},
+                                    {"at", address_.to_string()},
+                                    {"why", std::strerror(error)},
+                                    {"do", "raise the limit of open files (ulimit -n)"}});
         watch_->start(false, false);
         retry_.start(std::chrono::milliseconds{100});
       }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "tunnel/base/address.h"
+#include "tunnel/base/seldom.h"
 #include "tunnel/base/unique_fd.h"
 #include "tunnel/loop/fd_watch.h"
 #include "tunnel/loop/timer.h"
@@ -36,7 +37,8 @@ class TcpListener final : private FdWatch::Listener, private Timer::Listener {
   Listener& listener_;
   UniqueFd fd_;
   std::optional<FdWatch> watch_;
-  Timer retry_;  // after descriptors ran out: a readable listener would otherwise spin
+  Seldom complaint_;  // that descriptors ran out
+  Timer retry_;       // after descriptors ran out: a readable listener would otherwise spin
   SocketAddress address_;
 };
 

@@ -13,6 +13,7 @@
 #include "tunnel/base/byte_queue.h"
 #include "tunnel/base/log.h"
 #include "tunnel/base/result.h"
+#include "tunnel/base/seldom.h"
 
 namespace culvert {
 namespace {
@@ -132,6 +133,20 @@ TEST(ErrorCode, SurvivesTheWayToErrnoAndBackWhereErrnoCanTell) {
   for (const auto code : {ErrorCode::kRefused, ErrorCode::kHostUnreachable,
                           ErrorCode::kNetworkUnreachable, ErrorCode::kTimedOut, ErrorCode::kReset})
     EXPECT_EQ(from_errno(to_errno(code)), code);
+}
+
+// curl, asyncio and others take an EAGAIN of connect() for one that is under way.
+TEST(ErrorCode, TellsAProgramOfExhaustionWhatItDoesNotTakeForProgress) {
+  EXPECT_EQ(to_errno(ErrorCode::kExhausted), ENOBUFS);
+}
+
+TEST(Seldom, LetsOneThroughInAMinute) {
+  Seldom complaint;
+  const TimePoint start{std::chrono::hours{1}};
+  EXPECT_TRUE(complaint.due(start));
+  EXPECT_FALSE(complaint.due(start + std::chrono::seconds{59}));
+  EXPECT_TRUE(complaint.due(start + std::chrono::seconds{60}));
+  EXPECT_FALSE(complaint.due(start + std::chrono::seconds{61}));
 }
 
 TEST(Fifo, GivesWhatADequeGives) {
