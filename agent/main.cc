@@ -105,7 +105,7 @@ class Process final : private loop::Signals::Listener,
   void on_terminate(int signal) override {
     leaving_ = signal == SIGTERM && agent_ && options_.keep_for_restart && !is_private() &&
                restart::manager_is_there();
-    stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    stop(signal == SIGTERM ? "SIGTERM" : signal == SIGHUP ? "SIGHUP" : "SIGINT");
   }
   void on_process_ended() override { stop_without_guests(); }
   void on_timer(loop::Timer&) override { stop_without_guests(); }

@@ -1,4 +1,6 @@
-// tunnel/loop/signals.h: SIGTERM and SIGINT as one event of the loop; SIGPIPE is ignored.
+// tunnel/loop/signals.h: SIGTERM and SIGINT as one event of the loop; SIGPIPE is ignored. So is
+// SIGHUP (with a word in the log: nothing is read anew), but by what was started at a terminal,
+// which it ends.
 #pragma once
 #include "tunnel/loop/loop.h"
 
@@ -17,9 +19,10 @@ class Signals {
   Signals(Loop& loop, Listener& listener);
 
  private:
-  void on_signal(int signal) { listener_.on_terminate(signal); }
+  void on_signal(int signal);
   Listener& listener_;
-  Handle<uv_signal_t> term_, interrupt_;
+  bool at_terminal_;
+  Handle<uv_signal_t> term_, interrupt_, hangup_;
 };
 
 }  // namespace culvert::loop
