@@ -7,6 +7,9 @@ namespace {
 
 // A carrier that lived shorter is a sign of a barrier that cuts at once: no hurry then.
 constexpr std::chrono::milliseconds kShortLife{200};
+// One that the service ends sooner is no reason for hurry either: two machines with one identity
+// take the session away from each other for ever.
+constexpr std::chrono::minutes kLongSession{1};
 constexpr std::chrono::milliseconds kBetterPatience{1000};
 // One that is lost so soon, though it began well, loses what is long. (25 s, measured: where what
 // goes out was late by seconds for the same reason, so much patience is had with what comes in.)
@@ -133,7 +136,7 @@ void Uplink::on_session_down(session::SessionLink&, const Error& why) {
   down_since_ = self_.loop.now();
   log::warning("uplink", {{"event", "session-lost"}, {"why", detail}});
   if (was_up) {
-    delay_.reset();
+    if (self_.loop.now() - attached_at_ > kLongSession) delay_.reset();
     wait_and_retry(detail);
   } else {
     why_ = detail;
