@@ -65,6 +65,14 @@ Result<void> make_state_directory(const std::filesystem::path& directory) {
   if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0)
     return failed("use the state directory", directory,
                   "run as the user that owns it, or set state_directory");
+  struct stat facts {};
+  if (::stat(directory.c_str(), &facts) != 0)
+    return failed("look at the state directory", directory, "set state_directory");
+  if ((facts.st_mode & 022) != 0)
+    return fail(ErrorCode::kNotPermitted,
+                "other users of this machine may write to the state directory " +
+                    directory.string() + ", and so replace who may log in; run `chmod 700 " +
+                    directory.string() + "`");
   return {};
 }
 

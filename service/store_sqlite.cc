@@ -146,7 +146,12 @@ Result<SqliteStore::Statement> SqliteStore::prepare(const char* sql) {
 }
 
 Error SqliteStore::error(const std::string& what) const {
-  return {ErrorCode::kIo, what + ": " + sqlite3_errmsg(database_.get())};
+  const int code = sqlite3_errcode(database_.get());
+  const char* what_to_do = "";
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+    what_to_do = "; restore it from a backup (without it, all endpoints must be invited again)";
+  if (code == SQLITE_FULL) what_to_do = "; make room on its disk";
+  return {ErrorCode::kIo, what + ": " + sqlite3_errmsg(database_.get()) + what_to_do};
 }
 
 void SqliteStore::get(StoreCall& call, const std::vector<std::string>& keys) {

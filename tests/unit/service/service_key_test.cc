@@ -45,5 +45,14 @@ TEST(ServiceKey, IsNeverReplacedWhenDamaged) {
   EXPECT_NE(read_private_file(file)->find("identity abc"), std::string::npos);
 }
 
+TEST(StateDirectory, IsRefusedWhenOthersMayWriteToIt) {
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(make_state_directory(directory.path()));
+  ::chmod(directory.path().c_str(), 0770);
+  const auto refused = make_state_directory(directory.path());
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("chmod 700"), std::string::npos) << refused.error().detail;
+}
+
 }  // namespace
 }  // namespace culvert::service

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "service/store_sqlite.h"
 #include "service/store_wait.h"
 #include "temporary_directory.h"
@@ -44,6 +46,14 @@ TEST_F(StoreTest, KeepsWhatWasCommittedAcrossARestart) {
   ASSERT_EQ(entries.size(), 2u);
   EXPECT_EQ(as_text(entries[0].value), "one");
   EXPECT_TRUE(entries[1].value.empty());
+}
+
+TEST_F(StoreTest, SaysWhatToDoAboutADamagedFile) {
+  std::ofstream(directory_.path() / "service.db") << std::string(4096, 'x');
+  const auto store = SqliteStore::open(loop_, directory_.path() / "service.db");
+  ASSERT_FALSE(store);
+  EXPECT_NE(store.error().detail.find("restore it from a backup"), std::string::npos)
+      << store.error().detail;
 }
 
 TEST_F(StoreTest, CommitsAllOrNothing) {
