@@ -63,6 +63,11 @@ Result<void> take_pool(const std::string& text, IpPrefix& out) {
     return fail(ErrorCode::kBadInput,
                 "must lie in 127.0.0.0/8, which the kernel routes to this machine without any "
                 "privilege; the default is 127.64.0.0/10");
+  for (const auto used : {0x7f000001u, 0x7f000035u})  // localhost; systemd-resolved
+    if (prefix->contains(IpAddress::v4(used)))
+      return fail(ErrorCode::kBadInput, "must leave out " + IpAddress::v4(used).to_string() +
+                                            ", where this machine's own servers are; the default "
+                                            "is 127.64.0.0/10");
   out = *prefix;
   return {};
 }

@@ -123,6 +123,8 @@ TEST(AgentConfig, names_the_place_of_an_unknown_key_and_the_nearest_known_one) {
 TEST(AgentConfig, says_where_a_value_is_bad_and_what_would_be_good) {
   const std::pair<const char*, const char*> cases[] = {
       {"pool = \"10.0.0.0/8\"", "/etc/x/agent.toml:1:8: pool: must lie in 127.0.0.0/8"},
+      {"pool = \"127.0.0.0/8\"", "1:8: pool: must leave out 127.0.0.1"},
+      {"pool = \"127.0.0.48/28\"", "1:8: pool: must leave out 127.0.0.53"},
       {"pool = 3", "/etc/x/agent.toml:1:8: pool must be a text in quotes"},
       {"log_level = \"loud\"", "1:13: log_level must be debug, info, warning or error"},
       {"via = \"pigeon\"", "1:7: via: there is no recipe \"pigeon\"; known are \"auto\", "},
