@@ -32,6 +32,7 @@ Flow::Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, U
   down_ended_ = link_.streams().end_was_taken(stream_);
   // What came before this flow was made is written from the loop: its owner is not ready yet.
   socket_full_ = link_.streams().has_data(stream_) || link_.streams().at_end(stream_);
+  if (!down_ended_) socket_.set_reset_on_close(true);
   update_interest();
 }
 
@@ -173,6 +174,7 @@ bool Flow::pump_down() {
   }
   if (down_ended_ || !streams.at_end(stream_)) return true;
   down_ended_ = true;
+  socket_.set_reset_on_close(false);      // it has got all
   if (!up_ended_) socket_.end_writing();  // else closing it says the same
   streams.end_taken(stream_);
   link_.schedule();

@@ -201,9 +201,13 @@ void TcpSocket::on_again() {
 
 void TcpSocket::end_writing() { ::shutdown(fd_.get(), SHUT_WR); }
 
+void TcpSocket::set_reset_on_close(bool reset) {
+  const linger how{reset ? 1 : 0, 0};
+  setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
+}
+
 void TcpSocket::abort() {
-  const linger now{1, 0};
-  setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  set_reset_on_close(true);
   close();
 }
 

@@ -24,6 +24,9 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   bool stranded() const override;  // two system calls
   void allow_fragments() override;
 
+  // Whether whoever closes it resets the connection: also the kernel, when this process is killed.
+  // Else its end would look orderly to the other side, which is short of octets.
+  void set_reset_on_close(bool reset);
   IoResult write(std::span<const Bytes> pieces);  // at most 64, in one system call
   // The same without a copy, after splice_from_now(); see SplicePipe about kBlocked.
   IoResult read(SplicePipe& into, std::size_t most);
