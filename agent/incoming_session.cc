@@ -60,6 +60,8 @@ Result<void> IncomingSession::judge(const session::ResponderHandshake::Greeting&
   if (!certificate) return fail(certificate.error());
   if (certificate->key != greeting.caller)
     return fail(ErrorCode::kAuthentication, "the certificate is of another key than the proven");
+  CULVERT_RETURN_IF_ERROR(
+      crypto::check_not_ahead(from_unix_nanoseconds(hello.timestamp), loop::Loop::wall_clock()));
   CULVERT_RETURN_IF_ERROR(policy_.replays.accept(greeting.caller, hello.timestamp));
   caller_ = certificate->name;
   key_ = certificate->key;

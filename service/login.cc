@@ -37,6 +37,7 @@ Login::Login(loop::Loop& loop, const Authority& authority, const crypto::PublicK
     : authority_(authority),
       listener_(listener),
       shown_(judge_certificate(hello.certificate, caller, authority.signer, authority.domain, now)),
+      now_(now),
       sent_(from_unix_nanoseconds(hello.timestamp)),
       call_(loop, *this) {
   if (shown_)
@@ -59,6 +60,7 @@ Result<Principal> Login::decide() {
     if (!record) return fail(record.error());
     CULVERT_RETURN_IF_ERROR(judge_record(*shown_, &*record));
   }
+  CULVERT_RETURN_IF_ERROR(crypto::check_not_ahead(sent_, now_));
   // Last: only a caller that is let in may move its own clock here.
   CULVERT_RETURN_IF_ERROR(authority_.replay_guard.accept(shown_->key, sent_));
   return *shown_;

@@ -52,7 +52,7 @@ class Login final : private StoreCall::Listener {
   Authority authority_;
   Listener& listener_;
   Result<Principal> shown_;
-  UnixTime sent_;
+  UnixTime now_, sent_;
   StoreCall call_;
 };
 

@@ -4,6 +4,14 @@
 
 namespace culvert::crypto {
 
+Result<void> check_not_ahead(UnixTime sent, UnixTime now) {
+  if (sent.time_since_epoch().count() < 0 || sent - now <= kMostAhead) return {};
+  const auto days = std::chrono::duration_cast<std::chrono::days>(sent - now).count();
+  return fail(ErrorCode::kAuthentication,
+              "the endpoint's clock is " + std::to_string(days) +
+                  " days ahead of the clock here: set right the one that is wrong");
+}
+
 void ReplayGuard::Party::raise_floor(UnixTime to) {
   if (to <= floor) return;
   floor = to;

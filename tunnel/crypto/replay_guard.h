@@ -3,7 +3,8 @@
 //
 // Knows no clock: the times are the sender's, Unix nanoseconds, and only compared with each other,
 // so a sender whose clock is wrong is no problem until it steps back. A clock that steps back locks
-// its endpoint out until it catches up; forget() is the way out (re-enrolment).
+// its endpoint out until it catches up (kMostAhead bounds it); forget() is the way out
+// (re-enrolment).
 //
 // Handshakes of one key on different connections may overtake each other: any not yet seen time
 // that is less than kWindow behind the newest is accepted, once. Call accept() only after the
@@ -22,6 +23,12 @@
 #include "tunnel/crypto/keys.h"
 
 namespace culvert::crypto {
+
+// A time that far ahead of ours would lock its sender out until then, once its clock is right
+// again. A clock that runs on another zone's time passes.
+inline constexpr std::chrono::hours kMostAhead{24};
+// kAuthentication, with what to do. Asked before accept().
+Result<void> check_not_ahead(UnixTime sent, UnixTime now);
 
 class ReplayGuard {
  public:

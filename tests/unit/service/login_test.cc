@@ -90,6 +90,17 @@ TEST_F(LoginTest, AdmitsAnEnrolledEndpointOnceForEachHello) {
   EXPECT_TRUE(log_in(alice_.public_key, enrolled->certificate, now_ + hours{1}));
 }
 
+// Else it would be locked out for years once its clock is right.
+TEST_F(LoginTest, RefusesAClockThatIsDaysAheadAndAdmitsItsEndpointWhenItIsRight) {
+  const auto enrolled = enrol(alice_.public_key, "web.example.net", invite("web.example.net"));
+  ASSERT_TRUE(enrolled);
+  const auto early = log_in(alice_.public_key, enrolled->certificate, now_ + hours{24 * 365});
+  EXPECT_EQ(code(early), ErrorCode::kAuthentication);
+  EXPECT_NE(early.error().detail.find("365 days ahead"), std::string::npos);
+  EXPECT_TRUE(log_in(alice_.public_key, enrolled->certificate, now_));
+  EXPECT_TRUE(log_in(alice_.public_key, enrolled->certificate, now_ + hours{14}));
+}
+
 TEST_F(LoginTest, RefusesWhoDoesNotHoldTheCertifiedKey) {
   const auto enrolled = enrol(alice_.public_key, "web.example.net", invite("web.example.net"));
   EXPECT_EQ(code(log_in(mallory_.public_key, enrolled->certificate, now_)),
