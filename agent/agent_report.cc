@@ -157,6 +157,7 @@ StatusReport Agent::status() const {
   StatusReport out;
   out.version = kVersion;
   out.name = self_.identity.name;
+  out.expiry = expiry_warning(self_.identity.certificate, loop::Loop::wall_clock());
   out.domain = self_.identity.domain;
   out.service = config_.service.value_or(self_.identity.service).to_string();
   out.session.state = to_string(uplink_.state());

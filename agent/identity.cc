@@ -126,6 +126,16 @@ Result<void> check_identity(const Identity& identity, UnixTime now) {
   return {};
 }
 
+std::string expiry_warning(Bytes certificate, UnixTime now) {
+  constexpr std::chrono::days kAhead{30};
+  const auto ours = crypto::NameCertificate::decode_unverified(certificate);
+  if (!ours || ours->not_after - now > kAhead) return {};
+  const auto left = std::chrono::floor<std::chrono::days>(ours->not_after - now).count();
+  return "the name certificate ends in " + std::to_string(left) +
+         " days, and with it every session: enrol " + ours->name +
+         " again with a new invitation, and restart the agent";
+}
+
 std::string identity_file(const std::string& state_directory) {
   return state_directory + "/identity";
 }

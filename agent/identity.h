@@ -31,6 +31,9 @@ Result<Identity> decode_identity(std::string_view text);
 // kAuthentication with what to do.
 Result<void> check_identity(const Identity& identity, UnixTime now);
 
+// From a month before the end of our certificate on: when that is, and what to do. Else empty.
+std::string expiry_warning(Bytes certificate, UnixTime now);
+
 std::string identity_file(const std::string& state_directory);
 // kNameUnknown: not enrolled; the message says how to.
 Result<Identity> load_identity(const std::string& state_directory);

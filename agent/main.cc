@@ -36,7 +36,8 @@ class Process final : private loop::Signals::Listener,
         options_(std::move(options)),
         lock_(config_.state_directory),
         exit_watch_(*this),
-        guest_check_(loop_, *this) {}
+        guest_check_(loop_, *this),
+        expiry_check_(loop_, *this) {}
 
   Result<void> run() {
     CULVERT_RETURN_IF_ERROR(make_state_directory(config_.state_directory));
@@ -50,6 +51,8 @@ class Process final : private loop::Signals::Listener,
     loop::Signals signals(loop_, *this);
     if (options_.until_exit_of != 0)
       CULVERT_RETURN_IF_ERROR(exit_watch_.watch(loop_, options_.until_exit_of));
+    certificate_ = identity->certificate;
+    warn_of_expiry();
     auto outcome = host->empty() ? be_host(std::move(*identity)) : be_guest_of(*host);
     remove_socket_directory();
     return outcome;
@@ -108,7 +111,15 @@ class Process final : private loop::Signals::Listener,
     stop(signal == SIGTERM ? "SIGTERM" : signal == SIGHUP ? "SIGHUP" : "SIGINT");
   }
   void on_process_ended() override { stop_without_guests(); }
-  void on_timer(loop::Timer&) override { stop_without_guests(); }
+  void on_timer(loop::Timer& timer) override {
+    if (&timer == &expiry_check_) return warn_of_expiry();
+    stop_without_guests();
+  }
+  void warn_of_expiry() {
+    const auto warning = expiry_warning(certificate_, loop::Loop::wall_clock());
+    if (!warning.empty()) log::warning("identity", {{"event", "expires"}, {"why", warning}});
+    expiry_check_.start(std::chrono::days{1});
+  }
   void stop_without_guests() {
     if (agent_ && !lock_.refuse_guests()) return guest_check_.start(kGuestCheck);
     stop("the command has ended");
@@ -156,7 +167,8 @@ class Process final : private loop::Signals::Listener,
   SystemRandom random_;
   loop::Loop loop_;
   ExitWatch exit_watch_;
-  loop::Timer guest_check_;
+  loop::Timer guest_check_, expiry_check_;
+  ByteVector certificate_;
   std::optional<Agent> agent_;
   bool leaving_ = false;
 };

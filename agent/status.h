@@ -89,6 +89,7 @@ struct StatusReport {
   std::uint64_t names = 0;  // in the address pool
   std::string pool;
   bool low_ports_mapped = false, exact_refusals = false;
+  std::string expiry{};  // of our name certificate, with what to do; empty: in more than a month
   bool operator==(const StatusReport&) const = default;
 };
 

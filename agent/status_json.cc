@@ -30,6 +30,7 @@ Json to_document(const StatusReport& report) {
   out["schema"] = 1;
   out["version"] = report.version;
   out["name"] = report.name;
+  out["expiry"] = report.expiry;
   out["domain"] = report.domain;
   out["service"] = report.service;
   auto& session = out["session"];
@@ -99,6 +100,7 @@ StatusReport from_document(const Json& in) {
   StatusReport report;
   report.version = in.value("version", "");
   report.name = in.value("name", "");
+  report.expiry = in.value("expiry", "");
   report.domain = in.value("domain", "");
   report.service = in.value("service", "");
   const auto& session = in.at("session");

@@ -155,6 +155,7 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
   std::vector<Row> facts{{"name", plain(report.name)},
                          {"service", plain(report.service)},
                          {"session", session_line(report.session, now, colour)}};
+  if (!report.expiry.empty()) facts.push_back({"expiry", plain(report.expiry)});
   if (report.session.state == "up")
     facts.push_back({"traffic", octets(report.session.octets_sent) + " sent, " +
                                     octets(report.session.octets_received) +

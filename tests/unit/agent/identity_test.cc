@@ -159,6 +159,15 @@ TEST_F(IdentityTest, a_certificate_of_another_name_than_asked_for_is_not_pinned)
   EXPECT_FALSE(keys.accept_of("c.example.net", certificate("c.example.net", key, 4), kNow));
 }
 
+TEST_F(IdentityTest, says_a_month_ahead_that_its_certificate_will_end) {
+  const auto ours = identity().certificate;  // ends in an hour
+  using std::chrono::days;
+  EXPECT_EQ(expiry_warning(ours, kNow - days{31}), "");
+  const auto warning = expiry_warning(ours, kNow - days{29});
+  EXPECT_NE(warning.find("ends in 29 days"), std::string::npos) << warning;
+  EXPECT_NE(warning.find("enrol web.example.net again"), std::string::npos) << warning;
+}
+
 TEST_F(IdentityTest, pins_of_peers_survive_a_restart) {
   PeerKeys before(signer_.public_key());
   const auto key = crypto::KeyPair::generate(random_).public_key;

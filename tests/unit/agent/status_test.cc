@@ -40,6 +40,18 @@ TEST(Status, comes_back_from_json_as_it_was) {
   EXPECT_NE(to_json(report()).find("\"schema\": 1"), std::string::npos);
 }
 
+TEST(Status, shows_that_the_certificate_will_end) {
+  auto expiring = report();
+  expiring.expiry = "the name certificate ends in 2 days";
+  EXPECT_NE(
+      to_table(expiring, 1060, false).find("expiry     the name certificate ends in 2 days\n"),
+      std::string::npos)
+      << to_table(expiring, 1060, false);
+  const auto again = status_from_json(to_json(expiring));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*again, expiring);
+}
+
 TEST(Status, refuses_what_is_not_a_status) {
   EXPECT_FALSE(status_from_json(""));
   EXPECT_FALSE(status_from_json("{\"schema\": 2}"));
