@@ -219,7 +219,9 @@ void SupervisedCalls::bind(const NotifiedCall& call, Turn& turn) {
 // Whether the program asks for the port is not seen: getsockname() costs such programs nothing.
 void SupervisedCalls::bind_anywhere(const NotifiedCall& call, const UniqueFd& socket,
                                     const ProgramAddress& at, Turn& turn) {
-  if (!agent_.publishes_all) return call.let_run();
+  const auto ip = at.value().ip.canonical();
+  if (!agent_.publishes_all || (ip.is_loopback() && !agent_.pool.contains(ip)))
+    return call.let_run();
   const auto result = ::syscall(SYS_bind, socket.get(), as_sockaddr(at), at.length);
   const auto told_as = outcome(result);
   if (result == 0) tell(CULVERT_TELL_BOUND, call, socket, turn, CULVERT_KERNEL_CHOSE);

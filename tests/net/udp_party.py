@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One UDP socket on every address of this machine, that does what standard input says and prints what
-comes of it. Knows nothing of Culvert. PORT 0: it does not bind; "any", "any6", "here": to a port that the
-kernel chooses, of every address, every one of both families, or of 127.0.0.1.
+comes of it. Knows nothing of Culvert. PORT 0: it does not bind; "any", "any6", "here", ADDRESS: to a port that
+the kernel chooses, of every address, every one of both families, of 127.0.0.1, or of that address.
 
     udp_party.py PORT
 
@@ -22,13 +22,16 @@ import socket
 import sys
 
 
+ANYWHERE = {"any": "", "any6": "", "here": "127.0.0.1"}
+
+
 def bound(port):
     sock = socket.socket(socket.AF_INET6 if port == "any6" else socket.AF_INET, socket.SOCK_DGRAM)
     sock.settimeout(3)
     if port == "any6":
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     if port != "0":
-        sock.bind({"any": ("", 0), "any6": ("", 0), "here": ("127.0.0.1", 0)}.get(port) or ("", int(port)))
+        sock.bind(("", int(port)) if port.isdigit() else (ANYWHERE.get(port, port), 0))
     return sock
 
 
