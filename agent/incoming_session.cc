@@ -62,11 +62,15 @@ Result<void> IncomingSession::judge(const session::ResponderHandshake::Greeting&
     return fail(ErrorCode::kAuthentication, "the certificate is of another key than the proven");
   CULVERT_RETURN_IF_ERROR(
       crypto::check_not_ahead(from_unix_nanoseconds(hello.timestamp), loop::Loop::wall_clock()));
-  CULVERT_RETURN_IF_ERROR(policy_.replays.accept(greeting.caller, hello.timestamp));
   caller_ = certificate->name;
   key_ = certificate->key;
   session_ = hello.session;
   const bool known = listener_.find_session(key_, session_) != nullptr;
+  // One that only resumes what is here does nothing when it is repeated to a later process, so a
+  // full disk is no reason to let its streams die.
+  const bool forgettable = known && hello.resume == control::Resume::kExisting;
+  CULVERT_RETURN_IF_ERROR(
+      policy_.replays.accept(greeting.caller, hello.timestamp, /*must_be_kept=*/!forgettable));
   if (hello.resume == control::Resume::kExisting && !known)
     return fail(ErrorCode::kClosed, "the session to be resumed is not here any more");
   resumes_ = known && hello.resume != control::Resume::kNew;

@@ -48,11 +48,17 @@ Result<void> ReplayFloors::load() {
   return {};
 }
 
-Result<void> ReplayFloors::accept(const crypto::PublicKey& caller, std::uint64_t time) {
+Result<void> ReplayFloors::accept(const crypto::PublicKey& caller, std::uint64_t time,
+                                  bool must_be_kept) {
   if (time > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     return fail(ErrorCode::kAuthentication, "the time stamp is not a time");
   CULVERT_RETURN_IF_ERROR(guard_.accept(caller, from_unix_nanoseconds(time)));
-  return write_state_file(path_, encode(guard_.export_floors()));
+  const auto kept = write_state_file(path_, encode(guard_.export_floors()));
+  if (kept || !must_be_kept) return {};
+  return fail(kept.error().code,
+              "no new session is taken where it cannot be kept from being "
+              "repeated: " +
+                  kept.error().detail);
 }
 
 }  // namespace culvert::agent

@@ -16,8 +16,10 @@ class ReplayFloors {
   Result<void> load();  // no file: nothing was ever answered
 
   // Saved before this returns: the handshake may be answered then. Refuses with kAuthentication,
-  // or kIo if it could not be saved: rather no session than one that can be replayed.
-  Result<void> accept(const crypto::PublicKey& caller, std::uint64_t unix_nanoseconds);
+  // or kIo if it could not be saved: rather no session than one that can be replayed. Not
+  // `must_be_kept`: one that does no harm when a later process is shown it again.
+  Result<void> accept(const crypto::PublicKey& caller, std::uint64_t unix_nanoseconds,
+                      bool must_be_kept = true);
 
  private:
   std::string path_;

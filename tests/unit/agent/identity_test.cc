@@ -197,5 +197,15 @@ TEST_F(IdentityTest, answered_handshakes_are_refused_after_a_restart_too) {
   EXPECT_FALSE(again.accept(caller, ~std::uint64_t{0}));
 }
 
+TEST_F(IdentityTest,
+       a_handshake_that_cannot_be_kept_is_taken_only_where_a_repetition_does_no_harm) {
+  const auto caller = crypto::KeyPair::generate(random_).public_key;
+  const auto sent = to_unix_nanoseconds(kNow);
+  ReplayFloors floors(directory_.path() + "/missing/replay-floors");
+  EXPECT_EQ(floors.accept(caller, sent).error().code, ErrorCode::kIo);
+  EXPECT_TRUE(floors.accept(caller, sent + 1, /*must_be_kept=*/false));
+  EXPECT_FALSE(floors.accept(caller, sent + 1, /*must_be_kept=*/false));
+}
+
 }  // namespace
 }  // namespace culvert::agent
