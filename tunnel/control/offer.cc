@@ -41,11 +41,30 @@ std::vector<Candidate> read_candidates(Reader& in) {
   return candidates;
 }
 
+void write_statements(Writer& out, const std::vector<ByteVector>& statements) {
+  if (statements.empty()) return;
+  const auto count = std::min(statements.size(), kMostStatements);
+  out.u8(static_cast<std::uint8_t>(count));
+  for (std::size_t i = 0; i < count; ++i) out.block16(statements[i]);
+}
+
+std::vector<ByteVector> read_statements(Reader& in) {
+  std::vector<ByteVector> statements;
+  const std::size_t count = in.ok() && !in.rest().empty() ? in.u8() : 0;
+  if (count > kMostStatements) in.set_failed();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    const auto one = in.block16();
+    statements.emplace_back(one.begin(), one.end());
+  }
+  return statements;
+}
+
 void write_offer(Writer& out, const Offer& offer) {
   out.u32(offer.round);
   out.u8(static_cast<std::uint8_t>(offer.inbound));
   out.bytes(offer.token);
   write_candidates(out, offer.candidates);
+  write_statements(out, offer.statements);
 }
 
 Offer read_offer(Reader& in) {
@@ -56,6 +75,7 @@ Offer read_offer(Reader& in) {
   offer.inbound = static_cast<Inbound>(inbound);
   offer.token = in.array<16>();
   offer.candidates = read_candidates(in);
+  offer.statements = read_statements(in);
   return offer;
 }
 

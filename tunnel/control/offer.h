@@ -33,19 +33,26 @@ struct Candidate {
 };
 
 struct Offer {
-  std::uint32_t round = 0;  // the caller counts; an answer repeats it; 0: please begin another
-  Inbound inbound = Inbound::kUnknown;
+  std::uint32_t round = 0;              // the caller counts; an answer repeats it; 0: begin another
+  Inbound inbound = Inbound::kUnknown;  // at the address that the sender's session comes from
   OfferToken token{};
   std::vector<Candidate> candidates;
+  // Of the service: addresses where the sender receives, besides the one that its session has.
+  std::vector<ByteVector> statements;
   bool operator==(const Offer&) const = default;
 };
 
 inline constexpr std::size_t kMostCandidates = 16;
+inline constexpr std::size_t kMostStatements = 4;  // any more are cut off
 
 // `u8 count`, then each with its length in front. Of a later version's kinds nothing is known: such
 // a candidate is left out.
 void write_candidates(Writer& out, const std::vector<Candidate>& candidates);
 std::vector<Candidate> read_candidates(Reader& in);
+
+// At the end of an offer: nothing if there are none, as earlier versions write and read it.
+void write_statements(Writer& out, const std::vector<ByteVector>& statements);
+std::vector<ByteVector> read_statements(Reader& in);
 
 void write_offer(Writer& out, const Offer& offer);
 Offer read_offer(Reader& in);  // a malformed one makes the reader fail; later fields are skipped

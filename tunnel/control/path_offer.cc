@@ -38,10 +38,7 @@ void write_path_offer(Writer& out, const PathOffer& offer) {
   out.u16(offer.allocation.last);
   out.u16(offer.allocation.newest);
   write_candidates(out, offer.candidates);
-  if (offer.statements.empty()) return;  // as earlier versions write it
-  const auto count = std::min(offer.statements.size(), kMostStatements);
-  out.u8(static_cast<std::uint8_t>(count));
-  for (std::size_t i = 0; i < count; ++i) out.block16(offer.statements[i]);
+  write_statements(out, offer.statements);
 }
 
 PathOffer read_path_offer(Reader& in) {
@@ -57,12 +54,7 @@ PathOffer read_path_offer(Reader& in) {
   offer.allocation = read_allocation(in);
   offer.allocation.shared = (flags & kShared) != 0;
   offer.candidates = read_candidates(in);
-  const std::size_t statements = in.ok() && !in.rest().empty() ? in.u8() : 0;
-  if (statements > kMostStatements) in.set_failed();
-  for (std::size_t i = 0; i < statements && in.ok(); ++i) {
-    const auto one = in.block16();
-    offer.statements.emplace_back(one.begin(), one.end());
-  }
+  offer.statements = read_statements(in);
   return offer;
 }
 

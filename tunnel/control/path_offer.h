@@ -25,8 +25,6 @@ struct Allocation {
   bool operator==(const Allocation&) const = default;
 };
 
-inline constexpr std::size_t kMostStatements = 4;  // any more are cut off
-
 struct PathOffer {
   std::uint32_t round = 0;  // the caller counts; an answer repeats it; 0: please begin another
   std::uint32_t path = 0;   // how packets towards the sender of the offer name their path

@@ -117,6 +117,12 @@ Offer an_offer() {
   return offer;
 }
 
+Offer an_offer_with_statements() {
+  auto offer = an_offer();
+  offer.statements = {ByteVector(118, std::byte{7}), ByteVector{}};
+  return offer;
+}
+
 PathOffer a_path_offer() {
   PathOffer offer;
   offer.round = 9;
@@ -128,6 +134,27 @@ PathOffer a_path_offer() {
   offer.beside = true;
   offer.statements = {ByteVector(118, std::byte{7}), ByteVector{}};
   return offer;
+}
+
+TEST(Offer, WithoutStatementsIsAsEarlierVersionsWriteItAndTheySkipThem) {
+  auto offer = an_offer();
+  const auto size = [&] {
+    ByteVector wire;
+    Writer out(wire);
+    write_offer(out, offer);
+    return wire.size();
+  };
+  const auto without = size();
+  EXPECT_EQ(without, 4 + 1 + 16 + 1 + (1 + 2 + 4 + 2) + (1 + 2 + 16 + 2));
+  offer.statements = {ByteVector(118, std::byte{7})};
+  EXPECT_EQ(size(), without + 1 + 2 + 118);
+  ByteVector wire;
+  Writer out(wire);
+  write_offer(out, an_offer());
+  out.u8(kMostStatements + 1);
+  Reader in(wire);
+  read_offer(in);
+  EXPECT_FALSE(in.ok());
 }
 
 TEST(PathOffer, WithoutStatementsIsAsEarlierVersionsWriteItAndTooManyAreRefused) {
@@ -199,6 +226,7 @@ TEST(Message, EveryKindSurvivesTheWireInAnyFragmentation) {
                               TryInbound{4000, TrialSecret{std::byte{2}}},
                               InboundTried{4000, ErrorCode::kTimedOut, "nobody answered"},
                               an_offer(),
+                              an_offer_with_statements(),
                               a_path_offer(),
                               PathSeen{0xabcdef01, 1ull << 40},
                               PathRelay{0xabcdef01},
