@@ -100,6 +100,7 @@ PlaceStatus place_status(const OwnPlace& place, bool map_port, const portmap::Ma
   out.direct = place.enabled();
   out.port = place.port();
   if (place.seen()) out.seen = place.seen()->to_string();
+  for (const auto& also : place.stated()) out.stated.push_back(also.to_string());
   out.inbound = to_word(place.inbound());
   out.inbound_why = place.inbound_why();
   out.map_port = map_port;

@@ -1,22 +1,26 @@
 #include "agent/direct_answerer.h"
 
+#include "agent/peer_statements.h"
 #include "tunnel/punch/preamble.h"
 
 namespace culvert::agent {
 
-DirectAnswerer::DirectAnswerer(const OwnEndpoint& self, const OwnPlace& place,
-                               session::SessionLink& link, Listener& listener)
-    : self_(self), place_(place), link_(link), listener_(listener) {}
+DirectAnswerer::DirectAnswerer(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp,
+                               session::SessionLink& link, const crypto::PublicKey& peer,
+                               Listener& listener)
+    : self_(self), place_(place), udp_(udp), link_(link), peer_(peer), listener_(listener) {}
 
 void DirectAnswerer::take(const control::Offer& offer,
                           const std::optional<SocketAddress>& caller_seen) {
   const auto now = self_.loop.now();
   if (answered_at_ != TimePoint{} && now - answered_at_ < kLeastPause) return;
   answered_at_ = now;
+  udp_.renew();
   send_offer(offer.round);
   caller_token_ = offer.token;
   dialling_.clear();
-  for (const auto& dial : punch::tcp_dials(offer, place_.ground(caller_seen)))
+  const auto stated = stated_addresses(self_, peer_, offer.statements);
+  for (const auto& dial : punch::tcp_dials(offer, place_.ground(caller_seen, stated)))
     dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, place_.port(),
                                                      static_cast<DirectDial::Listener&>(*this)));
 }

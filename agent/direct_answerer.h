@@ -10,6 +10,7 @@
 #include "agent/own_endpoint.h"
 #include "agent/own_place.h"
 #include "agent/peer_way.h"
+#include "agent/udp_place.h"
 #include "tunnel/session/session_link.h"
 
 namespace culvert::agent {
@@ -27,8 +28,8 @@ class DirectAnswerer final : private DirectDial::Listener {
     ~Listener() = default;
   };
 
-  DirectAnswerer(const OwnEndpoint& self, const OwnPlace& place, session::SessionLink& link,
-                 Listener& listener);
+  DirectAnswerer(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp,
+                 session::SessionLink& link, const crypto::PublicKey& peer, Listener& listener);
 
   void take(const control::Offer& offer, const std::optional<SocketAddress>& caller_seen);
   void place_changed();  // asks the caller for another round
@@ -39,7 +40,9 @@ class DirectAnswerer final : private DirectDial::Listener {
 
   const OwnEndpoint& self_;
   const OwnPlace& place_;
+  UdpPlace& udp_;
   session::SessionLink& link_;
+  crypto::PublicKey peer_;
   Listener& listener_;
   TimePoint answered_at_{};
   control::OfferToken caller_token_{};

@@ -2,26 +2,26 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+
+#include "agent/peer_statements.h"
 #include "agent/preamble_pipe.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
-namespace {
 
-constexpr std::chrono::seconds kLeastPause{2};  // between rounds that the peer asks for
-
-}  // namespace
-
-DirectCaller::DirectCaller(const OwnEndpoint& self, const OwnPlace& place,
+DirectCaller::DirectCaller(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp,
                            session::SessionLink& link, const crypto::PublicKey& peer,
                            Listener& listener)
     : self_(self),
       place_(place),
+      udp_(udp),
       link_(link),
       peer_(peer),
       listener_(listener),
       limit_(self.loop, *this),
-      head_start_(self.loop, *this) {}
+      head_start_(self.loop, *this),
+      news_(self.loop, *this) {}
 
 DirectCaller::~DirectCaller() = default;
 
@@ -33,25 +33,26 @@ void DirectCaller::begin() {
   offered_ = true;
   answered_ = false;
   self_.random.fill(token_);
+  udp_.renew();
   link_.send(place_.offer(round_, token_));
   limit_.start(kRoundLimit);
 }
 
 void DirectCaller::place_changed() {
   patience_.reset();
-  if (!direct() && !introducing()) begin();
+  if (direct() || news_.running()) return;
+  news_.start(std::max(begun_at_ + Duration{kLeastPause} - self_.loop.now(), Duration::zero()));
 }
 
 void DirectCaller::take(const control::Offer& offer,
                         const std::optional<SocketAddress>& peer_seen) {
   peers_inbound_ = offer.inbound;
-  if (offer.round == 0) {
-    if (self_.loop.now() - begun_at_ >= kLeastPause) place_changed();
-    return;
-  }
+  if (offer.round == 0) return place_changed();
   if (!offered_ || answered_ || offer.round != round_) return;
   answered_ = true;
-  dials_ = punch::tcp_dials(offer, place_.ground(peer_seen));
+  const auto stated = stated_addresses(self_, peer_, offer.statements);
+  dials_ = punch::tcp_dials(offer, place_.ground(peer_seen, stated));
+  tried_ = punch::families_of(dials_);
   if (offer.candidates.empty())
     why_ = punch::why_not_direct(place_.inbound(), offer.inbound, false);
   dial_some(/*lan=*/true);
@@ -127,10 +128,11 @@ void DirectCaller::carrier_lost() {
 
 void DirectCaller::on_timer(loop::Timer& timer) {
   if (&timer == &head_start_) return dial_some(/*lan=*/false);
+  if (&timer == &news_) return introducing() ? news_.start(kLeastPause) : begin();
   if (!offered_) return begin();
   const bool answered = answered_;
   end_round();
-  why_ = punch::why_not_direct(place_.inbound(), peers_inbound_, answered);
+  why_ = punch::why_not_direct(place_.inbound(), peers_inbound_, answered, tried_);
   rest(patience_.failed());
 }
 

@@ -17,6 +17,7 @@
 #include "agent/own_endpoint.h"
 #include "agent/own_place.h"
 #include "agent/peer_way.h"
+#include "agent/udp_place.h"
 #include "tunnel/punch/patience.h"
 #include "tunnel/session/session_link.h"
 
@@ -28,6 +29,8 @@ class DirectCaller final : private DirectDial::Listener,
  public:
   static constexpr std::chrono::seconds kRoundLimit{6}, kHelloLimit{3};
   static constexpr std::chrono::milliseconds kLanHeadStart{100};
+  // Between a round and the next one that news of either side asks for: the peer answers no faster.
+  static constexpr std::chrono::seconds kLeastPause{1};
 
   class Listener {
    public:
@@ -37,8 +40,8 @@ class DirectCaller final : private DirectDial::Listener,
     ~Listener() = default;
   };
 
-  DirectCaller(const OwnEndpoint& self, const OwnPlace& place, session::SessionLink& link,
-               const crypto::PublicKey& peer, Listener& listener);
+  DirectCaller(const OwnEndpoint& self, const OwnPlace& place, UdpPlace& udp,
+               session::SessionLink& link, const crypto::PublicKey& peer, Listener& listener);
   ~DirectCaller();
 
   void begin();  // a round, now, unless the session is on a direct path
@@ -72,6 +75,7 @@ class DirectCaller final : private DirectDial::Listener,
 
   const OwnEndpoint& self_;
   const OwnPlace& place_;
+  UdpPlace& udp_;
   session::SessionLink& link_;
   crypto::PublicKey peer_;
   Listener& listener_;
@@ -89,8 +93,10 @@ class DirectCaller final : private DirectDial::Listener,
   std::optional<TimePoint> direct_since_;
   TimePoint begun_at_{};
   std::string why_ = "not tried yet";
+  std::string tried_;  // families, in this round
   loop::Timer limit_;  // of the round, or of the rest
   loop::Timer head_start_;
+  loop::Timer news_;  // to the round that they ask for
 };
 
 }  // namespace culvert::agent

@@ -13,7 +13,7 @@ DirectDial::DirectDial(loop::Loop& loop, const punch::Dial& dial, std::uint16_t 
       listener_(listener),
       until_(loop.now() + (dial.punch ? kPunchLimit : kLimit)) {
   const auto any = dial.to.ip.is_v4() ? IpAddress::v4(0) : IpAddress::v6({});
-  if (dial.punch && own_port != 0) from_ = SocketAddress{any, own_port};
+  if (dial.punch && own_port != 0) from_ = SocketAddress{dial.from.value_or(any), own_port};
   start();
 }
 

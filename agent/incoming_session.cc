@@ -137,7 +137,7 @@ void IncomingSession::on_carrier_attached(session::SessionLink&) {
   carrier_since_ = policy_.self.loop.now();
   if (udp_path_) udp_path_->set_carrier_direct(!way_.with.empty());
   if (answerer_ || !policy_.place.enabled()) return;
-  answerer_.emplace(policy_.self, policy_.place, *link_,
+  answerer_.emplace(policy_.self, policy_.place, policy_.udp, *link_, key_,
                     static_cast<DirectAnswerer::Listener&>(*this));
   udp_path_.emplace(policy_.self, policy_.place, policy_.udp, *link_, UdpPath::Role::kAnswerer);
   udp_path_->set_peer_key(key_);

@@ -78,6 +78,14 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
     offer.candidates.push_back({Candidate::Kind::kServerReflexive,
                                 Candidate::Transport::kTcp,
                                 {seen_->ip, by_mapping ? mapped_port_ : port_}});
+  // Another family's translator, which may keep the port; where there is none, it is there already.
+  for (const auto& one : stated_) {
+    const auto is_there = [&](const Candidate& other) { return other.at.ip == one.address; };
+    if (one.address != seen_->ip && std::ranges::none_of(offer.candidates, is_there))
+      offer.candidates.push_back(
+          {Candidate::Kind::kServerReflexive, Candidate::Transport::kTcp, {one.address, port_}});
+  }
+  offer.statements = statements();
   return offer;
 }
 
@@ -120,16 +128,26 @@ bool OwnPlace::is_stated(const IpAddress& address) const {
   return std::ranges::any_of(stated_, [&](const Stated& one) { return one.address == address; });
 }
 
-bool OwnPlace::set_stated(const IpAddress& address, ByteVector statement) {
-  const bool news = !is_stated(address);
-  std::erase_if(stated_, [&](const Stated& one) { return one.address.is_v4() == address.is_v4(); });
-  stated_.push_back({address, std::move(statement)});
-  return news;
+bool OwnPlace::set_stated(const crypto::AddressStatement& said, ByteVector statement,
+                          UnixTime now) {
+  const bool known = std::ranges::any_of(stated_, [&](const Stated& one) {
+    return one.address == said.address && now <= one.not_after;
+  });
+  std::erase_if(stated_,
+                [&](const Stated& one) { return one.address.is_v4() == said.address.is_v4(); });
+  stated_.push_back({said.address, said.not_after, std::move(statement)});
+  return !known;
 }
 
 void OwnPlace::forget_stated(bool v4, const std::optional<IpAddress>& but) {
   std::erase_if(stated_,
                 [&](const Stated& one) { return one.address.is_v4() == v4 && one.address != but; });
+}
+
+std::vector<IpAddress> OwnPlace::stated() const {
+  std::vector<IpAddress> out;
+  for (const auto& one : stated_) out.push_back(one.address);
+  return out;
 }
 
 std::vector<ByteVector> OwnPlace::statements() const {
@@ -143,7 +161,7 @@ punch::Ground OwnPlace::ground(const std::optional<SocketAddress>& peer_seen,
   punch::Ground ground;
   if (seen_) ground.own_seen = seen_->ip;
   if (peer_seen) ground.peer_seen = peer_seen->ip;
-  for (const auto& one : stated_) ground.own_stated.push_back(one.address);
+  ground.own_stated = stated();
   ground.peer_stated = std::move(peer_stated);
   ground.own_networks = discover_local_network().subnets;
   ground.lan_allowed = policy_.lan;

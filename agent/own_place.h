@@ -6,6 +6,7 @@
 
 #include "agent/config.h"
 #include "tunnel/control/messages.h"
+#include "tunnel/crypto/address_statement.h"
 #include "tunnel/punch/candidates.h"
 
 namespace culvert::agent {
@@ -48,11 +49,13 @@ class OwnPlace {
   // Where a discovery server sees our UDP socket of IPv6.
   const std::optional<SocketAddress>& udp_seen_six() const { return udp_seen_six_; }
   void set_udp_seen_six(const std::optional<SocketAddress>& seen) { udp_seen_six_ = seen; }
-  // By the service, with its word for it: we receive there. One of each family. True: it is news.
-  bool set_stated(const IpAddress& address, ByteVector statement);
+  // By the service, with its word for it: we receive there. One of each family. True: it is news,
+  // also where peers have not believed the last one of that address any more.
+  bool set_stated(const crypto::AddressStatement& one, ByteVector statement, UnixTime now);
   // Of that family, unless it is this one.
   void forget_stated(bool v4, const std::optional<IpAddress>& but = {});
   std::vector<ByteVector> statements() const;
+  std::vector<IpAddress> stated() const;
   punch::Ground ground(const std::optional<SocketAddress>& peer_seen,
                        std::vector<IpAddress> peer_stated = {}) const;
 
@@ -67,6 +70,7 @@ class OwnPlace {
   std::optional<SocketAddress> seen_, udp_seen_six_;
   struct Stated {
     IpAddress address;
+    UnixTime not_after;
     ByteVector statement;
   };
   std::vector<Stated> stated_;

@@ -192,7 +192,7 @@ void PeerSession::on_carrier_attached(session::SessionLink&) {
 
 void PeerSession::look_for_direct() {
   if (direct_ || !place_.enabled()) return;
-  direct_.emplace(self_, place_, *link_, key_, static_cast<DirectCaller::Listener&>(*this));
+  direct_.emplace(self_, place_, udp_, *link_, key_, static_cast<DirectCaller::Listener&>(*this));
   direct_->begin();
   udp_path_.emplace(self_, place_, udp_, *link_, UdpPath::Role::kCaller);
   udp_path_->set_peer_key(key_);

@@ -48,6 +48,7 @@ Json to_document(const StatusReport& report) {
   place["direct"] = report.place.direct;
   place["port"] = report.place.port;
   place["seen"] = report.place.seen;
+  place["stated"] = report.place.stated;
   place["inbound"] = report.place.inbound;
   place["inbound_why"] = report.place.inbound_why;
   place["map_port"] = report.place.map_port;
@@ -117,6 +118,7 @@ StatusReport from_document(const Json& in) {
   report.place.direct = place.value("direct", false);
   report.place.port = place.value("port", std::uint16_t{0});
   report.place.seen = place.value("seen", "");
+  report.place.stated = place.value("stated", std::vector<std::string>{});
   report.place.inbound = place.value("inbound", "");
   report.place.inbound_why = place.value("inbound_why", "");
   report.place.map_port = place.value("map_port", false);

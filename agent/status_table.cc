@@ -89,6 +89,7 @@ std::string direct_line(const PlaceStatus& place) {
   if (place.port == 0) return "calls only: no port for them could be opened";
   auto line = "port " + std::to_string(place.port);
   if (!place.seen.empty()) line += ", seen from outside at " + plain(place.seen);
+  for (const auto& also : place.stated) line += " and " + plain(also);
   if (place.inbound == "open") return line + ", connections from outside get in";
   if (place.inbound == "closed")
     return line + ", connections from outside do not get in (" + plain(place.inbound_why) + ")";

@@ -1,7 +1,7 @@
 // New mappings for a path that is up, before the old ones end: both sides take a new socket, and
 // the path moves there (path::Path::probe_beside()).
+#include "agent/peer_statements.h"
 #include "agent/udp_path.h"
-#include "tunnel/crypto/address_statement.h"
 #include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
@@ -13,13 +13,7 @@ TimePoint now() { return loop::Loop::precise_now(); }
 
 void UdpPath::take_their(const control::PathOffer& offer) {
   theirs_ = offer;
-  if (!peer_key_) return;
-  peer_stated_.clear();
-  for (const auto& one : offer.statements) {
-    const auto statement = crypto::AddressStatement::verify(one, self_.identity.signing_key,
-                                                            *peer_key_, loop::Loop::wall_clock());
-    if (statement) peer_stated_.push_back(statement->address);
-  }
+  if (peer_key_) peer_stated_ = stated_addresses(self_, *peer_key_, offer.statements);
 }
 
 // Where the route leads outside. In one network there is no translator that could forget.

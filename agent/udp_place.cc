@@ -139,9 +139,13 @@ void UdpPlace::look(Waiter& waiter) {
   if (!survey_) begin();
 }
 
+void UdpPlace::renew() {
+  for (auto* const ear : ears_) ear->on_look();
+}
+
 void UdpPlace::begin() {
   std::vector<stun::Survey::Question> questions;
-  for (auto* const ear : ears_) ear->on_look();
+  renew();
   if (server_in_reach(/*v4=*/true)) {
     const auto& first = servers_.front();
     auto other =

@@ -114,6 +114,8 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
   // Where we are seen now. Behind a barrier that gives each destination another port, the first
   // time also how it gives them: kSurveyed more sockets ask.
   void look(Waiter& waiter);
+  // Somebody looks for a path by TCP: what is known of our addresses is to be young enough.
+  void renew();
   void forget(const Waiter& waiter);
 
   // The one that the shared socket has asked last, if ever; has_servers_of_four().

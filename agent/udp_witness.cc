@@ -83,14 +83,14 @@ void UdpWitness::conclude() {
 }
 
 void UdpWitness::take(const control::AddressStated& stated) {
-  const auto statement =
-      crypto::AddressStatement::verify(stated.statement, self_.identity.signing_key,
-                                       self_.identity.key.public_key, loop::Loop::wall_clock());
+  const auto now = loop::Loop::wall_clock();
+  const auto statement = crypto::AddressStatement::verify(
+      stated.statement, self_.identity.signing_key, self_.identity.key.public_key, now);
   if (!statement) {
     log::warning("udp", {{"event", "not-stated"}, {"why", statement.error().detail}});
     return;
   }
-  if (place_.set_stated(statement->address, stated.statement)) listener_.on_address_stated();
+  if (place_.set_stated(*statement, stated.statement, now)) listener_.on_address_stated();
 }
 
 }  // namespace culvert::agent

@@ -122,7 +122,8 @@ class Paths(World):
         """More of its network, before it is started."""
 
     def add(self, name: str, kind: str, lan_of: str | None = None, serve=True, more="",
-            direct: bool | str = True) -> Site:
+            direct: bool | str = True, prepare=lambda site: None) -> Site:
+        """`prepare`: what is to be done to the site before its agent is started."""
         number = len(self.sites) + 1
         host = self.lab.host(name)
         if lan_of:
@@ -130,6 +131,7 @@ class Paths(World):
         else:
             site = self._found(name, number, host, kind)
         self.sites[name] = site
+        prepare(site)
         if serve:
             host.wait_for_listener(host.spawn(["python3", STEADY, "serve", str(PORT)], "steady"),
                                    set(), f"the server of {name}")

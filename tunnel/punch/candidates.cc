@@ -55,18 +55,38 @@ bool is_neighbour(const Candidate& candidate, const Ground& ground) {
          candidate.at.port >= kFirstOrdinaryPort && is_on_own_lan(candidate.at.ip, ground);
 }
 
+// Whether connections get in is tried where the session comes from, and known of no other address.
+Inbound inbound_at(const IpAddress& address, const std::optional<IpAddress>& tried, Inbound found) {
+  return tried == address ? found : Inbound::kUnknown;
+}
+
+// By that family the peer can dial us, whatever becomes of our own dial.
+bool lets_in(bool v4, const Ground& ground) {
+  return ground.own_inbound == Inbound::kOpen && ground.own_seen && ground.own_seen->is_v4() == v4;
+}
+
+std::optional<IpAddress> own_six_outside(const Ground& ground) {
+  const auto suits = [&](const IpAddress& one) { return !one.is_v4() && is_own(one, ground); };
+  if (ground.own_seen && suits(*ground.own_seen)) return ground.own_seen;
+  const auto found = std::ranges::find_if(ground.own_stated, suits);
+  return found == ground.own_stated.end() ? std::nullopt : std::optional{*found};
+}
+
 std::optional<Dial> judge(const Candidate& candidate, const control::Offer& offer,
                           const Ground& ground) {
   const auto& at = candidate.at;
   const auto& ip = at.ip;
   if (candidate.transport != Candidate::Transport::kTcp || at.port == 0) return std::nullopt;
   if (!is_offerable(ip) || is_own(ip, ground)) return std::nullopt;
-  if (ip == *ground.peer_seen) {
+  if (is_peers(ip, ground)) {
     // A machine with a public address of its own may still sit behind a firewall: the trial tells.
     // It dials us, then, if we are let in.
-    const bool punch = offer.inbound != Inbound::kOpen && ground.own_inbound != Inbound::kOpen;
-    if (offer.inbound == Inbound::kClosed && !punch) return std::nullopt;
-    return Dial{at, /*lan=*/false, punch, kRankWithoutNat};
+    const auto inbound = inbound_at(ip, ground.peer_seen, offer.inbound);
+    const bool punch = inbound != Inbound::kOpen && !lets_in(ip.is_v4(), ground);
+    if (inbound == Inbound::kClosed && !punch) return std::nullopt;
+    const bool by_six = punch && !ip.is_v4();
+    return Dial{at, /*lan=*/false, punch, kRankWithoutNat,
+                by_six ? own_six_outside(ground) : std::nullopt};
   }
   if (!is_neighbour(candidate, ground)) return std::nullopt;
   return Dial{at, /*lan=*/true, /*punch=*/false, kRankOfLan};
@@ -119,14 +139,25 @@ bool may_hear(const IpAddress& from, const Ground& ground) {
   return is_peers(from, ground) || (behind_the_same(ground) && is_on_own_lan(from, ground));
 }
 
-std::string why_not_direct(Inbound own, Inbound peers, bool offered) {
+std::string families_of(const std::vector<Dial>& dials) {
+  const auto has = [&](bool v4) {
+    return std::ranges::any_of(dials, [&](const Dial& one) { return one.to.ip.is_v4() == v4; });
+  };
+  std::string out = has(/*v4=*/true) ? "IPv4" : "";
+  if (has(/*v4=*/false)) out += out.empty() ? "IPv6" : " and IPv6";
+  return out;
+}
+
+std::string why_not_direct(Inbound own, Inbound peers, bool offered, const std::string& tried) {
+  const auto by = tried.empty() ? "" : ", by " + tried;
   if (!offered) return "the other machine offers no direct path";
   const auto closed = [](Inbound inbound) { return inbound == Inbound::kClosed; };
   if (closed(own) && closed(peers))
     return "neither this machine nor the other one is let in from outside (the service tried), and "
-           "connecting at the same time did not get through";
-  if (closed(peers)) return "the other machine is not let in from outside (the service tried)";
-  return "no direct connection came about";
+           "connecting at the same time did not get through" +
+           by;
+  if (closed(peers)) return "the other machine is not let in from outside (the service tried)" + by;
+  return "no direct connection came about" + by;
 }
 
 }  // namespace culvert::punch

@@ -8,9 +8,10 @@
 //     at one and the same public address, hence behind the same NAT; ports from 1024 only.
 // Never loopback, link-local, multicast, unspecified or broadcast addresses, never our own.
 //
-// Where neither side is let in, both dial at the same time, each from the port that it offers: to
-// each barrier the other side's SYN is the answer to its own (TCP simultaneous open, RFC 5128
-// section 3.4). That needs barriers that keep the port, or map it alike for every destination.
+// Where neither side is let in, or that is not known of an address, both dial at the same time,
+// each from the port that it offers: to each barrier the other side's SYN is the answer to its own
+// (TCP simultaneous open, RFC 5128 section 3.4). That needs barriers that keep the port, or map it
+// alike for every destination.
 #pragma once
 #include <optional>
 #include <string>
@@ -27,8 +28,9 @@ struct Ground {
   std::optional<IpAddress> own_seen, peer_seen;  // by the service
   std::vector<IpPrefix> own_networks;            // of interfaces: address and prefix length
   bool lan_allowed = true;                       // configuration
-  control::Inbound own_inbound = control::Inbound::kUnknown;
-  // Where they receive by UDP besides, as the service states (crypto/address_statement.h).
+  control::Inbound own_inbound = control::Inbound::kUnknown;  // at own_seen
+  // Where they receive besides, as the service states (crypto/address_statement.h): by UDP that was
+  // shown, and it is their address for TCP as well.
   std::vector<IpAddress> own_stated, peer_stated;
 };
 
@@ -37,10 +39,13 @@ struct Dial {
   bool lan = false;
   bool punch = false;  // from our own direct port, at the same time as the other side
   int rank = 0;        // of UDP: the smaller, the better, if several answer (fewer NATs)
+  // Of a punch by IPv6: our own address that the peer dials. A machine has several.
+  std::optional<IpAddress> from = std::nullopt;
   bool operator==(const Dial&) const = default;
 };
 
-// TCP candidates worth a connection, best first: the LAN, then the peer's own public addresses.
+// TCP candidates worth a connection, best first: the LAN, then the peer's own public addresses of
+// either family.
 std::vector<Dial> tcp_dials(const control::Offer& offer, const Ground& ground);
 
 // The same for packets of a UDP path, IPv6 and IPv4 beside each other. Both sides always send at
@@ -53,7 +58,12 @@ bool may_hear(const IpAddress& from, const Ground& ground);
 // Whether an address may be offered to others: a unicast address that is not this machine's alone.
 bool is_offerable(const IpAddress& address);
 
+// "IPv4 and IPv6"
+std::string families_of(const std::vector<Dial>& dials);
+
 // Why there is no direct path, for people: "neither machine admits connections from outside".
-std::string why_not_direct(control::Inbound own, control::Inbound peers, bool offered);
+// `tried`: families.
+std::string why_not_direct(control::Inbound own, control::Inbound peers, bool offered,
+                           const std::string& tried = {});
 
 }  // namespace culvert::punch

@@ -21,6 +21,7 @@ StatusReport report() {
   out.place = {true, 4000, "192.0.2.7:4711", "closed", "timed out", true, {}};
   out.place.mappings = {{"tcp", 4000, "192.0.2.7:40000", "PCP", 7140, "open", ""},
                         {"udp", 4001, "", "", 0, "", "PCP: not authorized"}};
+  out.place.stated = {"2001:db8::7"};
   out.place.udp = "passes";
   out.place.udp_seen = "192.0.2.7:5000";
   out.place.udp_mapping = "endpoint-independent";
@@ -75,8 +76,8 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
       "inside stays sealed (direct refused)\n"
       "traffic    999 B sent, 2.5 MB received, round trip 12.5 ms, resumed 3 "
       "times\n"
-      "direct     port 4000, seen from outside at 192.0.2.7:4711, connections from outside do "
-      "not get in (timed out)\n"
+      "direct     port 4000, seen from outside at 192.0.2.7:4711 and 2001:db8::7, connections "
+      "from outside do not get in (timed out)\n"
       "mapped     tcp 4000 is 192.0.2.7:40000 at the gateway (PCP, 119 min), and lets connections "
       "in; udp 4001 is not mapped: PCP: not authorized\n"
       "udp        passes, seen from outside at 192.0.2.7:5000, one port; only answers get in\n"

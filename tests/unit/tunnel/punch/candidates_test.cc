@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "tunnel/punch/patience.h"
@@ -103,6 +104,58 @@ TEST(Candidates, WithoutTheWordOfTheServiceNothingIsDialled) {
       << "both on the service's machine";
 }
 
+TEST(Candidates, OfTheOtherFamilyThoseAreDialledThatTheServiceStates) {
+  auto where = ground("192.0.2.1", "198.51.100.7");
+  const auto all =
+      offer({tcp(Kind::kHost, "[2001:db8:9::9]:4000"), tcp(Kind::kHost, "[2001:db8:9::a]:4000"),
+             tcp(Kind::kServerReflexive, "198.51.100.7:4000")});
+  EXPECT_EQ(dials(all, where), Texts{"198.51.100.7:4000"});
+  where.peer_stated = {ip("2001:db8:9::9")};
+  EXPECT_EQ(dials(all, where), (Texts{"[2001:db8:9::9]:4000", "198.51.100.7:4000"}));
+  auto by_six = ground("2001:db8:7::5", "2001:db8:9::9");
+  by_six.peer_stated = {ip("198.51.100.7")};
+  EXPECT_EQ(dials(all, by_six), (Texts{"[2001:db8:9::9]:4000", "198.51.100.7:4000"}));
+}
+
+TEST(Candidates, WhetherAMachineIsLetInIsKnownOfTheAddressThatWasTriedAlone) {
+  auto where = ground("192.0.2.1", "198.51.100.7");
+  where.peer_stated = {ip("2001:db8:9::9")};
+  where.own_stated = {ip("2001:db8:7::5")};
+  const auto six = tcp(Kind::kHost, "[2001:db8:9::9]:4000");
+  for (const auto own : {Inbound::kOpen, Inbound::kClosed})
+    for (const auto peers : {Inbound::kOpen, Inbound::kClosed}) {
+      where.own_inbound = own;
+      const auto found = tcp_dials(offer({six}, peers), where);
+      ASSERT_EQ(found.size(), 1u);
+      EXPECT_TRUE(found[0].punch);
+      EXPECT_EQ(found[0].from, ip("2001:db8:7::5")) << "the peer dials that one";
+    }
+  where.own_seen = ip("2001:db8:7::5");
+  where.own_inbound = Inbound::kOpen;
+  EXPECT_FALSE(tcp_dials(offer({six}, Inbound::kClosed), where).front().punch);
+}
+
+TEST(Candidates, OfThePunchByIPv6NoAddressIsBoundThatIsNoneOfOurs) {
+  auto where = ground("192.0.2.1", "198.51.100.7");
+  where.own_inbound = Inbound::kClosed;
+  where.peer_stated = {ip("2001:db8:9::9")};
+  where.own_stated = {ip("2001:db8:aa::1")};  // a translator's
+  const auto found = tcp_dials(offer({tcp(Kind::kHost, "[2001:db8:9::9]:4000"),
+                                      tcp(Kind::kServerReflexive, "198.51.100.7:4000")}),
+                               where);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].from, std::nullopt);
+  EXPECT_EQ(found[1].from, std::nullopt);
+}
+
+TEST(Candidates, NeighboursAreKnownByEitherFamily) {
+  auto where = ground("2001:db8:7::5", "2001:db8:9::9");
+  const auto all = offer({tcp(Kind::kHost, "10.0.0.9:4000")});
+  EXPECT_EQ(dials(all, where), Texts{});
+  where.own_stated = where.peer_stated = {ip("192.0.2.1")};
+  EXPECT_EQ(dials(all, where), Texts{"10.0.0.9:4000"});
+}
+
 // Whatever a hostile peer offers: it cannot have anybody dialled but itself and neighbours.
 TEST(Candidates, OfUdpFollowTheSameRulesAndAreNeverHeardFromElsewhere) {
   const auto udp = [](Kind kind, const char* at) {
@@ -184,15 +237,20 @@ TEST_P(HostileOffers, ReachNobodyElse) {
           {static_cast<Kind>(1 + rng() % 2),
            static_cast<Candidate::Transport>(1 + rng() % 2),
            {ip(places[rng() % std::size(places)]), static_cast<std::uint16_t>(rng() % 3 * 700)}});
-    const auto here = ground(places[rng() % 2], places[rng() % std::size(places)]);
+    auto here = ground(places[rng() % 2], places[rng() % std::size(places)]);
+    if (rng() % 2 == 0) here.peer_stated = {ip(places[rng() % std::size(places)])};
     const auto found = tcp_dials(hostile, here);
     EXPECT_LE(found.size(), kMostDials);
     for (const auto& dial : found) {
       EXPECT_TRUE(is_offerable(dial.to.ip)) << dial.to.to_string();
       EXPECT_NE(dial.to.ip, ip("10.0.0.5")) << "ourselves";
-      const bool itself = dial.to.ip == *here.peer_seen;
+      const auto is_its = [&](const IpAddress& one) {
+        return one == *here.peer_seen ||
+               std::ranges::find(here.peer_stated, one) != here.peer_stated.end();
+      };
+      const bool itself = is_its(dial.to.ip);
       const bool neighbour =
-          *here.own_seen == *here.peer_seen && dial.to.ip == ip("10.0.0.9") && dial.to.port >= 1024;
+          is_its(*here.own_seen) && dial.to.ip == ip("10.0.0.9") && dial.to.port >= 1024;
       EXPECT_TRUE(itself || neighbour) << dial.to.to_string();
     }
   }
@@ -206,6 +264,13 @@ TEST(WhyNotDirect, NamesWhatIsKnown) {
             std::string::npos);
   EXPECT_NE(why_not_direct(Inbound::kOpen, Inbound::kUnknown, false).find("offers no"),
             std::string::npos);
+  const auto at = [](const char* text) { return Dial{*SocketAddress::parse(text)}; };
+  EXPECT_EQ(families_of({}), "");
+  EXPECT_EQ(families_of({at("[2001:db8::1]:1")}), "IPv6");
+  const auto both = families_of({at("[2001:db8::1]:1"), at("192.0.2.1:1")});
+  EXPECT_NE(
+      why_not_direct(Inbound::kUnknown, Inbound::kUnknown, true, both).find(", by IPv4 and IPv6"),
+      std::string::npos);
 }
 
 TEST(Patience, GrowsWhileNothingComesOfItAndAfterPathsThatDieAtOnce) {
