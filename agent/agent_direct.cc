@@ -16,6 +16,7 @@ void Agent::open_direct_port() {
                                         "; set another [direct] port, or 0. Peers that are let in "
                                         "from outside are reached all the same"}});
   place_.set_port(direct_.port());
+  if (direct_.port() != 0 && direct_.listen_second()) place_.set_second_port(direct_.second_port());
   if (config_.direct.map_port && place_.port() != 0) {
     mapper_.want({portmap::Protocol::kTcp, place_.port()});
     ask_gateway();

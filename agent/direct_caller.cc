@@ -19,6 +19,8 @@ DirectCaller::DirectCaller(const OwnEndpoint& self, const OwnPlace& place, UdpPl
       link_(link),
       peer_(peer),
       listener_(listener),
+      second_(
+          std::ranges::lexicographical_compare(peer.view(), self.identity.key.public_key.view())),
       limit_(self.loop, *this),
       head_start_(self.loop, *this),
       news_(self.loop, *this) {}
@@ -34,7 +36,7 @@ void DirectCaller::begin() {
   answered_ = false;
   self_.random.fill(token_);
   udp_.renew();
-  link_.send(place_.offer(round_, token_));
+  link_.send(place_.offer(round_, token_, second_));
   limit_.start(kRoundLimit);
 }
 
@@ -63,7 +65,7 @@ void DirectCaller::take(const control::Offer& offer,
 void DirectCaller::dial_some(bool lan) {
   for (const auto& dial : dials_)
     if (dial.lan == lan)
-      dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, place_.port(),
+      dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, place_.punch_port(second_),
                                                        static_cast<DirectDial::Listener&>(*this)));
 }
 

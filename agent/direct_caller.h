@@ -80,6 +80,7 @@ class DirectCaller final : private DirectDial::Listener,
   crypto::PublicKey peer_;
   Listener& listener_;
   punch::Patience patience_;
+  bool second_;  // port of ours, if both dial at the same time: the peer may be calling us as well
   std::uint32_t round_ = 0;
   bool offered_ = false;  // a round is on, and its token awaited
   bool answered_ = false;

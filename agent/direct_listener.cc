@@ -72,17 +72,24 @@ DirectListener::~DirectListener() = default;
 
 Result<void> DirectListener::listen(std::uint16_t port) {
   close();
+  return listen(port, listening_);
+}
+
+Result<void> DirectListener::listen_second() { return listen(0, second_); }
+
+Result<void> DirectListener::listen(std::uint16_t port, std::optional<loop::TcpListener>& at) {
   // Both families where there are two; IPv4 alone else.
   auto socket = bind_shared({IpAddress::v6({}), port});
   if (!socket) socket = bind_shared({IpAddress::v4(0), port});
   if (!socket) return fail(socket.error());
-  listening_.emplace(loop_, static_cast<loop::TcpListener::Listener&>(*this));
-  listening_->adopt(std::move(*socket));
+  at.emplace(loop_, static_cast<loop::TcpListener::Listener&>(*this));
+  at->adopt(std::move(*socket));
   return {};
 }
 
 void DirectListener::close() {
   listening_.reset();
+  second_.reset();
   strangers_.clear();
 }
 

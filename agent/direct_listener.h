@@ -38,6 +38,9 @@ class DirectListener final : private loop::TcpListener::Listener {
   ~DirectListener();
 
   Result<void> listen(std::uint16_t port);  // 0: the kernel chooses
+  // Another one besides, from which alone we dial where the peer calls us as well; port() stays.
+  Result<void> listen_second();
+  std::uint16_t second_port() const { return second_ ? second_->address().port : 0; }
   std::uint16_t port() const { return listening_ ? listening_->address().port : 0; }
   void close();
 
@@ -46,13 +49,14 @@ class DirectListener final : private loop::TcpListener::Listener {
 
  private:
   class Stranger;
+  Result<void> listen(std::uint16_t port, std::optional<loop::TcpListener>& at);
   void on_accepted(UniqueFd fd, const SocketAddress& peer) override;
   void sort(Stranger& stranger);
   void remove(Stranger& stranger);
 
   loop::Loop& loop_;
   Listener& listener_;
-  std::optional<loop::TcpListener> listening_;
+  std::optional<loop::TcpListener> listening_, second_;
   std::list<std::unique_ptr<Stranger>> strangers_;
   std::optional<control::TrialSecret> trial_;
 };

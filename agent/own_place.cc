@@ -63,7 +63,8 @@ std::uint16_t OwnPlace::trial_port() const {
   return wanted ? mapped_port_ : std::uint16_t{0};
 }
 
-control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& token) const {
+control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& token,
+                               bool second) const {
   using control::Candidate;
   control::Offer offer;
   offer.round = round;
@@ -84,6 +85,11 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
     if (one.address != seen_->ip && std::ranges::none_of(offer.candidates, is_there))
       offer.candidates.push_back(
           {Candidate::Kind::kServerReflexive, Candidate::Transport::kTcp, {one.address, port_}});
+  }
+  for (auto& one : offer.candidates) {
+    const bool is_seen = one.at.ip == seen_->ip;
+    const bool let_in = is_seen && offer.inbound == control::Inbound::kOpen;
+    if (!let_in && (is_seen || is_stated(one.at.ip))) one.at.port = punch_port(second);
   }
   offer.statements = statements();
   return offer;

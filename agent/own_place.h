@@ -18,6 +18,12 @@ class OwnPlace {
   bool enabled() const { return policy_.enabled; }
   std::uint16_t port() const { return port_; }  // direct connections are taken here; 0: nowhere
   void set_port(std::uint16_t port) { port_ = port; }
+  // From which both dial at the same time. Of two machines that call each other, one takes `second`
+  // as the caller: two connections between the same two ports there cannot be.
+  std::uint16_t punch_port(bool second) const {
+    return second && second_port_ != 0 ? second_port_ : port_;
+  }
+  void set_second_port(std::uint16_t port) { second_port_ = port; }
 
   const std::optional<SocketAddress>& seen() const { return seen_; }
   control::Inbound inbound() const;  // by either
@@ -35,7 +41,8 @@ class OwnPlace {
   bool set_seen(const std::optional<SocketAddress>& seen);
   bool set_inbound(const control::InboundTried& outcome);
 
-  control::Offer offer(std::uint32_t round, const control::OfferToken& token) const;
+  // `second`: who dials at the same time as we do is to dial that port.
+  control::Offer offer(std::uint32_t round, const control::OfferToken& token, bool second) const;
   // Ports of the UDP sockets; 0: there is none of that family.
   struct UdpPorts {
     std::uint16_t four = 0, six = 0;
@@ -66,7 +73,7 @@ class OwnPlace {
   bool is_stated(const IpAddress& address) const;
 
   DirectPolicy policy_;
-  std::uint16_t port_ = 0;
+  std::uint16_t port_ = 0, second_port_ = 0;
   std::optional<SocketAddress> seen_, udp_seen_six_;
   struct Stated {
     IpAddress address;

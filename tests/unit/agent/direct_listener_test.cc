@@ -13,10 +13,11 @@ class DirectListenerTest : public testing::Test,
  protected:
   DirectListenerTest() { EXPECT_TRUE(listener_.listen(0)); }
 
-  UniqueFd connect(Bytes first) {
+  UniqueFd connect(Bytes first, std::uint16_t port = 0) {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
     sockaddr_storage address{};
-    const auto length = SocketAddress{IpAddress::v4(0x7f000001), listener_.port()}.fill(address);
+    const SocketAddress to{IpAddress::v4(0x7f000001), port == 0 ? listener_.port() : port};
+    const auto length = to.fill(address);
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
     EXPECT_EQ(::send(fd.get(), first.data(), first.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(first.size()));
@@ -73,6 +74,19 @@ TEST_F(DirectListenerTest, AHelloIsHandedOnWithWhatWasReadOfIt) {
   const auto fd = connect(from_hex("c7565401 0102"));
   ASSERT_TRUE(until([&] { return !pipes_.empty(); }));
   EXPECT_EQ(hello_, from_hex("c7565401 0102"));
+}
+
+TEST_F(DirectListenerTest, ASecondPortTakesTheSame) {
+  const auto first = listener_.port();
+  ASSERT_TRUE(listener_.listen_second());
+  EXPECT_EQ(listener_.port(), first);
+  ASSERT_NE(listener_.second_port(), first);
+  const auto hello = connect(from_hex("c7565401 0102"), listener_.second_port());
+  ASSERT_TRUE(until([&] { return pipes_.size() == 1; }));
+  const auto token = connect(punch::reversed_preamble(known_), listener_.second_port());
+  ASSERT_TRUE(until([&] { return pipes_.size() == 2; }));
+  const auto again = connect(punch::reversed_preamble(known_));
+  EXPECT_TRUE(until([&] { return pipes_.size() == 3; }));
 }
 
 TEST_F(DirectListenerTest, OnlyAKnownTokenIsTaken) {
