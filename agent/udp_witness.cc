@@ -65,21 +65,39 @@ void UdpWitness::conclude() {
   const auto survey = std::exchange(survey_, std::nullopt);
   for (std::size_t i = 0; i < survey->questions().size(); ++i) {
     const auto& mapped = survey->mapped()[i];
-    const bool v4 = survey->questions()[i].server.ip.is_v4();
-    place_.forget_stated(v4, mapped ? std::optional{mapped->ip} : std::nullopt);
+    const auto& server = survey->questions()[i].server;
+    const bool v4 = server.ip.is_v4();
     // A family may be there in a moment (RFC 4862), or its answers were lost.
     if (!mapped) asked_at_ = self_.loop.now() - Duration{kAskAgain} + kAfterSilence;
     if (!v4) place_.set_udp_seen_six(mapped);
+    // What is stated stays, until that answers.
+    const bool other_family = place_.seen() && place_.seen()->ip.is_v4() != v4;
+    if (!mapped && other_family)
+      by_stream_.emplace(self_, server, static_cast<StreamWitness::Listener&>(*this));
+    else if (!mapped)
+      place_.forget_stated(v4);
     if (!mapped) continue;
     if (!v4) {
       log::info("udp", {{"event", "place"},
                         {"port", udp_.local(/*v4=*/false).port},
                         {"seen", mapped->to_string()}});
     }
-    const bool known = place_.seen() && place_.seen()->ip == mapped->ip;
-    if (const auto& proof = survey->proofs()[i]; proof && !known)
-      listener_.on_address_proof({*proof, mapped->ip});
+    take_seen(mapped->ip, survey->proofs()[i]);
   }
+}
+
+void UdpWitness::take_seen(const IpAddress& seen, const std::optional<stun::AddressProof>& proof) {
+  place_.forget_stated(seen.is_v4(), seen);
+  const bool known = place_.seen() && place_.seen()->ip == seen;
+  if (proof && !known) listener_.on_address_proof({*proof, seen});
+}
+
+void UdpWitness::on_stream_seen(const StreamWitness& witness) {
+  if (const auto& seen = witness.seen())
+    take_seen(seen->ip, witness.proof());
+  else
+    place_.forget_stated(witness.v4());
+  by_stream_.reset();  // last: it is the caller
 }
 
 void UdpWitness::take(const control::AddressStated& stated) {

@@ -1,4 +1,4 @@
-// service/address_prover.h: says in writing at which addresses an endpoint receives by UDP, besides
+// service/address_prover.h: says in writing at which addresses an endpoint receives, besides
 // the one that its session comes from: another family's, or another way out of its network. Signs
 // only what a discovery server's proof shows (tunnel/stun/address_proof.h), for the endpoint whose
 // session showed it. Keeps nothing.

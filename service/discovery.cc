@@ -99,8 +99,8 @@ class Discovery::Connection final : private loop::BytePipe::Listener,
       const auto size = stun::size_of_message(received_);
       if (!size) return false;
       if (received_.size() < *size) return true;
-      const auto answer =
-          owner_.responder_.answer_stream(Bytes{received_}.first(*size), from, door_);
+      const auto answer = owner_.responder_.answer_stream(Bytes{received_}.first(*size), from,
+                                                          door_, owner_.loop_.now());
       if (!answer) return false;
       // Who does not read his answers loses the connection: nothing is kept for him.
       const auto put = pipe_->write(*answer);

@@ -18,6 +18,7 @@ table ip6 site {
 RULES = {
     "open": "",
     "firewall": FIREWALL,
+    "no-udp": FIREWALL.replace("ct state established", "meta l4proto udp drop\n    ct state established"),
     # nothing but to the service, or no TCP
     "service-only": FIREWALL.replace("ct state established", """ip6 saddr != 2001:db8:10::/64 \
 ip6 daddr != 2001:db8:10::/64 drop

@@ -29,8 +29,8 @@ struct Ground {
   std::vector<IpPrefix> own_networks;            // of interfaces: address and prefix length
   bool lan_allowed = true;                       // configuration
   control::Inbound own_inbound = control::Inbound::kUnknown;  // at own_seen
-  // Where they receive besides, as the service states (crypto/address_statement.h): by UDP that was
-  // shown, and it is their address for TCP as well.
+  // Where they receive besides, as the service states (crypto/address_statement.h). Shown by
+  // UDP or TCP, it is their address for either.
   std::vector<IpAddress> own_stated, peer_stated;
 };
 

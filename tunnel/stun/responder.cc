@@ -80,7 +80,7 @@ std::optional<Responder::Answer> Responder::answer_datagram(Bytes datagram,
 }
 
 std::optional<ByteVector> Responder::answer_stream(Bytes message, const SocketAddress& from,
-                                                   Door at) const {
+                                                   Door at, TimePoint now) const {
   const auto request = decode_request(message);
   if (!request) return std::nullopt;
   auto unknown = request->unknown;
@@ -88,7 +88,9 @@ std::optional<ByteVector> Responder::answer_stream(Bytes message, const SocketAd
   if (request->change_ip || request->change_port) unknown.push_back(kChangeRequest);
   if (request->response_port) unknown.push_back(kResponsePort);
   if (!unknown.empty()) return encode(refusal(*request, kUnknownAttribute, std::move(unknown)));
-  return encode(respond(*request, from, at));
+  auto response = respond(*request, from, at);
+  if (request->wants_proof && proofs_ != nullptr) response.proof = proofs_->make(from.ip, now);
+  return encode(response);
 }
 
 bool Responder::pay(const IpAddress& to, std::size_t octets, TimePoint now) {

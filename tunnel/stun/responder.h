@@ -45,7 +45,8 @@ class Responder {
   std::optional<Answer> answer_datagram(Bytes datagram, const SocketAddress& from, Door at,
                                         TimePoint now);
   // Of a TCP connection, which proves its sender; nothing: end it.
-  std::optional<ByteVector> answer_stream(Bytes message, const SocketAddress& from, Door at) const;
+  std::optional<ByteVector> answer_stream(Bytes message, const SocketAddress& from, Door at,
+                                          TimePoint now) const;
 
   const Servers& servers() const { return servers_; }
 

@@ -106,11 +106,28 @@ TEST_F(ResponderTest, ManyAddressesDoNotMakeItGrow) {
 
 TEST_F(ResponderTest, OverTcpNothingGoesElsewhere) {
   auto request = a_request();
-  EXPECT_EQ(decode_response(*responder_.answer_stream(encode(request), kClient, {}))->mapped,
+  EXPECT_EQ(decode_response(*responder_.answer_stream(encode(request), kClient, {}, now_))->mapped,
             kClient);
   request.change_port = true;
-  EXPECT_EQ(decode_response(*responder_.answer_stream(encode(request), kClient, {}))->error, 420);
-  EXPECT_FALSE(responder_.answer_stream(from_hex("474554"), kClient, {}));
+  EXPECT_EQ(decode_response(*responder_.answer_stream(encode(request), kClient, {}, now_))->error,
+            420);
+  EXPECT_FALSE(responder_.answer_stream(from_hex("474554"), kClient, {}, now_));
+}
+
+TEST_F(ResponderTest, OverTcpAProofIsGivenToWhoAsksForIt) {
+  SystemRandom random;
+  const AddressProofs proofs(random);
+  const Responder with_proofs(two_by_two(), &proofs);
+  auto request = a_request();
+  EXPECT_FALSE(
+      decode_response(*with_proofs.answer_stream(encode(request), kClient, {}, now_))->proof);
+  request.wants_proof = true;
+  const auto answer =
+      decode_response(*with_proofs.answer_stream(encode(request), kClient, {}, now_));
+  ASSERT_TRUE(answer && answer->proof);
+  EXPECT_TRUE(proofs.holds(*answer->proof, kClient.ip, now_));
+  EXPECT_FALSE(
+      decode_response(*responder_.answer_stream(encode(request), kClient, {}, now_))->proof);
 }
 
 }  // namespace
