@@ -79,7 +79,7 @@ class DirectCaller final : private DirectDial::Listener,
   session::SessionLink& link_;
   crypto::PublicKey peer_;
   Listener& listener_;
-  punch::Patience patience_;
+  punch::Patience patience_{punch::Patience::kAfterStale};
   bool second_;  // port of ours, if both dial at the same time: the peer may be calling us as well
   std::uint32_t round_ = 0;
   bool offered_ = false;  // a round is on, and its token awaited

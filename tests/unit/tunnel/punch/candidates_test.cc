@@ -284,6 +284,12 @@ TEST(Patience, GrowsWhileNothingComesOfItAndAfterPathsThatDieAtOnce) {
   EXPECT_EQ(patience.lost(seconds{5}), seconds{2});
   EXPECT_EQ(patience.lost(seconds{90}), seconds{1}) << "a steady path was lost";
   EXPECT_EQ(patience.failed(), seconds{30}) << "there was a path: failures count anew";
+  Patience of_tcp(Patience::kAfterStale);
+  EXPECT_EQ(of_tcp.failed(), seconds{30});
+  of_tcp.reset();
+  of_tcp.lost(seconds{5});
+  EXPECT_EQ(of_tcp.failed(), seconds{5}) << "the barriers will have forgotten the lost one";
+  EXPECT_EQ(of_tcp.failed(), seconds{10});
 }
 
 }  // namespace
