@@ -72,6 +72,7 @@ class Agent final : private ShimGate::Handler,
   ByteVector hand_over(restart::Outgoing& out);
   void stop();  // tells the service and the peers; at most kGoodbye later it has stopped
   StatusReport status() const;
+  const ByteVector& certificate() const { return self_.identity.certificate; }  // that of now
 
  private:
   static constexpr std::chrono::milliseconds kGoodbye{500};
@@ -116,6 +117,7 @@ class Agent final : private ShimGate::Handler,
   void on_udp_mapping_tried() override;
   void on_address_proof(const control::ProveAddress& proof) override;
   void on_address_stated() override;
+  void on_certificate(const control::Certificate& fresh) override;
   void on_own_address_stated(const control::AddressStated& stated) override {
     udp_witness_.take(stated);
   }

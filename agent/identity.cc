@@ -126,14 +126,29 @@ Result<void> check_identity(const Identity& identity, UnixTime now) {
   return {};
 }
 
+Result<Identity> renewed_identity(const Identity& identity, Bytes certificate, UnixTime now) {
+  auto renewed = identity;
+  renewed.certificate.assign(certificate.begin(), certificate.end());
+  CULVERT_RETURN_IF_ERROR(check_identity(renewed, now));
+  const auto before = crypto::NameCertificate::decode_unverified(identity.certificate);
+  const auto after = crypto::NameCertificate::decode_unverified(certificate);
+  if (before && after && after->not_after <= before->not_after)
+    return fail(ErrorCode::kAuthentication, "the new name certificate ends no later");
+  return renewed;
+}
+
 std::string expiry_warning(Bytes certificate, UnixTime now) {
-  constexpr std::chrono::days kAhead{30};
+  constexpr Duration kAhead = std::chrono::days{30};
   const auto ours = crypto::NameCertificate::decode_unverified(certificate);
-  if (!ours || ours->not_after - now > kAhead) return {};
+  if (!ours) return {};
+  const auto left_after_renewal = (ours->not_after - ours->not_before) / 6;
+  if (ours->not_after - now > std::min<Duration>(kAhead, left_after_renewal)) return {};
   const auto left = std::chrono::floor<std::chrono::days>(ours->not_after - now).count();
   return "the name certificate ends in " + std::to_string(left) +
-         " days, and with it every session: enrol " + ours->name +
-         " again with a new invitation, and restart the agent";
+         " days, and with it every session; the service has not renewed it: ask its administrator, "
+         "or "
+         "enrol " +
+         ours->name + " again with a new invitation, and restart the agent";
 }
 
 std::string identity_file(const std::string& state_directory) {

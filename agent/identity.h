@@ -31,7 +31,12 @@ Result<Identity> decode_identity(std::string_view text);
 // kAuthentication with what to do.
 Result<void> check_identity(const Identity& identity, UnixTime now);
 
-// From a month before the end of our certificate on: when that is, and what to do. Else empty.
+// The same with a new certificate, which is judged likewise and ends later than the one before.
+Result<Identity> renewed_identity(const Identity& identity, Bytes certificate, UnixTime now);
+
+// From a month (at most a sixth of its life) before the end of our certificate on: when that is,
+// and what to do. Else empty. The service has renewed it before then
+// (service/certificate_renewal.h).
 std::string expiry_warning(Bytes certificate, UnixTime now);
 
 std::string identity_file(const std::string& state_directory);

@@ -116,7 +116,8 @@ class Process final : private loop::Signals::Listener,
     stop_without_guests();
   }
   void warn_of_expiry() {
-    const auto warning = expiry_warning(certificate_, loop::Loop::wall_clock());
+    const auto warning =
+        expiry_warning(agent_ ? agent_->certificate() : certificate_, loop::Loop::wall_clock());
     if (!warning.empty()) log::warning("identity", {{"event", "expires"}, {"why", warning}});
     expiry_check_.start(std::chrono::days{1});
   }

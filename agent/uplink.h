@@ -44,6 +44,7 @@ class Uplink final : private UplinkAttempt::Listener,
     // There is one; it is about to go (null).
     virtual void on_uplink_session(session::SessionLink* link) = 0;
     virtual void on_path_message(const control::Message& message) = 0;  // PathOffer, PathSeen
+    virtual void on_certificate(const control::Certificate& fresh) = 0;
     virtual void on_own_address_stated(const control::AddressStated& stated) = 0;
 
    protected:
@@ -69,7 +70,8 @@ class Uplink final : private UplinkAttempt::Listener,
   bool stopped() const { return stopping_ && link_ == nullptr; }
   // Proxies that users of this machine have set, in place of those before (user_proxies.h).
   void take_hints(std::vector<proxies::Hint> hints);
-  void network_changed();  // look whether the carrier still works, or try again at once
+  void show_certificate();  // this endpoint's, which is another one now
+  void network_changed();   // look whether the carrier still works, or try again at once
 
   // A carrier that goes our way out was lost so soon after it began; if that was early, long
   // packets are suspected, and what is dialled from now on sends short ones.

@@ -46,6 +46,10 @@ std::optional<PeerSnapshot> Uplink::take_snapshot() {
   return PeerSnapshot{{}, self_.identity.service_key, link_->take_snapshot(), {}};
 }
 
+void Uplink::show_certificate() {
+  if (link_ != nullptr) link_->show_certificate(self_.identity.certificate);
+}
+
 void Uplink::make_link() {
   link_ = std::make_unique<session::SessionLink>(
       self_.loop, initiator(), static_cast<session::SessionLink::Listener&>(*this));
@@ -160,6 +164,8 @@ void Uplink::on_control(session::SessionLink&, const control::Message& message) 
     listener_.on_discovery_servers(*servers);
   if (const auto* stated = std::get_if<control::AddressStated>(&message))
     listener_.on_own_address_stated(*stated);
+  if (const auto* fresh = std::get_if<control::Certificate>(&message))
+    listener_.on_certificate(*fresh);
   if (std::holds_alternative<control::PathOffer>(message) ||
       std::holds_alternative<control::PathSeen>(message))
     listener_.on_path_message(message);

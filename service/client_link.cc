@@ -37,6 +37,11 @@ void ClientLink::resume(session::FreshCarrier carrier) {
   tell_discovery_servers();  // perhaps to another process of the endpoint
 }
 
+void ClientLink::renew_certificate(const ByteVector& certificate) {
+  principal_.certificate = certificate;
+  send(control::Certificate{certificate});
+}
+
 void ClientLink::close(const std::string& reason) {
   closing_ = true;
   ports_.clear();
@@ -165,7 +170,7 @@ void ClientLink::on_control(session::SessionLink&, const control::Message& messa
           [this](const control::PathOffer& offer) { handle(offer); },
           [this](const control::PathSeen& seen) { handle(seen); }, [](const control::PathRelay&) {},
           [this](const control::ProveAddress& shown) { handle(shown); },
-          [](const control::AddressStated&) {},
+          [](const control::AddressStated&) {}, [](const control::Certificate&) {},
           [](const control::Goodbye&) {},  // the link has dealt with it
       },
       message);

@@ -80,7 +80,8 @@ class ClientLink final : private session::SessionLink::Listener,
   void resume(session::FreshCarrier carrier);
   bool admits(std::string_view caller) const;
   void send(const control::Message& message) { link_.send(message); }
-  void close(const std::string& reason);  // on_client_down() follows
+  void renew_certificate(const ByteVector& certificate);  // for the same name and key
+  void close(const std::string& reason);                  // on_client_down() follows
 
  private:
   void on_session_up(session::SessionLink&) override {}

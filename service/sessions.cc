@@ -7,8 +7,12 @@
 namespace culvert::service {
 
 Sessions::Sessions(const Context& context, Listener& listener)
-    : context_(context), listener_(listener), timer_(context.loop, *this) {
+    : context_(context),
+      listener_(listener),
+      timer_(context.loop, *this),
+      renewal_timer_(context.loop, *this) {
   context_.store.watch(std::string(kEndpointPrefix), *this);
+  renewal_timer_.start(kRenewals);
 }
 
 Sessions::~Sessions() { context_.store.unwatch(*this); }
@@ -32,6 +36,7 @@ bool Sessions::resume(const Principal& principal, const control::SessionName& se
   if (client == nullptr) return false;
   log::info("endpoint", {{"event", "resumed"}, {"name", principal.name}, {"from", from}});
   client->resume(std::move(carrier));
+  renew_if_due(*client);
   return true;
 }
 
@@ -47,9 +52,34 @@ void Sessions::adopt(Principal principal, const control::SessionName& session,
       "a newer session of this endpoint has taken over; if that was not you, another "
       "machine holds a copy of its key");
   log::info("endpoint", {{"event", "online"}, {"name", name}, {"from", from}});
-  current_.emplace(name, std::make_unique<ClientLink>(client_context(), std::move(principal),
-                                                      session, std::move(carrier),
-                                                      static_cast<ClientLink::Listener&>(*this)));
+  const auto [at, fresh] = current_.emplace(
+      name,
+      std::make_unique<ClientLink>(client_context(), std::move(principal), session,
+                                   std::move(carrier), static_cast<ClientLink::Listener&>(*this)));
+  renew_if_due(*at->second);
+}
+
+void Sessions::renew_if_due(const ClientLink& client) {
+  const auto& principal = client.principal();
+  const auto now = loop::Loop::wall_clock();
+  const auto life = Duration{context_.config.certificate_life};
+  if (!CertificateRenewal::is_due(principal.certificate, life, now)) return;
+  auto& renewal = renewals_[principal.name];
+  if (renewal != nullptr && renewal->principal().key == principal.key) return;
+  renewal = std::make_unique<CertificateRenewal>(
+      context_.loop, CertificateRenewal::Authority{context_.store, context_.signing, life},
+      principal, now, static_cast<CertificateRenewal::Listener&>(*this));
+}
+
+void Sessions::on_renewal_done(CertificateRenewal& renewal, const Result<ByteVector>& certificate) {
+  const auto& [name, key, before] = renewal.principal();
+  const auto found = current_.find(name);
+  log::info("endpoint", {{"event", "certificate-renewed"},
+                         {"name", name},
+                         {"why-not", certificate ? "" : certificate.error().detail}});
+  if (certificate && found != current_.end() && found->second->principal().key == key)
+    found->second->renew_certificate(*certificate);
+  renewals_.erase(std::string(name));
 }
 
 void Sessions::go_on(ClientSnapshot from, restart::Inherited& sockets) {
@@ -101,7 +131,11 @@ void Sessions::on_client_down(ClientLink& client, const Error& why) {
 }
 
 // Peers that no longer listen do not get to keep their session.
-void Sessions::on_timer(loop::Timer&) {
+void Sessions::on_timer(loop::Timer& timer) {
+  if (&timer == &renewal_timer_) {
+    for (const auto& [name, client] : current_) renew_if_due(*client);
+    return renewal_timer_.start(kRenewals);
+  }
   const auto now = context_.loop.now();
   std::erase_if(leaving_, [now](const Leaving& one) { return one.until <= now; });
   if (!leaving_.empty()) timer_.start(leaving_.front().until - now);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "service/certificate_renewal.h"
 #include "service/client_link.h"
 #include "tunnel/loop/timer.h"
 
@@ -13,9 +14,11 @@ namespace culvert::service {
 class Sessions final : public Directory,
                        private ClientLink::Listener,
                        private Store::Watcher,
+                       private CertificateRenewal::Listener,
                        private loop::Timer::Listener {
  public:
   static constexpr Duration kLeaveLimit = std::chrono::seconds{3};  // for a goodbye to get out
+  static constexpr Duration kRenewals = std::chrono::hours{1};      // are looked for so often
 
   class Listener {
    public:
@@ -31,6 +34,7 @@ class Sessions final : public Directory,
     const Guard& guard;
     const Config& config;
     Store& store;
+    const crypto::SigningKeyPair& signing;
     PathPackets& path_packets;
     const AddressProver& prover;
   };
@@ -57,7 +61,9 @@ class Sessions final : public Directory,
  private:
   void on_client_down(ClientLink& client, const Error& why) override;
   void on_entry_changed(const StoreEntry& entry, bool removed) override;
+  void on_renewal_done(CertificateRenewal& renewal, const Result<ByteVector>& certificate) override;
   void on_timer(loop::Timer& timer) override;
+  void renew_if_due(const ClientLink& client);
   ClientLink::Context client_context();
   ClientLink* find(const Principal& principal, const control::SessionName& session) const;
   void end(const std::string& name, const std::string& reason);
@@ -73,7 +79,8 @@ class Sessions final : public Directory,
     TimePoint until;
   };
   std::vector<Leaving> leaving_;  // said goodbye to
-  loop::Timer timer_;
+  std::map<std::string, std::unique_ptr<CertificateRenewal>> renewals_;
+  loop::Timer timer_, renewal_timer_;
   bool ending_ = false;
 };
 

@@ -25,6 +25,7 @@ enum class Type : std::uint16_t {
   kDiscoveryServers = 19,
   kProveAddress = 20,
   kAddressStated = 21,
+  kCertificate = 22,
   kPathOffer = 32,
   kPathSeen = 33,
   kPathRelay = 34,
@@ -98,6 +99,7 @@ Type type_of(const Message& message) {
                         [](const PathRelay&) { return Type::kPathRelay; },
                         [](const ProveAddress&) { return Type::kProveAddress; },
                         [](const AddressStated&) { return Type::kAddressStated; },
+                        [](const Certificate&) { return Type::kCertificate; },
                     },
                     message);
 }
@@ -141,6 +143,7 @@ void write_body(Writer& out, const Message& message) {
                    out.bytes(m.address.wire());
                  },
                  [&](const AddressStated& m) { out.bytes(m.statement); },
+                 [&](const Certificate& m) { out.bytes(m.certificate); },
                  [&](const PathSeen& m) {
                    out.u32(m.path);
                    out.u64(m.counter);
@@ -218,6 +221,10 @@ std::optional<Message> read_body(Type type, Reader& in) {
       const auto statement = in.rest();
       return AddressStated{{statement.begin(), statement.end()}};
     }
+    case Type::kCertificate: {
+      const auto certificate = in.rest();
+      return Certificate{{certificate.begin(), certificate.end()}};
+    }
     case Type::kPathRelay: return PathRelay{in.u32()};
     case Type::kPathSeen: {
       PathSeen m;
@@ -234,7 +241,7 @@ bool is_known(std::uint16_t type) {
     return type >= static_cast<std::uint16_t>(first) && type <= static_cast<std::uint16_t>(last);
   };
   return between(Type::kPublish, Type::kPublishUdp) ||
-         between(Type::kTryInbound, Type::kAddressStated) ||
+         between(Type::kTryInbound, Type::kCertificate) ||
          between(Type::kPathOffer, Type::kPathRelay);
 }
 

@@ -107,9 +107,15 @@ struct AddressStated {
   bool operator==(const AddressStated&) const = default;
 };
 
+// Service to endpoint: its name certificate anew; the one before ends soon.
+struct Certificate {
+  ByteVector certificate;
+  bool operator==(const Certificate&) const = default;
+};
+
 using Message = std::variant<Publish, Lookup, Found, Incoming, Goodbye, Expect, PublishUdp,
                              TryInbound, InboundTried, Offer, DiscoveryServers, PathOffer, PathSeen,
-                             PathRelay, ProveAddress, AddressStated>;
+                             PathRelay, ProveAddress, AddressStated, Certificate>;
 
 inline constexpr std::size_t kMostExpected = 1024;     // names of an Expect; any more are cut off
 inline constexpr std::size_t kMaxMessage = 32 * 1024;  // a larger one is a protocol error

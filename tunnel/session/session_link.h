@@ -110,6 +110,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   // For owners who race several introductions of their own, while no carrier is attached. All of
   // them name the session alike: whichever the peer sees first begins it, the next resumes it.
   control::Hello session_hello() const;
+  void show_certificate(ByteVector certificate);  // in hellos from now on
   ByteVector make_flight();
   void drop_carrier(Error why);  // it is known to be dead
   void abandon(Error why);       // the peer has no such session any more: on_session_down() follows

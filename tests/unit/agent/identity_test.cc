@@ -34,10 +34,9 @@ class IdentityTest : public testing::Test {
   IdentityTest() { EXPECT_GE(sodium_init(), 0); }
 
   ByteVector certificate(const std::string& name, const crypto::PublicKey& key,
-                         std::uint64_t serial) {
-    return *crypto::NameCertificate{name, key, kNow - std::chrono::hours{1},
-                                    kNow + std::chrono::hours{1}, serial}
-                .sign(signer_);
+                         std::uint64_t serial, Duration left = std::chrono::hours{1},
+                         Duration passed = std::chrono::hours{1}) {
+    return *crypto::NameCertificate{name, key, kNow - passed, kNow + left, serial}.sign(signer_);
   }
   Identity identity() {
     Identity out;
@@ -160,12 +159,35 @@ TEST_F(IdentityTest, a_certificate_of_another_name_than_asked_for_is_not_pinned)
 }
 
 TEST_F(IdentityTest, says_a_month_ahead_that_its_certificate_will_end) {
-  const auto ours = identity().certificate;  // ends in an hour
   using std::chrono::days;
+  const auto key = crypto::KeyPair::generate(random_).public_key;
+  const auto ours = certificate("web.example.net", key, 1, std::chrono::hours{1}, days{365});
   EXPECT_EQ(expiry_warning(ours, kNow - days{31}), "");
+  const auto of_a_month = certificate("web.example.net", key, 1, days{15}, days{15});
+  EXPECT_EQ(expiry_warning(of_a_month, kNow), "") << "in five days it is renewed";
+  EXPECT_NE(expiry_warning(of_a_month, kNow + days{11}), "");
   const auto warning = expiry_warning(ours, kNow - days{29});
   EXPECT_NE(warning.find("ends in 29 days"), std::string::npos) << warning;
   EXPECT_NE(warning.find("enrol web.example.net again"), std::string::npos) << warning;
+}
+
+TEST_F(IdentityTest, takes_a_new_certificate_that_is_its_own_and_ends_later) {
+  using std::chrono::hours;
+  const auto before = identity();
+  const auto& key = before.key.public_key;
+  const auto later = certificate(before.name, key, 2, hours{2});
+  const auto renewed = renewed_identity(before, later, kNow);
+  ASSERT_TRUE(renewed) << renewed.error().detail;
+  EXPECT_EQ(renewed->certificate, later);
+  EXPECT_FALSE(renewed_identity(before, before.certificate, kNow));
+  EXPECT_FALSE(
+      renewed_identity(before, certificate(before.name, key, 2, hours{-1}, hours{3}), kNow));
+  EXPECT_FALSE(renewed_identity(before, certificate("other.example.net", key, 2, hours{2}), kNow));
+  const auto stranger = crypto::KeyPair::generate(random_).public_key;
+  EXPECT_FALSE(renewed_identity(before, certificate(before.name, stranger, 2, hours{2}), kNow));
+  auto forged = later;
+  forged.back() ^= std::byte{1};
+  EXPECT_FALSE(renewed_identity(before, forged, kNow));
 }
 
 TEST_F(IdentityTest, pins_of_peers_survive_a_restart) {

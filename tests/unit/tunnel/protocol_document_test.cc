@@ -70,7 +70,7 @@ TEST(ProtocolDocument, EveryMessageExampleIsWhatTheCodeWrites) {
   for (const auto* name :
        {"publish", "lookup", "found", "incoming", "goodbye", "expect", "publish-udp", "try-inbound",
         "inbound-tried", "offer", "discovery-servers", "prove-address", "address-stated",
-        "path-offer", "path-seen", "path-relay"}) {
+        "certificate", "path-offer", "path-seen", "path-relay"}) {
     const auto wire = example(name);
     std::size_t taken = 0;
     const auto message = control::take_message(wire, taken);
