@@ -74,9 +74,12 @@ void Sessions::renew_if_due(const ClientLink& client) {
 void Sessions::on_renewal_done(CertificateRenewal& renewal, const Result<ByteVector>& certificate) {
   const auto& [name, key, before] = renewal.principal();
   const auto found = current_.find(name);
-  log::info("endpoint", {{"event", "certificate-renewed"},
-                         {"name", name},
-                         {"why-not", certificate ? "" : certificate.error().detail}});
+  if (certificate)
+    log::info("endpoint", {{"event", "certificate-renewed"}, {"name", name}});
+  else
+    log::warning("endpoint", {{"event", "certificate-not-renewed"},
+                              {"name", name},
+                              {"why", certificate.error().detail}});
   if (certificate && found != current_.end() && found->second->principal().key == key)
     found->second->renew_certificate(*certificate);
   renewals_.erase(std::string(name));
