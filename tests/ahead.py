@@ -5,9 +5,11 @@ Nobody is to notice: it runs only while nothing else wants to (SCHED_IDLE, and s
 whole, which Linux weighs against others, sched(7) "autogroup"). Where a control group rations processor time,
 that would not be true: nothing is begun there.
 """
+import contextlib
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import subprocess
 
@@ -36,7 +38,7 @@ class Ahead:
 
     def begin(self):
         """One after the other, whatever becomes of each: who does it in its turn sees that."""
-        if self._process or not self.commands or is_rationed():
+        if self._process or not self.commands or not shutil.which("chrt") or is_rationed():
             return
         script = "\n".join(shlex.join(command) for command in self.commands)
         self._alive, theirs = os.pipe()  # ends with the last of them
@@ -44,9 +46,8 @@ class Ahead:
                                          start_new_session=True, pass_fds=[theirs], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(theirs)
-        group = pathlib.Path(f"/proc/{self._process.pid}/autogroup")
-        if group.exists():
-            group.write_text("19")
+        with contextlib.suppress(OSError):  # there are none; or /proc may only be read
+            pathlib.Path(f"/proc/{self._process.pid}/autogroup").write_text("19")
 
     def end(self):
         if not self._process:
