@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "service/commands.h"
+#include "service/directory_lock.h"
 #include "service/readiness.h"
 #include "service/tls_files.h"
 #include "tunnel/base/act_as_owner.h"
@@ -89,6 +90,8 @@ class Daemon final : private Service::Listener, private loop::Signals::Listener 
 };
 
 int serve(loop::Loop& loop, State state, Random& random, bool keep_for_restart) {
+  const auto lock = lock_directory(state.config.state_directory);
+  if (!lock) return complain(kRuntimeError, lock.error().detail);
   auto tls = load_tls(state.config, loop::Loop::wall_clock(), random);
   if (!tls)
     return complain(tls.error().code == ErrorCode::kBadInput ? kConfigError : kRuntimeError,
