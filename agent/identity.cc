@@ -145,9 +145,8 @@ std::string expiry_warning(Bytes certificate, UnixTime now) {
   if (ours->not_after - now > std::min<Duration>(kAhead, left_after_renewal)) return {};
   const auto left = std::chrono::floor<std::chrono::days>(ours->not_after - now).count();
   return "the name certificate ends in " + std::to_string(left) +
-         " days, and with it every session; the service has not renewed it: ask its administrator, "
-         "or "
-         "enrol " +
+         " days, and with it every session; the service has not renewed it: ask its "
+         "administrator, or enrol " +
          ours->name + " again with a new invitation, and restart the agent";
 }
 

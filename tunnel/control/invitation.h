@@ -23,9 +23,8 @@ struct Invitation {
   bool operator==(const Invitation&) const = default;
 };
 
-// "culvert1-" and base64url. decode ignores white space, in it as well (mail
-// programs break long lines), and says what is wrong: not a
-// token, cut off (checksum), made by a later version.
+// "culvert1-" and base64url. decode ignores white space, in it as well (mail programs break long
+// lines), and says what is wrong: not a token, cut off (checksum), made by a later version.
 std::string encode(const Invitation& invitation);
 Result<Invitation> decode_invitation(std::string_view text);
 

@@ -16,11 +16,11 @@ class Patience {
   // firewalls keep a connection that was reset out of step for ten seconds (measured: conntrack
   // stays ESTABLISHED), and let no other one in between the same two ports.
   static constexpr std::chrono::seconds kAfterStale{5};
+  static constexpr std::chrono::seconds kSteady{60};  // a path that lived so long was a good one
 
   Patience() = default;
   explicit Patience(std::chrono::seconds after_failure_of_lost)
       : after_failure_of_lost_(after_failure_of_lost) {}
-  static constexpr std::chrono::seconds kSteady{60};  // a path that lived so long was a good one
 
   Duration failed() { return next(after_failure_, kMostAfterFailure); }
   Duration lost(Duration lived) {

@@ -94,12 +94,12 @@ void SessionLink::introduce(std::unique_ptr<loop::BytePipe> pipe) {
   schedule();
 }
 
-// Not up yet: a first message may or may not have arrived by an earlier carrier.
 void SessionLink::show_certificate(ByteVector certificate) {
   assert(initiator_);
   initiator_->hello.certificate = std::move(certificate);
 }
 
+// Not up yet: a first message may or may not have arrived by an earlier carrier.
 control::Hello SessionLink::session_hello() const {
   assert(initiator_ != nullptr);
   auto hello = initiator_->hello;
