@@ -24,9 +24,7 @@ Way look_at(int fd, const msghdr& message, VirtualPeer& peer) {
     return Way::kAsItIs;
   const VirtualPeer meant = peer;
   if (!prepare_datagram(fd, peer)) return Way::kFailed;
-  const bool moved = peer.port() != meant.port() || peer.is_v4() != meant.is_v4() ||
-                     (peer.is_v4() && peer.ip() != meant.ip());
-  return moved ? Way::kMoved : Way::kAsItIs;
+  return peer.has_moved_from(meant) ? Way::kMoved : Way::kAsItIs;
 }
 
 // Those that go where they are addressed are sent together, by the real call.

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "shim/ordinary_address.h"
 #include "shim/own_address.h"
@@ -31,14 +29,6 @@ RecentTable<4, 6>::Key key_of(int fd, const VirtualPeer& peer) {
   return key;
 }
 
-uint64_t place_of(const VirtualPeer& peer) { return uint64_t{peer.ip()} << 16 | peer.port(); }
-
-void move_to_place(VirtualPeer& peer, uint64_t place) {
-  uint8_t ip[4];
-  for (int i = 0; i < 4; ++i) ip[i] = static_cast<uint8_t>(place >> (40 - 8 * i));
-  peer.move_to(ip, static_cast<uint16_t>(place));
-}
-
 // `really`: where datagrams go, if that is not where they are addressed to.
 Verdict ask(int fd, VirtualPeer& really) {
   const Verdict verdict = ask_about_datagrams(fd, really, own_port_of(fd));
@@ -58,7 +48,7 @@ int connect_ordinary_datagrams(int fd, const sockaddr* address, socklen_t length
                                const VirtualPeer& peer) {
   const bool natively = peer.is_v4();
   const int result = natively ? connect_elsewhere(fd, address, length) : -1;
-  int error = errno;
+  const int error = errno;
   if (natively && result != 0 && !is_no_route(error)) return result;
   VirtualPeer really = peer;
   switch (ask(fd, really)) {
@@ -68,10 +58,7 @@ int connect_ordinary_datagrams(int fd, const sockaddr* address, socklen_t length
       return natively ? result : connect_elsewhere(fd, address, length);
     case Verdict::kFailed: break;
   }
-  error = errno;
-  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
-  errno = error;
+  leave_peer(fd);
   return -1;
 }
 
@@ -82,10 +69,10 @@ bool lead_ordinary_datagram(int fd, VirtualPeer& peer) {
     VirtualPeer really = peer;
     const Verdict verdict = ask(fd, really);
     if (verdict == Verdict::kFailed) return false;
-    place = verdict == Verdict::kGo ? place_of(really) : 0;
+    place = verdict == Verdict::kGo ? really.place() : 0;
     places.remember(key, place, kKeepMs);
   }
-  if (place != 0) move_to_place(peer, place);
+  if (place != 0) peer.move_to_place(place);
   return true;
 }
 

@@ -80,8 +80,7 @@ int connect_from_elsewhere(int fd, const sockaddr* address, socklen_t length) {
     errno = EINVAL;
     return -1;
   }
-  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
+  leave_peer(fd);
   bind_without_port(fd, local.any.sa_family, 0);
   return real.connect(fd, address, length);
 }

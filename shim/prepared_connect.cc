@@ -1,7 +1,6 @@
 #include "shim/prepared_connect.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "shim/recent_holds.h"
 #include "shim/settings.h"
@@ -55,9 +54,8 @@ PreparedConnect::Verdict PreparedConnect::prepare() {
   if (wanted_.ordinary && !may_reach_pool(fd_)) return Verdict::kNotOurs;
   const uint8_t held_at[4] = {answer.address[0], answer.address[1], answer.address[2],
                               answer.address[3]};
-  if (!wanted_.ordinary && (answer.flags & CULVERT_HOLDS_ON) != 0)
-    remember_hold(wanted_, held_at, answer.port);
   peer_.move_to(held_at, answer.port);
+  if (!wanted_.ordinary && (answer.flags & CULVERT_HOLDS_ON) != 0) remember_hold(wanted_, peer_);
   error_ = 0;
   return Verdict::kConnect;
 }

@@ -9,7 +9,7 @@ namespace culvert::shim {
 
 // Of an IPv4 or v4-mapped peer. True: it was moved to where it is held.
 bool move_to_recent_hold(VirtualPeer& peer);
-void remember_hold(const VirtualPeer& wanted, const uint8_t (&ip)[4], uint16_t port);
+void remember_hold(const VirtualPeer& wanted, const VirtualPeer& held_at);
 void forget_hold(const VirtualPeer& wanted);
 
 }  // namespace culvert::shim

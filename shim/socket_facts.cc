@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/keep_errno.h"
+
 namespace culvert::shim {
 namespace {
 
@@ -59,6 +61,12 @@ int take_pending_error(int fd) {
   int error = 0;
   get_option(fd, SOL_SOCKET, SO_ERROR, error);
   return error;
+}
+
+void leave_peer(int fd) {
+  const KeepErrno keep;
+  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
 }
 
 bool may_reach_pool(int fd) {

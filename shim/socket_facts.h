@@ -18,6 +18,9 @@ unsigned poll_events(int fd);     // POLLERR, POLLHUP, POLLRDHUP
 // Clears it, as getsockopt(SO_ERROR) does. Not through the program's interposed getsockopt.
 int take_pending_error(int fd);
 
+// Dissolves its connection, or what is left of one (AF_UNSPEC). Keeps errno.
+void leave_peer(int fd);
+
 // Whether the socket can connect to an IPv4 address. One of IPv6 alone (IPV6_V6ONLY) becomes one of
 // both, which is possible until it is bound; one bound to an IPv6 address cannot.
 bool may_reach_pool(int fd);

@@ -44,8 +44,7 @@ bool was_shut_down_by_agent(int fd) {
 
 int fetch_failure(int fd) {
   const int error = take_pending_error(fd);
-  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
+  leave_peer(fd);
   return error != 0 ? error : ECONNABORTED;
 }
 

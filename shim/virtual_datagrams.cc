@@ -108,6 +108,10 @@ uint16_t own_port_of(int fd) {
   return put_local_address(fd, local) ? local.port : 0;
 }
 
+namespace {
+
+// A socket that sends has a port, chosen by the kernel if need be: here it is chosen a moment
+// earlier, as the agent asks the kernel whose datagrams come from it.
 uint16_t take_port(int fd, int family) {
   const uint16_t own_port = own_port_of(fd);
   if (own_port != 0) return own_port;
@@ -118,6 +122,8 @@ uint16_t take_port(int fd, int family) {
   return own_port_of(fd);
 }
 
+}  // namespace
+
 int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const VirtualPeer& peer) {
   leave_device(fd);
   take_own_address(fd);
@@ -127,12 +133,9 @@ int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const V
   using Verdict = DatagramVerdict;
   const Verdict verdict = ask_about_datagrams(fd, really, own_port_of(fd));
   if (verdict == Verdict::kNotOurs) return 0;
-  if (verdict == Verdict::kGo && really.port() == peer.port() && really.ip() == peer.ip()) return 0;
+  if (verdict == Verdict::kGo && !really.has_moved_from(peer)) return 0;
   if (verdict == Verdict::kGo) return real.connect(fd, &really.address.any, really.length);
-  const int error = errno;
-  const sockaddr nowhere = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  syscall(SYS_connect, fd, &nowhere, sizeof nowhere);
-  errno = error;
+  leave_peer(fd);
   return -1;
 }
 
@@ -147,7 +150,7 @@ bool prepare_datagram(int fd, VirtualPeer& peer) {
     case DatagramVerdict::kNotOurs: return true;
     case DatagramVerdict::kGo: break;
   }
-  if (peer.port() == meant.port() && peer.ip() == meant.ip()) remember(hash);
+  if (!peer.has_moved_from(meant)) remember(hash);
   return true;
 }
 

@@ -11,9 +11,6 @@ enum class DatagramVerdict { kGo, kNotOurs, kFailed };  // kFailed: with errno
 // Asks the agent, and moves `peer` to where datagrams really go. `own_port`: 0 if it has none yet.
 DatagramVerdict ask_about_datagrams(int fd, VirtualPeer& peer, uint16_t own_port);
 uint16_t own_port_of(int fd);
-// A socket that sends has a port, chosen by the kernel if need be: here it is chosen a moment
-// earlier, as the agent asks the kernel whose datagrams come from it.
-uint16_t take_port(int fd, int family);
 
 // connect() of a UDP socket; `address` and `length` are what the program passed. It is the real
 // connect, and then the agent is asked: nothing has been sent in between.

@@ -54,6 +54,18 @@ void VirtualPeer::move_to(const uint8_t (&ip)[4], uint16_t port) {
   }
 }
 
+uint64_t VirtualPeer::place() const { return uint64_t{ip()} << 16 | port(); }
+
+void VirtualPeer::move_to_place(uint64_t place) {
+  uint8_t ip[4];
+  for (int i = 0; i < 4; ++i) ip[i] = static_cast<uint8_t>(place >> (40 - 8 * i));
+  move_to(ip, static_cast<uint16_t>(place));
+}
+
+bool VirtualPeer::has_moved_from(const VirtualPeer& meant) const {
+  return is_v4() != meant.is_v4() || place() != meant.place();
+}
+
 void put_peer(culvert_question_packet& question, const VirtualPeer& peer) {
   if (peer.is_v4()) return put_ipv4(question, peer.ip(), peer.port());
   question.family = AF_INET6;

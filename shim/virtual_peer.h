@@ -20,10 +20,13 @@ struct VirtualPeer {
   bool name_server;  // the agent's own: in the pool, and no virtual address
 
   int family() const { return address.any.sa_family; }
-  bool is_v4() const;     // or v4-mapped
-  uint32_t ip() const;    // host order; if is_v4()
-  uint16_t port() const;  // host order
+  bool is_v4() const;      // or v4-mapped
+  uint32_t ip() const;     // host order; if is_v4()
+  uint16_t port() const;   // host order
+  uint64_t place() const;  // both in one
   void move_to(const uint8_t (&ip)[4], uint16_t port);
+  void move_to_place(uint64_t place);
+  bool has_moved_from(const VirtualPeer& meant) const;  // what this was copied from
 };
 
 // Copies what the kernel would read. False: neither in the pool nor forwarded, the name server,
