@@ -25,6 +25,11 @@ struct AgentFacts {
   std::string forwarding;                         // CULVERT_FORWARD of shim/wire.h
   std::optional<SocketAddress> name_server;
   std::optional<IpAddress> own_address;  // this machine's virtual one
+
+  // Whether the agent wants to be asked about an ordinary address; it says which are not its own.
+  bool may_forward(const IpAddress& to) const {
+    return !forwarding.empty() && !(to.is_v4() && to.is_loopback());
+  }
 };
 
 Result<AgentFacts> ask_agent(const std::string& socket, Duration limit);

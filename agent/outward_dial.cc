@@ -21,11 +21,6 @@ int connect_to(int fd, const SocketAddress& to) {
   return errno;
 }
 
-// The agent wants to be asked about some ordinary addresses: it says which are not its own.
-bool may_be_forwarded(const AgentFacts& agent, const SocketAddress& to) {
-  return !agent.forwarding.empty() && !(to.ip.is_v4() && to.ip.is_loopback());
-}
-
 }  // namespace
 
 SocketAddress outward_target(const AgentFacts& agent, const SocketAddress& to) {
@@ -38,7 +33,7 @@ std::optional<SocketAddress> outward_datagrams(const AgentFacts& agent, const Un
                                                const SocketAddress& to) {
   const bool is_server = agent.name_server && to.ip == agent.name_server->ip;
   const bool is_virtual = agent.pool.contains(to.ip);
-  if (is_server || !(is_virtual || may_be_forwarded(agent, to))) return outward_target(agent, to);
+  if (is_server || !(is_virtual || agent.may_forward(to.ip))) return outward_target(agent, to);
   std::uint64_t cookie = 0;
   socklen_t length = sizeof cookie;
   getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &length);
@@ -67,7 +62,7 @@ OutwardDial::OutwardDial(loop::Loop& loop, const AgentFacts& agent, const Socket
 int OutwardDial::start(const SocketAddress& to) {
   const bool is_server = agent_.name_server && to.ip == agent_.name_server->ip;
   const bool is_virtual = agent_.pool.contains(to.ip) && !is_server;
-  if (is_virtual || may_be_forwarded(agent_, to)) return start_held(to);
+  if (is_virtual || agent_.may_forward(to.ip)) return start_held(to);
   return start_plain(to);
 }
 

@@ -97,8 +97,7 @@ std::optional<std::int64_t> SupervisedCalls::take_undelivered(const NotifiedCall
 }
 
 bool SupervisedCalls::concerns_us(const SocketAddress& to) const {
-  if (to.ip.is_v4() && agent_.pool.contains(to.ip)) return true;
-  return !agent_.forwarding.empty() && !(to.ip.is_v4() && to.ip.is_loopback());
+  return (to.ip.is_v4() && agent_.pool.contains(to.ip)) || agent_.may_forward(to.ip);
 }
 
 void SupervisedCalls::connect(const NotifiedCall& call, Turn& turn) {

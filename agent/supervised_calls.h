@@ -8,13 +8,14 @@
 #include <list>
 #include <mutex>
 #include <span>
+#include <variant>
 
 #include "agent/agent_client.h"
 #include "agent/call_crew.h"
 #include "agent/call_filter.h"
 #include "agent/notified_call.h"
 #include "agent/program_message.h"
-#include "agent/socket_set.h"
+#include "agent/socket_map.h"
 #include "agent/supervised_names.h"
 
 namespace culvert::agent {
@@ -77,7 +78,7 @@ class SupervisedCalls {
 
   const AgentFacts& agent_;
   SupervisedNames names_;
-  SocketSet to_ordinary_;  // what was sent from them may have gone to a stand-in
+  SocketMap<std::monostate> to_ordinary_;  // what was sent from them may have gone to a stand-in
   std::mutex mutex_;
   std::list<Undelivered> undelivered_;  // oldest first
 };

@@ -78,7 +78,7 @@ void SupervisedCalls::direct(const UniqueFd& socket, ProgramAddress& to) {
   if (!to.is_internet()) return;
   if (!names_.is_name_server(to.value())) {
     if (!agent_.pool.contains(to.value().ip) && is_datagram(socket))
-      to_ordinary_.add(cookie_of(socket));
+      to_ordinary_.remember(cookie_of(socket), {});
     return;
   }
   names_.remember(cookie_of(socket), to);
@@ -162,7 +162,7 @@ void SupervisedCalls::send_messages(const NotifiedCall& call, Turn& turn) {
 bool SupervisedCalls::may_hear_others(const UniqueFd& socket) const {
   if (!socket || !is_datagram(socket)) return false;
   const auto cookie = cookie_of(socket);
-  return names_.asked_by(cookie) || to_ordinary_.contains(cookie);
+  return names_.asked_by(cookie) || to_ordinary_.find(cookie);
 }
 
 void SupervisedCalls::show_asked(const UniqueFd& socket, ProgramAddress& from) const {

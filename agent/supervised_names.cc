@@ -66,18 +66,4 @@ bool SupervisedNames::is_name_server(const SocketAddress& to) const {
   return to.ip == agents_->ip || is_in_resolver_file(to.ip);
 }
 
-void SupervisedNames::remember(std::uint64_t socket, const ProgramAddress& asked) {
-  const std::lock_guard lock(mutex_);
-  if (asked_.size() >= kMost) asked_.clear();
-  asked_.insert_or_assign(socket, asked);
-  none_asked_ = false;
-}
-
-std::optional<ProgramAddress> SupervisedNames::asked_by(std::uint64_t socket) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = asked_.find(socket);
-  if (found == asked_.end()) return std::nullopt;
-  return found->second;
-}
-
 }  // namespace culvert::agent

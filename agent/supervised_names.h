@@ -4,11 +4,9 @@
 #pragma once
 #include <sys/socket.h>
 
-#include <atomic>
-#include <map>
-#include <mutex>
 #include <optional>
 
+#include "agent/socket_map.h"
 #include "tunnel/base/address.h"
 
 namespace culvert::agent {
@@ -25,23 +23,21 @@ ProgramAddress as_family(const SocketAddress& address, int family);
 
 class SupervisedNames {
  public:
-  static constexpr std::size_t kMost = 4096;  // sockets; beyond, all are forgotten
-
   explicit SupervisedNames(std::optional<SocketAddress> agents) : agents_(agents) {}
   // Whether `to` is the agent's name server, or one that this machine's programs ask.
   bool is_name_server(const SocketAddress& to) const;
   const std::optional<SocketAddress>& agents() const { return agents_; }
 
   // By SO_COOKIE: whom the socket has asked.
-  void remember(std::uint64_t socket, const ProgramAddress& asked);
-  bool none_asked() const { return none_asked_.load(std::memory_order_relaxed); }
-  std::optional<ProgramAddress> asked_by(std::uint64_t socket) const;
+  void remember(std::uint64_t socket, const ProgramAddress& asked) {
+    asked_.remember(socket, asked);
+  }
+  bool none_asked() const { return asked_.empty(); }
+  std::optional<ProgramAddress> asked_by(std::uint64_t socket) const { return asked_.find(socket); }
 
  private:
   std::optional<SocketAddress> agents_;
-  std::atomic<bool> none_asked_{true};
-  mutable std::mutex mutex_;
-  std::map<std::uint64_t, ProgramAddress> asked_;
+  SocketMap<ProgramAddress> asked_;
 };
 
 }  // namespace culvert::agent
