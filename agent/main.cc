@@ -108,7 +108,7 @@ class Process final : private loop::Signals::Listener,
   void on_terminate(int signal) override {
     leaving_ = signal == SIGTERM && agent_ && options_.keep_for_restart && !is_private() &&
                restart::manager_is_there();
-    stop(signal == SIGTERM ? "SIGTERM" : signal == SIGHUP ? "SIGHUP" : "SIGINT");
+    stop(loop::Signals::name_of(signal));
   }
   void on_process_ended() override { stop_without_guests(); }
   void on_timer(loop::Timer& timer) override {
@@ -125,7 +125,7 @@ class Process final : private loop::Signals::Listener,
     if (agent_ && !lock_.refuse_guests()) return guest_check_.start(kGuestCheck);
     stop("the command has ended");
   }
-  void stop(const char* why) {
+  void stop(const std::string& why) {
     log::info("agent", {{"event", "stopping"}, {"why", why}});
     if (leaving_) return agent_->prepare_to_leave();
     if (agent_) return agent_->stop();

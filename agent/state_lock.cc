@@ -6,20 +6,17 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tunnel/base/file_lock.h"
+
 namespace culvert::agent {
 namespace {
 
-// kTryAgain: somebody else holds it.
 Result<void> lock(UniqueFd& file, const std::string& path, int how) {
-  if (!file) file.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (file && ::flock(file.get(), how | LOCK_NB) == 0) return {};
-  const int error = errno;
-  file.reset();
-  if (error == EWOULDBLOCK)
-    return fail(ErrorCode::kTryAgain,
-                "another agent runs as this endpoint already (it has locked " + path +
-                    "); use that one: culvert run --agent SOCKET, or $CULVERT_AGENT");
-  return fail(ErrorCode::kIo, path + ": cannot be locked: " + std::strerror(error));
+  auto locked = try_lock(file, path, how);
+  if (locked || locked.error().code != ErrorCode::kTryAgain) return locked;
+  return fail(ErrorCode::kTryAgain,
+              "another agent runs as this endpoint already (it has locked " + path +
+                  "); use that one: culvert run --agent SOCKET, or $CULVERT_AGENT");
 }
 
 }  // namespace

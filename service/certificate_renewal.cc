@@ -1,5 +1,7 @@
 #include "service/certificate_renewal.h"
 
+#include "service/certificate_issue.h"
+
 namespace culvert::service {
 
 bool CertificateRenewal::is_due(Bytes certificate, Duration life, UnixTime now) {
@@ -38,15 +40,11 @@ Result<void> CertificateRenewal::sign_and_commit() {
   auto record = decode_endpoint(entry->value);
   if (!record) return fail(record.error());
   CULVERT_RETURN_IF_ERROR(judge_record(principal_, &*record));
-  crypto::NameCertificate certificate;
-  certificate.name = principal_.name;
-  certificate.key = principal_.key;
-  certificate.not_before = now_ - std::chrono::hours{1};  // clocks differ
-  certificate.not_after = record->not_after = now_ + authority_.life;
-  certificate.serial = ++record->serial;
-  auto encoded = certificate.sign(authority_.signing);
-  if (!encoded) return fail(encoded.error());
-  signed_ = std::move(*encoded);
+  auto issued =
+      issue_certificate(authority_.signing, principal_, ++record->serial, now_, authority_.life);
+  if (!issued) return fail(issued.error());
+  record->not_after = issued->not_after;
+  signed_ = std::move(issued->encoded);
   authority_.store.transact(call_, {{key, entry->revision}}, {{key, encode(*record)}});
   return {};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "resolver/virtual_name.h"
+#include "service/certificate_issue.h"
 #include "tunnel/base/byte_codec.h"
 
 namespace culvert::service {
@@ -95,17 +96,12 @@ Result<void> Enrolment::decide_and_commit() {
                 "this endpoint's key is enrolled under another name already; use a new state "
                 "directory for the new name");
 
-  crypto::NameCertificate certificate;
-  certificate.name = principal_.name;
-  certificate.key = principal_.key;
-  certificate.not_before = now_ - std::chrono::hours{1};  // clocks differ
-  certificate.not_after = now_ + authority_.certificate_life;
-  certificate.serial = serial_;
-  auto encoded = certificate.sign(authority_.signing);
-  if (!encoded) return fail(encoded.error());
-  principal_.certificate = std::move(*encoded);
+  auto issued =
+      issue_certificate(authority_.signing, principal_, serial_, now_, authority_.certificate_life);
+  if (!issued) return fail(issued.error());
+  principal_.certificate = std::move(issued->encoded);
 
-  const EndpointRecord record{principal_.key, serial_, now_, certificate.not_after, false};
+  const EndpointRecord record{principal_.key, serial_, now_, issued->not_after, false};
   const auto name = as_bytes(principal_.name);
   std::vector<StoreCondition> conditions{{invitation_, invitation->revision},
                                          {endpoint_key(principal_.name), revision_of(endpoint)},

@@ -60,8 +60,7 @@ class Daemon final : private Service::Listener, private loop::Signals::Listener 
   }
   void on_terminate(int signal) override {
     if (std::exchange(stopping_, true)) return;
-    const std::string why = signal == SIGTERM ? "SIGTERM" : signal == SIGHUP ? "SIGHUP" : "SIGINT";
-    log::info("service", {{"event", "stopping"}, {"why", why}});
+    log::info("service", {{"event", "stopping"}, {"why", loop::Signals::name_of(signal)}});
     if (signal == SIGTERM && keep_for_restart_ && ready_) return hand_over();
     tell_stopping("saying goodbye");
     service_->stop("the service is stopping");

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <csignal>
+#include <cstring>
 
 #include "tunnel/base/log.h"
 #include "tunnel/base/unique_fd.h"
@@ -37,6 +38,11 @@ Signals::Signals(Loop& loop, Listener& listener)
   if (!is_ignored(SIGHUP))
     uv_signal_start(hangup_.get(), Callback<&Signals::on_signal>::call, SIGHUP);
   uv_unref(reinterpret_cast<uv_handle_t*>(hangup_.get()));
+}
+
+std::string Signals::name_of(int signal) {
+  const char* const name = ::sigabbrev_np(signal);
+  return "SIG" + (name != nullptr ? std::string(name) : std::to_string(signal));
 }
 
 void Signals::on_signal(int signal) {

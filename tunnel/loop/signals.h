@@ -2,6 +2,8 @@
 // SIGHUP (with a word in the log: nothing is read anew), but by what was started at a terminal,
 // which it ends.
 #pragma once
+#include <string>
+
 #include "tunnel/loop/loop.h"
 
 namespace culvert::loop {
@@ -17,6 +19,7 @@ class Signals {
   };
 
   Signals(Loop& loop, Listener& listener);
+  static std::string name_of(int signal);  // "SIGTERM"
 
  private:
   void on_signal(int signal);

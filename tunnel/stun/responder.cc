@@ -43,11 +43,13 @@ std::optional<Door> Responder::other(Door door, bool change_ip, bool change_port
   return door;
 }
 
-Response Responder::respond(const Request& request, const SocketAddress& from, Door origin) const {
+Response Responder::respond(const Request& request, const SocketAddress& from, Door origin,
+                            TimePoint now) const {
   Response response;
   response.id = request.id;
   response.mapped = from;
   response.response_origin = servers_.at(origin);
+  if (request.wants_proof && proofs_ != nullptr) response.proof = proofs_->make(from.ip, now);
   return response;
 }
 
@@ -68,9 +70,8 @@ std::optional<Responder::Answer> Responder::answer_datagram(Bytes datagram,
   } else {
     answer.from = *from_there;
     if (request->response_port) answer.to.port = *request->response_port;
-    response = respond(*request, from, answer.from);
+    response = respond(*request, from, answer.from, now);
     if (const auto both = other(at, true, true)) response.other_address = servers_.at(*both);
-    if (request->wants_proof && proofs_ != nullptr) response.proof = proofs_->make(from.ip, now);
   }
   answer.message = encode(response);
   const auto size = answer.message.size();
@@ -88,9 +89,7 @@ std::optional<ByteVector> Responder::answer_stream(Bytes message, const SocketAd
   if (request->change_ip || request->change_port) unknown.push_back(kChangeRequest);
   if (request->response_port) unknown.push_back(kResponsePort);
   if (!unknown.empty()) return encode(refusal(*request, kUnknownAttribute, std::move(unknown)));
-  auto response = respond(*request, from, at);
-  if (request->wants_proof && proofs_ != nullptr) response.proof = proofs_->make(from.ip, now);
-  return encode(response);
+  return encode(respond(*request, from, at, now));
 }
 
 bool Responder::pay(const IpAddress& to, std::size_t octets, TimePoint now) {

@@ -56,7 +56,8 @@ class Responder {
     TimePoint at{};
   };
   std::optional<Door> other(Door door, bool change_ip, bool change_port) const;
-  Response respond(const Request& request, const SocketAddress& from, Door origin) const;
+  Response respond(const Request& request, const SocketAddress& from, Door origin,
+                   TimePoint now) const;
   bool pay(const IpAddress& to, std::size_t octets, TimePoint now);
 
   Servers servers_;
