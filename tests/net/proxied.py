@@ -66,10 +66,6 @@ class ProxiedSites(Sites):
                               text=True, env=self.environment(), timeout=limit)
         return Attempt(done.returncode, done.stdout, done.stderr)
 
-    def invite(self, name: str) -> str:
-        return self.service.run(str(self.build / "culvert-service"), "--config",
-                                str(self.service_config), "invite", name).stdout
-
     def enrol_beside(self, name: str, token: str, settings="") -> Attempt:
         """Another machine of site A, which knows no more than what is given here."""
         folder = self.lab.directory / "a" / name

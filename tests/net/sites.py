@@ -106,13 +106,16 @@ class World:
             for part in ("run", "state"):
                 os.chown(directory / part, NOBODY, NOBODY)
         self.say(f"enrolling {name} with a one-time invitation, and starting its agent")
-        token = self.service.run(str(self.build / "culvert-service"), "--config",
-                                 str(self.service_config), "invite", name).stdout
+        token = self.invite(name)
         host.run(*self.as_nobody([str(self.build / "culvert"), "enroll", "--agent-config",
                                   str(config)]), input=token)
         agent = self.run_daemon(
             host, self.as_nobody([str(self.build / "culvert-agent"), "--config", str(config)]), "agent")
         self.daemons.append((host, agent))
+
+    def invite(self, name: str) -> str:
+        return self.service.run(str(self.build / "culvert-service"), "--config",
+                                str(self.service_config), "invite", name).stdout
 
     def as_nobody(self, argv: list[str]) -> list[str]:
         if not self.unprivileged:
