@@ -64,6 +64,7 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       local_names_(self_.loop),
       names_(self_.loop, config_.access, destinations_, local_names_, uplink_, keys_, pool_,
              pool_file_, static_cast<const NameDesk::Acquaintances&>(*this)),
+      accepts_(self_.loop),
       direct_(self_.loop, static_cast<DirectListener::Listener&>(*this)),
       trials_(self_, place_, uplink_, direct_),
       mapper_(self_.loop, self_.random, companion_file("culvert-igd"),

@@ -92,6 +92,10 @@ class Agent final : private ShimGate::Handler,
   void on_share_asked(UniqueFd socket, std::uint16_t port, bool own_shares) override {
     datagrams_.share_desk().ask(std::move(socket), port, own_shares);
   }
+  UniqueFd on_accepted(const SocketAddress& peer, std::uint64_t cookie,
+                       const Asker& asker) override {
+    return accepts_.take(peer, cookie, asker);
+  }
   void on_listening(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
   void on_may_publish(const ProgramListener& listener) override;
@@ -158,8 +162,8 @@ class Agent final : private ShimGate::Handler,
   void go_on(const AgentSnapshot& from, restart::Inherited& sockets);
   void go_on(const PeerSnapshot& from, session::SessionLink& link, restart::Inherited& sockets);
   IncomingPolicy policy() {
-    return {self_,      place_,         udp_,       keys_, replays_,
-            publisher_, udp_publisher_, datagrams_, pool_, pool_file_};
+    return {self_,          place_,     udp_,    keys_, replays_,  publisher_,
+            udp_publisher_, datagrams_, accepts_, pool_, pool_file_};
   }
   Publisher& publisher(Protocol protocol);
   void publish(Protocol protocol);
@@ -199,6 +203,7 @@ class Agent final : private ShimGate::Handler,
   resolver::DnsClient local_names_;  // for direct attempts
   NameDesk names_;
   std::optional<DnsDesk> dns_;
+  AcceptDesk accepts_;
   std::list<std::unique_ptr<IncomingSession>> incoming_;
   DirectListener direct_;
   InboundTrials trials_;

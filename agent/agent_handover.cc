@@ -11,6 +11,7 @@ std::vector<WatchedListener> watched(const std::map<std::uint64_t, ProgramListen
   for (const auto& [cookie, listener] : listeners) {
     all.push_back({cookie, listener.asker});
     all.back().kernel_chose = listener.kernel_chose;
+    all.back().asks_accepted = listener.asks_accepted;
     if (!listener.stand_in) continue;
     all.back().token = listener.stand_in->token;
     all.back().local = listener.local;

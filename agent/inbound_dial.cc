@@ -19,7 +19,7 @@ std::optional<SocketAddress> inbound_target(const SocketAddress& bound, const Ip
 }
 
 InboundDial::InboundDial(loop::Loop& loop, const SocketAddress& caller, const IpAddress& own,
-                         const InboundTarget& to, Listener& listener)
+                         const InboundTarget& to, AcceptDesk& desk, Listener& listener)
     : loop_(loop),
       listener_(listener),
       caller_(caller),
@@ -28,6 +28,10 @@ InboundDial::InboundDial(loop::Loop& loop, const SocketAddress& caller, const Ip
       refusal_(ECONNREFUSED),
       timer_(loop, *this) {
   assert(caller.ip.is_v4() && caller.ip != IpAddress::v4(INADDR_LOOPBACK));
+  if (to.passed) {
+    passed_.emplace(loop, caller, own, to.bound, desk, static_cast<PassedDial::Listener&>(*this));
+    return;
+  }
   const auto target = inbound_target(stand_in_ ? stand_in_->at : to.bound, own);
   if (!target) {
     timer_.start(Duration::zero());
@@ -54,6 +58,11 @@ void InboundDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
   watch_->start(/*readable=*/true, /*writable=*/false);
   refusal_ = ETIMEDOUT;
   timer_.start(kLimit);
+}
+
+void InboundDial::on_passed_dialled(UniqueFd fd, int error) {
+  if (fd) loop::tune_local_leg(fd.get());
+  listener_.on_inbound_dialled(*this, std::move(fd), error);
 }
 
 bool InboundDial::call() {

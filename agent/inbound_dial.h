@@ -1,10 +1,12 @@
 // agent/inbound_dial.h: connects to a program's listener in the name of a remote caller: FROM the
 // caller's virtual address, so that accept() and getpeername() show who called. Never from
 // 127.0.0.1 or ::1, which programs take for the administrator at the console; hence a listener
-// that only IPv6 reaches cannot be called (there is no IPv6 loopback prefix): ECONNREFUSED.
+// that only IPv6 reaches (there is no IPv6 loopback prefix) is handed the connection if its shim
+// asks for it (agent/passed_dial.h), and cannot be called otherwise: ECONNREFUSED.
 #pragma once
 #include <optional>
 
+#include "agent/passed_dial.h"
 #include "agent/stand_in.h"
 #include "tunnel/loop/fd_watch.h"
 #include "tunnel/loop/tcp_dial.h"
@@ -22,10 +24,12 @@ struct InboundTarget {
   // The one socket that is meant, where the next one with this port may be anybody's; 0: whichever
   // is there.
   std::uint64_t cookie = 0;
+  bool passed = false;  // takes IPv6 alone, and its shim asks
   bool operator==(const InboundTarget&) const = default;
 };
 
 class InboundDial final : private loop::TcpDial::Listener,
+                          private PassedDial::Listener,
                           private loop::FdWatch::Listener,
                           private loop::Timer::Listener {
  public:
@@ -44,10 +48,11 @@ class InboundDial final : private loop::TcpDial::Listener,
   // `caller` and `own` virtual, in 127/8. The caller's port is shown to the program if it is free
   // here; 0: any.
   InboundDial(loop::Loop& loop, const SocketAddress& caller, const IpAddress& own,
-              const InboundTarget& to, Listener& listener);
+              const InboundTarget& to, AcceptDesk& desk, Listener& listener);
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
+  void on_passed_dialled(UniqueFd fd, int error) override;
   void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
   void on_timer(loop::Timer& timer) override;
   void dial();
@@ -58,6 +63,7 @@ class InboundDial final : private loop::TcpDial::Listener,
   Listener& listener_;
   SocketAddress caller_, target_;
   std::optional<loop::TcpDial> dial_;
+  std::optional<PassedDial> passed_;
   std::optional<StandIn> stand_in_;
   IpAddress own_;
   UniqueFd called_;                     // waits for the stand-in's answer

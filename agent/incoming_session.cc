@@ -195,6 +195,7 @@ void IncomingSession::on_stream_opened(session::SessionLink& link, mux::StreamId
   policy_.pool_file.changed();
   auto made = std::make_unique<IncomingStream>(policy_.self.loop, link, stream,
                                                SocketAddress{*from, target.caller_port}, *own, *to,
+                                               policy_.accepts,
                                                static_cast<IncomingStream::Listener&>(*this));
   auto* const key = made.get();
   streams_.emplace(key, std::move(made));

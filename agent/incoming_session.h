@@ -45,6 +45,7 @@ struct IncomingPolicy {
   const Publisher& publisher;
   const Publisher& udp_publisher;
   DatagramPorts& datagrams;
+  AcceptDesk& accepts;
   resolver::AddressPool& pool;
   PoolFile& pool_file;
 };

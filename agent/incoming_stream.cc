@@ -6,12 +6,12 @@ namespace culvert::agent {
 
 IncomingStream::IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
                                const SocketAddress& caller, const IpAddress& own,
-                               const InboundTarget& to, Listener& listener)
+                               const InboundTarget& to, AcceptDesk& desk, Listener& listener)
     : link_(link),
       stream_(stream),
       to_(to),
       listener_(listener),
-      dial_(loop, caller, own, to, static_cast<InboundDial::Listener&>(*this)) {
+      dial_(loop, caller, own, to, desk, static_cast<InboundDial::Listener&>(*this)) {
   link_.attach(stream_, *this);
 }
 

@@ -21,7 +21,7 @@ class IncomingStream final : private session::SessionLink::StreamHandler,
 
   IncomingStream(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
                  const SocketAddress& caller, const IpAddress& own, const InboundTarget& to,
-                 Listener& listener);
+                 AcceptDesk& desk, Listener& listener);
 
   mux::StreamId stream() const { return stream_; }
 

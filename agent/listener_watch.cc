@@ -21,6 +21,7 @@ void ListenerWatch::add(const WatchedListener& told) {
   if (!socket) return;
   ProgramListener listener{told.cookie, socket->local, told.asker, protocol_, socket->v6_only};
   listener.kernel_chose = told.kernel_chose;
+  listener.asks_accepted = told.asks_accepted;
   if (!told.token.empty()) {
     listener.local = told.local;
     listener.stand_in = StandIn{socket->local, told.token};

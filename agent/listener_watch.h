@@ -21,6 +21,7 @@ struct ProgramListener {
   bool v6_only = false;                  // takes no IPv4; told of TCP alone
   std::optional<StandIn> stand_in = {};  // to be dialled instead; then the cookie is its
   bool kernel_chose = false;             // the port: it is known to whom the program tells it
+  bool asks_accepted = false;            // its shim does: agent/accept_desk.h
 };
 
 struct WatchedListener {  // what a shim or a porter tells of one
@@ -30,6 +31,7 @@ struct WatchedListener {  // what a shim or a porter tells of one
   SocketAddress local = {};  // what that stands in for, IPv4
   SocketAddress said = {};   // where it is, it is said: the kernel knows better, and is asked there
   bool kernel_chose = false;
+  bool asks_accepted = false;
 };
 
 class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer::Listener {

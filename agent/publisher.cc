@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace culvert::agent {
+namespace {
+
+// Takes no connection from an IPv4 address.
+bool is_v6_alone(const ProgramListener& listener) {
+  return listener.v6_only || !inbound_target(listener.local, IpAddress::v4(0));
+}
+
+}  // namespace
 
 Publisher::Publisher(Protocol protocol, PublishPolicy policy,
                      const std::vector<ListenEntry>& entries)
@@ -17,9 +25,7 @@ Publisher::Publisher(Protocol protocol, PublishPolicy policy,
 // another one, which no answer could be remembered for.
 bool Publisher::admits(const ProgramListener& listener) const {
   if (listener.kernel_chose && policy_.policy != PublishPolicy::Policy::kAlways) return false;
-  // One that only IPv6 reaches cannot be called: there is no virtual IPv6 address to call from.
-  return policy_.allows(listener.local.port) && !listener.v6_only &&
-         inbound_target(listener.local, IpAddress::v4(0));
+  return policy_.allows(listener.local.port) && (!is_v6_alone(listener) || listener.asks_accepted);
 }
 
 bool Publisher::add(const ProgramListener& listener) {
@@ -61,8 +67,11 @@ std::optional<InboundTarget> Publisher::target(std::uint16_t port) const {
     const auto& [cookie, only] = *unannounced.begin();
     return InboundTarget{only.local, only.stand_in, cookie};
   }
-  const auto& listener = listeners.begin()->second;
-  return InboundTarget{listener.local, listener.stand_in};
+  const auto called = std::find_if(listeners.begin(), listeners.end(),
+                                   [](const auto& one) { return !is_v6_alone(one.second); });
+  if (called == listeners.end())
+    return InboundTarget{listeners.begin()->second.local, {}, 0, /*passed=*/true};
+  return InboundTarget{called->second.local, called->second.stand_in};
 }
 
 }  // namespace culvert::agent

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "agent/passed_descriptor.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
@@ -116,6 +117,7 @@ WatchedListener watched(const ShimQuestion& question, const Asker& asker) {
   WatchedListener told{question.cookie, asker};
   told.kernel_chose =
       question.kind == CULVERT_TELL_BOUND && (question.flags & CULVERT_KERNEL_CHOSE) != 0;
+  told.asks_accepted = (question.flags & CULVERT_ASKS_ACCEPTED) != 0;
   if ((question.flags & CULVERT_STANDS_IN) != 0 && question.name.size() == kTokenSize) {
     told.token = question.name;
     told.local = question.address;
@@ -165,6 +167,12 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
       udp_listeners_.add(watched(question, asker));
       send_answer(socket.get(), make_answer(CULVERT_FOUND));
       return;
+    case CULVERT_ASK_ACCEPTED: {
+      const auto meant = handler_.on_accepted(question.address, question.cookie, asker);
+      const auto reply = make_answer(meant ? CULVERT_FOUND : CULVERT_NOT_OURS);
+      send_passing(socket.get(), std::as_bytes(std::span{&reply, 1}), meant.get());
+      return;
+    }
     case CULVERT_ASK_DATAGRAMS: return answer_datagrams(std::move(socket), asker, question);
     case CULVERT_ASK_AGENT: return answer_agent(socket.get());
     case CULVERT_TELL_SYSTEM_WIDE: return answer_system_wide(socket.get(), asker);

@@ -34,6 +34,9 @@ class ShimGate final : private ControlSocket::Listener,
     virtual void on_datagrams_asked(std::unique_ptr<DatagramQuestion> question) = 0;
     // UDP; agent/share_desk.h
     virtual void on_share_asked(UniqueFd socket, std::uint16_t port, bool own_shares) = 0;
+    // AcceptDesk::take()
+    virtual UniqueFd on_accepted(const SocketAddress& peer, std::uint64_t cookie,
+                                 const Asker& asker) = 0;
     virtual void on_listening(const ProgramListener& listener) = 0;
     virtual void on_listener_gone(const ProgramListener& listener) = 0;
     virtual void on_status_asked(std::unique_ptr<StatusQuestion> question) = 0;

@@ -41,6 +41,7 @@ Result<void> check(const ShimQuestion& question) {
     case CULVERT_TELL_LISTENING:
     case CULVERT_ASK_DATAGRAMS:
     case CULVERT_TELL_BOUND:
+    case CULVERT_ASK_ACCEPTED:
       if (question.cookie == 0) return bad("about a socket has no cookie");
       if (question.address.port == 0) return bad("about a socket has no port");
       if (!is_address_family(question.family)) return bad("has an unknown address family");
@@ -83,7 +84,7 @@ Result<ShimQuestion> parse_question(Bytes packet) {
     return bad("is of version " + std::to_string(raw.version) + ", this agent's is " +
                std::to_string(CULVERT_WIRE_VERSION) +
                ": install shim and agent of one release and start the program anew");
-  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_TO_SHARE)
+  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_ACCEPTED)
     return bad("is of an unknown kind");
   ShimQuestion question;
   question.kind = static_cast<culvert_question>(raw.kind);

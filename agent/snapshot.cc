@@ -60,6 +60,7 @@ void encode(const std::vector<WatchedListener>& listeners, Writer& out) {
     out.u32(static_cast<std::uint32_t>(listener.asker.pid));
     out.u32(listener.asker.uid);
     out.u8(listener.kernel_chose ? 1 : 0);
+    out.u8(listener.asks_accepted ? 1 : 0);
     out.text16(listener.token);
     if (!listener.token.empty()) encode(listener.local, out);
   });
@@ -72,6 +73,7 @@ void take_listeners(Reader& in, std::vector<WatchedListener>& into) {
     listener.asker.pid = static_cast<pid_t>(in.u32());
     listener.asker.uid = in.u32();
     listener.kernel_chose = in.u8() != 0;
+    listener.asks_accepted = in.u8() != 0;
     listener.token = in.text16();
     if (!listener.token.empty()) listener.local = take_address(in);
     return listener;

@@ -133,9 +133,27 @@ bool AgentLink::wait_for_answer() {
 }
 
 bool AgentLink::ask(const culvert_question_packet& question, culvert_answer_packet& answer) {
+  int passed;
+  const bool answered = ask(question, answer, passed);
+  if (passed >= 0) syscall(SYS_close, passed);
+  return answered;
+}
+
+bool AgentLink::ask(const culvert_question_packet& question, culvert_answer_packet& answer,
+                    int& passed) {
+  passed = -1;
   if (!tell(question) || !wait_for_answer()) return false;
-  const long size =
-      syscall(SYS_recvfrom, fd_, &answer, sizeof answer, MSG_DONTWAIT, nullptr, nullptr);
+  iovec text = {&answer, sizeof answer};
+  alignas(cmsghdr) char rights[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  message.msg_control = rights;
+  message.msg_controllen = CMSG_LEN(sizeof(int));  // CMSG_SPACE would have room for two
+  const long size = syscall(SYS_recvmsg, fd_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  const cmsghdr* head = size < 0 ? nullptr : CMSG_FIRSTHDR(&message);
+  if (head != nullptr && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+    memcpy(&passed, CMSG_DATA(head), sizeof passed);
   if (!is_valid(answer, size)) return false;
   answer.name[sizeof answer.name - 1] = '\0';
   return true;

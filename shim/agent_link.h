@@ -29,6 +29,8 @@ class AgentLink {
 
   // False: no agent there, no valid answer, or out of patience. Signals do not cut it short.
   bool ask(const culvert_question_packet& question, culvert_answer_packet& answer);
+  // The same; with it comes a descriptor, close-on-exec, or -1.
+  bool ask(const culvert_question_packet& question, culvert_answer_packet& answer, int& passed);
   // The next message shows that this process holds the program's socket `fd`, by passing it along.
   // Does nothing in who was never root: only such can hold sockets that have another owner.
   void show(int fd);

@@ -17,6 +17,7 @@ void tell_listening(int fd) {
   const KeepErrno keep;
   if (!is_tcp(fd)) return;
   auto question = make_question(CULVERT_TELL_LISTENING, socket_cookie(fd));
+  question.flags = CULVERT_ASKS_ACCEPTED;
   if (!put_local_address(fd, question)) return;
   // Waits for the answer: a program that says "ready" after listen() can then be reached.
   AgentLink link(kHookPatienceMs);

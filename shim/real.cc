@@ -56,6 +56,14 @@ int raw_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec*
 
 int raw_listen(int fd, int backlog) { return static_cast<int>(syscall(SYS_listen, fd, backlog)); }
 
+int raw_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  return static_cast<int>(syscall(SYS_accept4, fd, address, length, flags));
+}
+
+int raw_accept(int fd, sockaddr* address, socklen_t* length) {
+  return raw_accept4(fd, address, length, 0);
+}
+
 int raw_getsockopt(int fd, int level, int name, void* value, socklen_t* length) {
   return static_cast<int>(syscall(SYS_getsockopt, fd, level, name, value, length));
 }
@@ -109,6 +117,8 @@ constinit Real real = {
     .recvmsg = raw_recvmsg,
     .recvmmsg = raw_recvmmsg,
     .listen = raw_listen,
+    .accept = raw_accept,
+    .accept4 = raw_accept4,
     .getsockopt = raw_getsockopt,
     .getpeername = raw_getpeername,
     .getsockname = raw_getsockname,
@@ -160,6 +170,8 @@ void find_real_functions() {
   find(real.recvmsg, "recvmsg");
   find(real.recvmmsg, "recvmmsg");
   find(real.listen, "listen");
+  find(real.accept, "accept");
+  find(real.accept4, "accept4");
   find(real.getsockopt, "getsockopt");
   find(real.getpeername, "getpeername");
   find(real.getsockname, "getsockname");

@@ -26,6 +26,8 @@ struct Real {
   ssize_t (*recvmsg)(int, msghdr*, int);
   int (*recvmmsg)(int, mmsghdr*, unsigned, int, timespec*);
   int (*listen)(int, int);
+  int (*accept)(int, sockaddr*, socklen_t*);
+  int (*accept4)(int, sockaddr*, socklen_t*, int);
   int (*getsockopt)(int, int, int, void*, socklen_t*);
   int (*getpeername)(int, sockaddr*, socklen_t*);
   int (*getsockname)(int, sockaddr*, socklen_t*);

@@ -82,6 +82,16 @@ bool may_reach_pool(int fd) {
          syscall(SYS_setsockopt, fd, IPPROTO_IPV6, IPV6_V6ONLY, &kOff, sizeof kOff) == 0;
 }
 
+bool is_v6_alone(int fd) {
+  int v6_only = 0;
+  sockaddr_in6 local = {};
+  socklen_t length = sizeof local;
+  if (syscall(SYS_getsockname, fd, &local, &length) != 0 || local.sin6_family != AF_INET6)
+    return false;
+  if (!IN6_IS_ADDR_UNSPECIFIED(&local.sin6_addr)) return !IN6_IS_ADDR_V4MAPPED(&local.sin6_addr);
+  return get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only) && v6_only != 0;
+}
+
 bool put_local_address(int fd, culvert_question_packet& question) {
   union {
     sockaddr any;

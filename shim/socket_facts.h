@@ -25,6 +25,9 @@ void leave_peer(int fd);
 // both, which is possible until it is bound; one bound to an IPv6 address cannot.
 bool may_reach_pool(int fd);
 
+// Whether a listener takes connections by IPv6 alone.
+bool is_v6_alone(int fd);
+
 // Puts the socket's local address into the question; a v4-mapped one as AF_INET.
 bool put_local_address(int fd, culvert_question_packet& question);
 

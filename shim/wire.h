@@ -103,7 +103,11 @@ enum culvert_question {
   /* port, flags: bind() of a UDP socket to it, on every address, has failed with EADDRINUSE ->
    * FOUND: nobody but the agent is in the way, whose sockets share addresses (SO_REUSEADDR) until
    * this connection is closed; NOT_OURS. */
-  CULVERT_ASK_TO_SHARE = 19
+  CULVERT_ASK_TO_SHARE = 19,
+  /* cookie, address + port = the peer of a connection that accept() has returned at a listener that
+   * takes IPv6 alone -> FOUND, and beside it (SCM_RIGHTS) the connection that was meant; NOT_OURS:
+   * it is what it seems to be */
+  CULVERT_ASK_ACCEPTED = 20
 };
 
 enum culvert_verdict {
@@ -128,6 +132,9 @@ enum culvert_verdict {
 /* of TELL_BOUND: the kernel has chosen the port. Others learn it from the program alone: the agent
  * answers there, and announces it to nobody. */
 #define CULVERT_KERNEL_CHOSE 32u
+/* of TELL_LISTENING: who accepts there asks ASK_ACCEPTED. Otherwise a listener that takes IPv6 alone
+ * is reached by nobody from elsewhere. */
+#define CULVERT_ASKS_ACCEPTED 64u
 /* flags of answers */
 #define CULVERT_LOW_PORTS_MAPPED 2u /* see CULVERT_LOW_PORTS above */
 #define CULVERT_PUBLISHES 4u        /* listeners may be published */

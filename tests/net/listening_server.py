@@ -2,7 +2,7 @@
 
     fork, rights, exec   another process holds it too, by inheritance, SCM_RIGHTS, or behind exec
     tell                 tells each client the names of both ends, as reverse look-ups give them
-    v6only, dual         an IPv6 socket, of IPv6 alone or of both families
+    dual                 an IPv6 socket of both families
     activate COMMAND...  becomes COMMAND, which gets it and a UDP socket as systemd gives them
     activated            is such a COMMAND: tells each client by TCP how many sockets it has got
 """
@@ -28,8 +28,8 @@ if HOW == "activate":
     os.execvp(sys.argv[3], sys.argv[3:])
 if HOW == "activated":
     server = socket.socket(fileno=3)
-elif HOW in ("v6only", "dual"):
-    server = socket.create_server(("::", PORT), family=socket.AF_INET6, dualstack_ipv6=HOW == "dual")
+elif HOW == "dual":
+    server = socket.create_server(("::", PORT), family=socket.AF_INET6, dualstack_ipv6=True)
 else:
     server = socket.create_server(("", PORT))
 

@@ -5,6 +5,7 @@
 #include "tunnel/base/address.h"
 #include "tunnel/base/unique_fd.h"
 #include "tunnel/loop/fd_watch.h"
+#include "tunnel/loop/local_address.h"
 #include "tunnel/loop/timer.h"
 
 namespace culvert::loop {
@@ -40,6 +41,7 @@ class TcpDial final : private FdWatch::Listener, private Timer::Listener {
           const std::optional<SocketAddress>& from = std::nullopt,
           FastOpen fast_open = FastOpen::kNo, Port port = Port::kThis, int most_segment = 0);
   const SocketAddress& to() const { return to_; }
+  SocketAddress from() const { return local_address(fd_.get()); }  // while it is under way
 
  private:
   void on_fd_ready(FdWatch& watch, bool readable, bool writable) override;

@@ -10,7 +10,7 @@
 
 namespace culvert::restart {
 
-inline constexpr std::uint16_t kVersion = 4;
+inline constexpr std::uint16_t kVersion = 5;
 enum class Daemon : std::uint8_t { kService = 1, kAgent = 2 };
 
 void begin_state(Writer& out, Daemon daemon);

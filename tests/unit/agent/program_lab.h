@@ -121,6 +121,7 @@ class ProgramLab final : private ShimGate::Handler {
   void on_address_asked(std::unique_ptr<AddressQuestion> asked) override;
   void on_connect(std::unique_ptr<HeldConnect> held) override;
   void on_datagrams_asked(std::unique_ptr<DatagramQuestion> asked) override { asked->not_ours(); }
+  UniqueFd on_accepted(const SocketAddress&, std::uint64_t, const Asker&) override { return {}; }
   void on_listening(const ProgramListener& listener) override { listening.push_back(listener); }
   void on_listener_gone(const ProgramListener& listener) override { gone.push_back(listener); }
   void on_status_asked(std::unique_ptr<StatusQuestion> asked) override { asked->answer(status); }

@@ -18,7 +18,7 @@ TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
   EXPECT_TRUE(publisher.add(web));
   EXPECT_FALSE(publisher.add(web_again)) << "the set of ports is the same";
   EXPECT_FALSE(publisher.add({3, address("0.0.0.0:25"), {}}));
-  EXPECT_FALSE(publisher.add({4, address("[::1]:81"), {}})) << "cannot be called by IPv4";
+  EXPECT_FALSE(publisher.add({4, address("[::1]:81"), {}})) << "cannot be called by IPv4, nor asks";
   EXPECT_FALSE(publisher.add({5, address("[::]:82"), {}, Protocol::kTcp, /*v6_only=*/true}))
       << "nor this one";
   EXPECT_TRUE(publisher.admits({6, address("[::]:82"), {}}));
@@ -29,6 +29,25 @@ TEST(Publisher, publishes_entries_always_and_programs_by_policy) {
   EXPECT_EQ(publisher.target(80), InboundTarget{web_again.local});
   EXPECT_TRUE(publisher.remove(web_again));
   EXPECT_EQ(publisher.target(80), std::nullopt);
+}
+
+TEST(Publisher,
+     publishes_a_listener_of_ipv6_alone_whose_shim_asks_and_calls_one_of_ipv4_before_it) {
+  PublishPolicy policy;
+  policy.policy = PublishPolicy::Policy::kAlways;
+  Publisher publisher(Protocol::kTcp, policy, {});
+  for (const char* at : {"[::]:80", "[::1]:80"}) {
+    ProgramListener six{1, address(at), {}, Protocol::kTcp, /*v6_only=*/true};
+    six.asks_accepted = true;
+    EXPECT_TRUE(publisher.add(six));
+    EXPECT_EQ(publisher.target(80), (InboundTarget{address(at), {}, 0, /*passed=*/true}));
+    const ProgramListener four{2, address("0.0.0.0:80"), {}};
+    EXPECT_FALSE(publisher.add(four));
+    EXPECT_EQ(publisher.target(80), InboundTarget{four.local});
+    publisher.remove(four);
+    EXPECT_EQ(publisher.ports(), std::vector<std::uint16_t>{80});
+    publisher.remove(six);
+  }
 }
 
 ProgramListener kernels(std::uint64_t cookie, const char* at) {

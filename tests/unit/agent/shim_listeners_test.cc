@@ -231,8 +231,9 @@ TEST_F(Listeners, CallsALocalListenerFromTheCallersVirtualAddress) {
     const auto listener = listen_at(at);
     loop::Loop loop;
     Dialled dialled(loop);
+    AcceptDesk desk(loop);
     {
-      InboundDial dial(loop, {kVirtual, 0}, kOwn, InboundTarget{*SocketAddress::parse(at)},
+      InboundDial dial(loop, {kVirtual, 0}, kOwn, InboundTarget{*SocketAddress::parse(at)}, desk,
                        dialled);
       loop.run();
     }
@@ -269,7 +270,8 @@ TEST_F(Listeners, TakesTheOutcomeThatAStandInTells) {
     Dialled dialled(loop);
     const InboundTarget target{*SocketAddress::parse("0.0.0.0:80"),
                                StandIn{*SocketAddress::parse(at), token}};
-    InboundDial dial(loop, {kVirtual, 0}, kOwn, target, dialled);
+    AcceptDesk desk(loop);
+    InboundDial dial(loop, {kVirtual, 0}, kOwn, target, desk, dialled);
     loop.run();
     porter.join();
     EXPECT_EQ(dialled.error, outcome);
@@ -287,7 +289,9 @@ TEST_F(Listeners, ReportsAClosedPortAndNeverCallsFromTheLoopbackAddress) {
   for (const char* at : {"127.0.0.1:6009", "[::1]:6009"}) {
     loop::Loop loop;
     Dialled dialled(loop);
-    InboundDial dial(loop, {kVirtual, 0}, kOwn, InboundTarget{*SocketAddress::parse(at)}, dialled);
+    AcceptDesk desk(loop);
+    InboundDial dial(loop, {kVirtual, 0}, kOwn, InboundTarget{*SocketAddress::parse(at)}, desk,
+                     dialled);
     loop.run();
     EXPECT_EQ(dialled.error, ECONNREFUSED) << at;
   }
