@@ -17,6 +17,7 @@ constexpr std::uint32_t kMostCreditStep = kLeastSendShare;
 // Where the window is little more than what is in flight, half of it would not fill a long way.
 constexpr std::uint32_t kMixedCreditStep = 32 * 1024;
 constexpr auto kPause = std::chrono::seconds{1};
+constexpr std::size_t kControlLog = 1u << 20;
 constexpr std::uint64_t kMeasuredFrom = 16 * 1024;  // consumed octets: fewer say nothing
 constexpr std::uint64_t kMostInAdvance = 1024 * 1024;
 // Events among which one of a dialogue is put first: each time they are looked through and moved.
@@ -94,9 +95,11 @@ void Mux::accept(StreamId id) {
 std::size_t Mux::room(StreamId id) const {
   const auto& half = find(id).send;
   if (half.finished || half.unsent() >= kSendQueue) return 0;
-  // The control stream is small and nobody waits for its reader: it is never held back.
   const auto queue = kSendQueue - static_cast<std::size_t>(half.unsent());
-  return id == kControlStream ? queue : std::min(queue, budget_.room(half.log.size()));
+  // The control stream is small and never held back by others: only by who acknowledges nothing.
+  if (id == kControlStream)
+    return std::min(queue, kControlLog - std::min(kControlLog, half.log.size()));
+  return std::min(queue, budget_.room(half.log.size()));
 }
 
 std::size_t Mux::write(StreamId id, Bytes data) {
@@ -275,11 +278,9 @@ void Mux::reschedule(Stream& stream) {
 }
 
 void Mux::window_due(Stream& stream, bool lazy) {
-  if (stream.window_due) {
-    if (!lazy) windows_.push_back(stream.id);  // promoted; the lazy entry finds nothing to do
-    return;
-  }
-  stream.window_due = true;
+  if (stream.window_due && (lazy || stream.window_at_once)) return;
+  stream.window_due = true;  // if it was before, the lazy entry finds nothing to do
+  stream.window_at_once = !lazy;
   (lazy ? lazy_windows_ : windows_).push_back(stream.id);
 }
 

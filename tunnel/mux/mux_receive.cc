@@ -31,6 +31,10 @@ Result<void> Mux::on_frame(const Open& frame) {
     return broken("OPEN of an id that is not the peer's", frame.stream);
   if (static_cast<std::uint32_t>(frame.stream) <= last_remote_) return {};  // repeated by a resume
   if (frame.limit > kMaxWindow) return broken("OPEN with credit beyond 2^30", frame.stream);
+  // Whoever keeps to the rules has no more than `streams` open that it does not know to have ended,
+  // and answers PINGs: else every OPEN that is refused would be kept for ever.
+  if (departures_.size() > 2 * limits_.streams)
+    return broken("OPEN, but it hears of no end", frame.stream);
   last_remote_ = static_cast<std::uint32_t>(frame.stream);
   if (streams_.size() > limits_.streams || unaccepted_ >= limits_.unaccepted) {
     put_reset(frame.stream, ErrorCode::kExhausted, "too many streams are open in this session");

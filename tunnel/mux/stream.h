@@ -70,9 +70,10 @@ struct Stream {
   bool known_to_peer : 1 = false;  // it sent a frame for this stream: OPEN has arrived
   bool accepted : 1 = false;       // the far end is connected
   bool readable_announced : 1 = false;
-  bool window_due : 1 = false;     // in the list of windows to tell
-  bool tell_accepted : 1 = false;  // the next WINDOW says so
-  bool scheduled : 1 = false;      // in a send list
+  bool window_due : 1 = false;      // in a list of windows to tell
+  bool window_at_once : 1 = false;  // ... in that of those not put off, once
+  bool tell_accepted : 1 = false;   // the next WINDOW says so
+  bool scheduled : 1 = false;       // in a send list
 
   bool done() const { return send.end_acknowledged && receive.ended && receive.end_taken; }
 };
