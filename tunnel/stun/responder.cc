@@ -95,6 +95,8 @@ std::optional<ByteVector> Responder::answer_stream(Bytes message, const SocketAd
 bool Responder::pay(const IpAddress& to, std::size_t octets, TimePoint now) {
   if (allowances_.size() >= kMostAddresses && !allowances_.contains(to)) {
     constexpr auto kFull = std::chrono::seconds{kBurst / kRefill};
+    if (now - swept_at_ < kFull / 4) return false;  // each datagram of a flood would sweep
+    swept_at_ = now;
     std::erase_if(allowances_, [&](const auto& one) { return now - one.second.at >= kFull; });
     if (allowances_.size() >= kMostAddresses) return false;
   }

@@ -63,6 +63,7 @@ class Responder {
   Servers servers_;
   const AddressProofs* proofs_;
   std::map<IpAddress, Allowance> allowances_;
+  TimePoint swept_at_{};  // of those that are full again
 };
 
 }  // namespace culvert::stun

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <random>
 
 namespace culvert::stun {
@@ -128,6 +129,25 @@ TEST_F(ResponderTest, OverTcpAProofIsGivenToWhoAsksForIt) {
   EXPECT_TRUE(proofs.holds(*answer->proof, kClient.ip, now_));
   EXPECT_FALSE(
       decode_response(*responder_.answer_stream(encode(request), kClient, {}, now_))->proof);
+}
+
+// By time: that the table is looked through for each datagram shows in no other way.
+TEST(ResponderFlood, FromManyAddressesCostsNoMoreThanItsFirstPart) {
+  const auto question = encode(a_request());
+  std::uint32_t address = 0x0b000000;
+  const auto cost = [&](Responder& responder) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < Responder::kMostAddresses; ++i)
+      (void)responder.answer_datagram(question, {IpAddress::v4(address++), 1024}, {}, kStart);
+    return std::chrono::steady_clock::now() - begin;
+  };
+  auto first = std::chrono::steady_clock::duration::max(), later = first;
+  for (int i = 0; i < 5; ++i) {
+    Responder responder{two_by_two()};
+    first = std::min(first, cost(responder));
+    later = std::min(later, cost(responder));
+  }
+  EXPECT_LT(later, 2 * first);
 }
 
 }  // namespace
