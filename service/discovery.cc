@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "service/strangers.h"
 #include "tunnel/loop/tcp_socket.h"
 #include "tunnel/loop/udp_socket.h"
 
@@ -91,7 +92,6 @@ class Discovery::Connection final : private loop::BytePipe::Listener,
     if (got.state == State::kBlocked) return;
     if (got.state != State::kMoved) return owner_.remove(*this);
     append(received_, Bytes{buffer}.first(got.count));
-    timer_.start(kConnectionLimit);
     if (!answer_all()) owner_.remove(*this);
   }
   bool answer_all() {
@@ -106,6 +106,7 @@ class Discovery::Connection final : private loop::BytePipe::Listener,
       const auto put = pipe_->write(*answer);
       if (put.state != loop::IoResult::State::kMoved || put.count != answer->size()) return false;
       received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(*size));
+      timer_.start(kConnectionLimit);
     }
     return true;
   }
@@ -194,10 +195,10 @@ Result<void> Discovery::start() {
 }
 
 bool Discovery::has_room(const SocketAddress& peer) const {
-  const auto of_same =
-      std::ranges::count_if(connections_, [&](const auto& one) { return one->from.ip == peer.ip; });
+  const auto of_same = std::ranges::count_if(
+      connections_, [&](const auto& one) { return source_of(one->from.ip) == source_of(peer.ip); });
   return connections_.size() < kMostConnections &&
-         static_cast<std::size_t>(of_same) < kMostOfOneAddress;
+         static_cast<std::size_t>(of_same) < kMostOfOneSource;
 }
 
 void Discovery::remove(Connection& connection) {

@@ -17,8 +17,8 @@ namespace culvert::service {
 
 class Discovery final : private PathPackets::Sender {
  public:
-  static constexpr std::size_t kMostConnections = 256, kMostOfOneAddress = 8;
-  static constexpr std::chrono::seconds kConnectionLimit{30};  // idle
+  static constexpr std::size_t kMostConnections = 256, kMostOfOneSource = 8;
+  static constexpr std::chrono::seconds kConnectionLimit{30};  // for each question
 
   // `proofs`: of addresses, for those who ask; see address_prover.h.
   Discovery(loop::Loop& loop, const DiscoveryConfig& config, PathPackets& path_packets,

@@ -5,15 +5,25 @@
 namespace culvert::service {
 namespace {
 
-IpAddress source_of(const IpAddress& address) {
+IpAddress cut(const IpAddress& address, std::ptrdiff_t octets_kept) {
   const auto meant = address.canonical();
   if (meant.is_v4()) return meant;
   auto octets = meant.octets();
-  std::fill(octets.begin() + 8, octets.end(), std::uint8_t{0});
+  std::fill(octets.begin() + octets_kept, octets.end(), std::uint8_t{0});
   return IpAddress::v6(octets);
 }
 
+IpAddress site_of(const IpAddress& address) { return cut(address, 6); }
+
+template <class Counts>
+void give_back(Counts& counts, const IpAddress& whose) {
+  const auto count = counts.find(whose);
+  if (--count->second == 0) counts.erase(count);
+}
+
 }  // namespace
+
+IpAddress source_of(const IpAddress& address) { return cut(address, 8); }
 
 std::unique_ptr<Strangers::Place> Strangers::take(const IpAddress& from, const char*& full) {
   const auto source = source_of(from);
@@ -21,20 +31,25 @@ std::unique_ptr<Strangers::Place> Strangers::take(const IpAddress& from, const c
     full = "limits.unauthenticated";
     return nullptr;
   }
-  auto& count = count_[source];
-  if (count >= limits_.unauthenticated_per_address) {
+  const auto of = [](const auto& counts, const IpAddress& whose) {
+    const auto found = counts.find(whose);
+    return found == counts.end() ? std::size_t{0} : found->second;
+  };
+  const auto most = limits_.unauthenticated_per_address;
+  if (of(count_, source) >= most || of(of_site_, site_of(source)) >= kSources * most) {
     full = "limits.unauthenticated_per_address";
     return nullptr;
   }
-  ++count;
+  ++count_[source];
+  ++of_site_[site_of(source)];
   ++all_;
   return std::make_unique<Place>(*this, source);
 }
 
 Strangers::Place::~Place() {
   --owner_.all_;
-  const auto count = owner_.count_.find(source_);
-  if (--count->second == 0) owner_.count_.erase(count);
+  give_back(owner_.count_, source_);
+  give_back(owner_.of_site_, site_of(source_));
 }
 
 }  // namespace culvert::service

@@ -1,5 +1,6 @@
 // service/strangers.h: the places of connections that nobody knows yet, in all and for each source
 // (an IPv4 address, or an IPv6 /64: what one person gets), so that one source cannot take all (S6).
+// Nor can who has got a whole site, an IPv6 /48: it counts as no more than four sources.
 #pragma once
 #include <map>
 #include <memory>
@@ -8,8 +9,12 @@
 
 namespace culvert::service {
 
+IpAddress source_of(const IpAddress& address);
+
 class Strangers {
  public:
+  static constexpr std::size_t kSources = 4;  // of a site
+
   explicit Strangers(const Limits& limits) : limits_(limits) {}  // outlives the places
 
   class Place {  // destroying it frees it
@@ -29,7 +34,7 @@ class Strangers {
 
  private:
   const Limits& limits_;
-  std::map<IpAddress, std::size_t> count_;
+  std::map<IpAddress, std::size_t> count_, of_site_;
   std::size_t all_ = 0;
 };
 
