@@ -139,6 +139,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   const Session& session() const { return session_; }
 
  private:
+  static constexpr std::size_t kMostBacklog = 64 * 1024;  // before a responder reads no more
   void on_introduced(Introduction& introduction, FreshCarrier carrier) override;
   void on_introduction_failed(Introduction& introduction, const Error& why, bool refused) override;
   void on_readable() override;
@@ -160,6 +161,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void on_opened_beside(mux::StreamId stream, const control::Target& target);
   void read_control_stream();
   void send_backlog();
+  bool hears_no_answers() const;
   void flush();
   void arm_timer();
   void pipe_broke(int error);
@@ -184,6 +186,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   loop::Timer timer_;
   std::optional<TimePoint> armed_for_;
   ByteQueue control_backlog_;  // control messages that the control stream had no room for
+  bool control_held_ = false;  // what the peer says there is not read until these have left
   DatagramPath* datagram_path_ = nullptr;
   std::optional<Error> down_;
   bool closing_ = false, blocked_ = false, told_ = false, suspected_ = false;

@@ -55,6 +55,13 @@ void SessionLink::send_backlog() {
   if (control_backlog_.empty()) return;
   control_backlog_.pop(streams().write(mux::kControlStream, control_backlog_.peek()));
   control_backlog_.release_if_empty();
+  if (control_held_ && control_backlog_.empty()) read_control_stream();
+}
+
+// Who asks on and on and hears no answer is not asked for more: what it may say is the control
+// stream's window. Of the two ends of a session only one does so, or each could wait for the other.
+bool SessionLink::hears_no_answers() const {
+  return initiator_ == nullptr && control_backlog_.size() > kMostBacklog;
 }
 
 void SessionLink::close(const std::string& reason) {
@@ -139,6 +146,8 @@ void SessionLink::on_opened_beside(mux::StreamId stream, const control::Target& 
 
 void SessionLink::read_control_stream() {
   while (!down_) {
+    control_held_ = hears_no_answers();
+    if (control_held_) return;
     const auto bytes = streams().readable(mux::kControlStream);
     std::size_t taken = 0;
     const auto message = control::take_message(bytes, taken);
