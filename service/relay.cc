@@ -5,6 +5,14 @@
 #include "tunnel/base/log.h"
 
 namespace culvert::service {
+namespace {
+
+// Beside the names of endpoints, which have no space in them.
+std::string pair_of(const std::string& caller, const std::string& callee) {
+  return caller + " " + callee;
+}
+
+}  // namespace
 
 Relay::Relay(loop::Loop& loop, const Limits& limits, Directory& directory, Random& random)
     : loop_(loop), limits_(limits), directory_(directory), random_(random), timer_(loop, *this) {}
@@ -18,15 +26,29 @@ void Relay::refuse(Visitor& visitor, ErrorCode code, const std::string& reason) 
   visitor.answer(answer);
 }
 
-bool Relay::has_room(const std::string& endpoint) const {
-  const auto found = counts_.find(endpoint);
-  return found == counts_.end() || found->second < limits_.circuits_per_endpoint;
+std::size_t Relay::counted(const std::string& whose) const {
+  const auto found = counts_.find(whose);
+  return found == counts_.end() ? 0 : found->second;
 }
 
-void Relay::count(const std::string& endpoint, int change) {
-  const auto found = counts_.try_emplace(endpoint, 0).first;
-  found->second += static_cast<std::size_t>(change);
-  if (found->second == 0) counts_.erase(found);
+std::optional<std::string> Relay::no_room(const std::string& caller,
+                                          const std::string& callee) const {
+  const auto most = limits_.circuits_per_endpoint;
+  for (const auto& endpoint : {caller, callee})
+    if (counted(endpoint) >= most)
+      return endpoint + " takes part in too many circuits (limits.circuits_per_endpoint)";
+  if (counted(pair_of(caller, callee)) >= std::max(kLeastOfPair, most / kPartOfPair))
+    return caller + " has too many circuits to " + callee +
+           " (a part of limits.circuits_per_endpoint)";
+  return std::nullopt;
+}
+
+void Relay::count(const std::string& caller, const std::string& callee, int change) {
+  for (const auto& whose : {caller, callee, pair_of(caller, callee)}) {
+    const auto found = counts_.try_emplace(whose, 0).first;
+    found->second += static_cast<std::size_t>(change);
+    if (found->second == 0) counts_.erase(found);
+  }
 }
 
 void Relay::call(Visitor& visitor, const Principal& caller, const std::string& callee) {
@@ -34,10 +56,8 @@ void Relay::call(Visitor& visitor, const Principal& caller, const std::string& c
   if (client == nullptr)
     return refuse(visitor, ErrorCode::kNameUnknown,
                   "no endpoint " + callee + " is online with a published port");
-  for (const auto& endpoint : {caller.name, callee})
-    if (!has_room(endpoint))
-      return refuse(visitor, ErrorCode::kExhausted,
-                    endpoint + " takes part in too many circuits (limits.circuits_per_endpoint)");
+  if (const auto why = no_room(caller.name, callee))
+    return refuse(visitor, ErrorCode::kExhausted, *why);
   Ticket ticket;
   random_.fill(ticket);
   Meeting meeting;
@@ -45,8 +65,7 @@ void Relay::call(Visitor& visitor, const Principal& caller, const std::string& c
   meeting.callee = callee;
   meeting.call.visitor = &visitor;
   meeting.until = loop_.now() + limits_.circuit_answer;
-  count(meeting.caller, 1);
-  count(meeting.callee, 1);
+  count(meeting.caller, meeting.callee, 1);
   meetings_.emplace(ticket, std::move(meeting));
   waiting_.emplace(&visitor, ticket);
   arm_timer();
@@ -101,8 +120,7 @@ void Relay::join(const Ticket& ticket) {
 
 void Relay::on_circuit_ended(loop::Circuit& circuit) {
   const auto ended = std::move(circuits_.extract(&circuit).mapped());
-  count(ended.caller, -1);
-  count(ended.callee, -1);
+  count(ended.caller, ended.callee, -1);
   log::info("circuit", {{"event", "ended"},
                         {"caller", ended.caller},
                         {"callee", ended.callee},
@@ -113,8 +131,7 @@ void Relay::on_circuit_ended(loop::Circuit& circuit) {
 // Out of the tables first: answering can end a visitor, which comes back here.
 void Relay::give_up(const Ticket& ticket, ErrorCode code, const std::string& reason) {
   auto meeting = std::move(meetings_.extract(ticket).mapped());
-  count(meeting.caller, -1);
-  count(meeting.callee, -1);
+  count(meeting.caller, meeting.callee, -1);
   log::info("circuit", {{"event", "failed"},
                         {"caller", meeting.caller},
                         {"callee", meeting.callee},

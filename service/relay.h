@@ -48,8 +48,12 @@ class Relay final : private loop::Circuit::Listener, private loop::Timer::Listen
   void arm_timer();
   void give_up(const Ticket& ticket, ErrorCode code, const std::string& reason);
   void join(const Ticket& ticket);
-  bool has_room(const std::string& endpoint) const;
-  void count(const std::string& endpoint, int change);
+  // One caller gets but a part of the places of whom it calls: others call there, too.
+  static constexpr std::size_t kLeastOfPair = 8, kPartOfPair = 16;
+  // Kept of each endpoint, and of each caller and callee.
+  std::optional<std::string> no_room(const std::string& caller, const std::string& callee) const;
+  void count(const std::string& caller, const std::string& callee, int change);
+  std::size_t counted(const std::string& whose) const;
   static void refuse(Visitor& visitor, ErrorCode code, const std::string& reason);
 
   loop::Loop& loop_;
@@ -60,7 +64,7 @@ class Relay final : private loop::Circuit::Listener, private loop::Timer::Listen
   std::unordered_map<Visitor*, Ticket> waiting_;
   loop::SplicePipePool pipes_;  // before the circuits that hold some of them
   std::unordered_map<loop::Circuit*, Joined> circuits_;
-  std::unordered_map<std::string, std::size_t> counts_;  // meetings and circuits of an endpoint
+  std::unordered_map<std::string, std::size_t> counts_;  // meetings and circuits, see count()
   loop::Timer timer_;
 };
 

@@ -32,5 +32,36 @@ TEST_F(Hostile, WhoAsksAndReadsNoAnswerIsNotReadEither) {
   EXPECT_LT(hostile.said(), kMost) << "the service keeps an answer to each question";
 }
 
+TEST(HostileCaller, TakesNotAllThePlacesOfWhomItCalls) {
+  Limits limits;
+  limits.circuits_per_endpoint = 16;
+  ServiceLab lab({}, limits);
+  TestEndpoint mallory(lab, "mallory.example.net"), alice(lab, "alice.example.net"),
+      web(lab, "web.example.net");
+  for (auto* const one : {&mallory, &alice, &web}) one->enrol();
+  web.connect();
+  web.link->send(control::Publish{{80}});
+  ASSERT_TRUE(lab.until([&] { return web.up; }));
+  const auto call = [&](const TestEndpoint& caller) {
+    auto hello = caller.hello(control::Purpose::kCircuitCall);
+    hello.name = web.name;
+    return std::make_unique<RawGreeting>(lab, caller.key, hello);
+  };
+  std::vector<std::unique_ptr<RawGreeting>> calls;
+  const auto come = [&] {
+    return web.messages.size() + static_cast<std::size_t>(std::ranges::count_if(
+                                     calls, [](const auto& one) { return one->answered(); }));
+  };
+  while (calls.size() < 20) {
+    calls.push_back(call(mallory));
+    ASSERT_TRUE(lab.until([&] { return come() == calls.size(); }));
+  }
+  EXPECT_EQ(calls.back()->answer().refusal, ErrorCode::kExhausted);
+  const auto rung = web.messages.size();
+  calls.push_back(call(alice));
+  ASSERT_TRUE(lab.until([&] { return come() == calls.size(); }));
+  EXPECT_EQ(web.messages.size(), rung + 1) << "nobody else gets through";
+}
+
 }  // namespace
 }  // namespace culvert::service
