@@ -59,11 +59,16 @@ void Sessions::adopt(Principal principal, const control::SessionName& session,
   renew_if_due(*at->second);
 }
 
-void Sessions::renew_if_due(const ClientLink& client) {
+void Sessions::renew_if_due(ClientLink& client) {
   const auto& principal = client.principal();
   const auto now = loop::Loop::wall_clock();
   const auto life = Duration{context_.config.certificate_life};
   if (!CertificateRenewal::is_due(principal.certificate, life, now)) return;
+  // Whoever shows the former one again is sent what was made: each would cost a commit.
+  const auto made = renewed_.find(principal.name);
+  if (made != renewed_.end() && made->second.first == principal.key &&
+      !CertificateRenewal::is_due(made->second.second, life, now))
+    return client.renew_certificate(made->second.second);
   auto& renewal = renewals_[principal.name];
   if (renewal != nullptr && renewal->principal().key == principal.key) return;
   renewal = std::make_unique<CertificateRenewal>(
@@ -80,6 +85,7 @@ void Sessions::on_renewal_done(CertificateRenewal& renewal, const Result<ByteVec
     log::warning("endpoint", {{"event", "certificate-not-renewed"},
                               {"name", name},
                               {"why", certificate.error().detail}});
+  if (certificate) renewed_.insert_or_assign(name, std::pair{key, *certificate});
   if (certificate && found != current_.end() && found->second->principal().key == key)
     found->second->renew_certificate(*certificate);
   renewals_.erase(std::string(name));
@@ -110,6 +116,8 @@ void Sessions::end(const std::string& name, const std::string& reason) {
   log::info("endpoint", {{"event", "closing"}, {"name", name}, {"why", reason}});
   auto client = std::move(found->second);
   current_.erase(found);
+  // One goodbye at a time: who logs in again and again and hears none would keep them all.
+  std::erase_if(leaving_, [&](const Leaving& one) { return one.client->principal().name == name; });
   client->close(reason);
   leaving_.push_back({std::move(client), context_.loop.now() + kLeaveLimit});
   if (!timer_.running()) timer_.start(kLeaveLimit);
@@ -136,6 +144,10 @@ void Sessions::on_client_down(ClientLink& client, const Error& why) {
 // Peers that no longer listen do not get to keep their session.
 void Sessions::on_timer(loop::Timer& timer) {
   if (&timer == &renewal_timer_) {
+    const auto now = loop::Loop::wall_clock();
+    std::erase_if(renewed_, [&](const auto& one) {
+      return CertificateRenewal::is_due(one.second.second, context_.config.certificate_life, now);
+    });
     for (const auto& [name, client] : current_) renew_if_due(*client);
     return renewal_timer_.start(kRenewals);
   }

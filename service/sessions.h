@@ -63,7 +63,7 @@ class Sessions final : public Directory,
   void on_entry_changed(const StoreEntry& entry, bool removed) override;
   void on_renewal_done(CertificateRenewal& renewal, const Result<ByteVector>& certificate) override;
   void on_timer(loop::Timer& timer) override;
-  void renew_if_due(const ClientLink& client);
+  void renew_if_due(ClientLink& client);
   ClientLink::Context client_context();
   ClientLink* find(const Principal& principal, const control::SessionName& session) const;
   void end(const std::string& name, const std::string& reason);
@@ -80,6 +80,8 @@ class Sessions final : public Directory,
   };
   std::vector<Leaving> leaving_;  // said goodbye to
   std::map<std::string, std::unique_ptr<CertificateRenewal>> renewals_;
+  // Of the endpoint of this name with this key, until it is due itself.
+  std::map<std::string, std::pair<crypto::PublicKey, ByteVector>> renewed_;
   loop::Timer timer_, renewal_timer_;
   bool ending_ = false;
 };

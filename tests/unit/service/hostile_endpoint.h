@@ -38,7 +38,11 @@ class HostileEndpoint final {
   }
   std::size_t said() const { return said_; }  // octets
   bool is_cut_off() {
-    return socket_->write(ByteVector(1)).state == loop::IoResult::State::kFailed;
+    std::byte buffer[4096];
+    using IoState = loop::IoResult::State;
+    auto state = IoState::kMoved;
+    while (state == IoState::kMoved) state = socket_->read(buffer).state;
+    return state != IoState::kBlocked;
   }
 
  private:

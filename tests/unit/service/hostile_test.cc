@@ -32,6 +32,19 @@ TEST_F(Hostile, WhoAsksAndReadsNoAnswerIsNotReadEither) {
   EXPECT_LT(hostile.said(), kMost) << "the service keeps an answer to each question";
 }
 
+TEST_F(Hostile, WhoLogsInAgainAndHearsNoGoodbyeKeepsNoFormerSession) {
+  std::vector<std::unique_ptr<HostileEndpoint>> all;
+  for (int i = 0; i < 3; ++i) {
+    all.push_back(std::make_unique<HostileEndpoint>(lab, mallory));
+    std::uint64_t offset = 0;
+    // Answers beyond its credit, and what is queued for it: the goodbye waits behind them.
+    for (int batch = 0; batch < 10; ++batch) ASSERT_TRUE(all.back()->say(question(offset)));
+  }
+  int turns = 0;
+  EXPECT_TRUE(lab.until([&] { return all[0]->is_cut_off() || ++turns > 20; }));
+  EXPECT_TRUE(all[0]->is_cut_off());
+}
+
 TEST(HostileCaller, TakesNotAllThePlacesOfWhomItCalls) {
   Limits limits;
   limits.circuits_per_endpoint = 16;
@@ -61,6 +74,22 @@ TEST(HostileCaller, TakesNotAllThePlacesOfWhomItCalls) {
   calls.push_back(call(alice));
   ASSERT_TRUE(lab.until([&] { return come() == calls.size(); }));
   EXPECT_EQ(web.messages.size(), rung + 1) << "nobody else gets through";
+}
+
+TEST_F(Hostile, WhoShowsAnOldCertificateAgainAndAgainHasItRenewedOnce) {
+  lab.config().certificate_life = std::chrono::days{3650};  // so that it is due
+  lab.restart();
+  const auto before = lab.record_of(mallory.name).serial;
+  for (int i = 0; i < 5; ++i) {
+    mallory.messages.clear();
+    mallory.connect();
+    ASSERT_TRUE(lab.until([&] {
+      return std::ranges::any_of(mallory.messages, [](const auto& one) {
+        return std::holds_alternative<control::Certificate>(one);
+      });
+    })) << "it may have lost the one before";
+  }
+  EXPECT_EQ(lab.record_of(mallory.name).serial, before + 1) << "each is a commit";
 }
 
 }  // namespace

@@ -68,6 +68,14 @@ Store& ServiceLab::side_store() {
   return *side_store_;
 }
 
+EndpointRecord ServiceLab::record_of(const std::string& name) {
+  StoreWait answer(loop_);
+  side_store().get(answer.call(), {endpoint_key(name)});
+  const auto found = answer.wait();
+  EXPECT_TRUE(found && found->entries.size() == 1);
+  return *decode_endpoint(found->entries.at(0).value);
+}
+
 control::EnrolmentSecret ServiceLab::invite(const std::string& name) {
   control::EnrolmentSecret secret;
   random_.fill(secret);

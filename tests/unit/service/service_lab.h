@@ -28,7 +28,8 @@ class ServiceLab final : private Service::Listener, private loop::Timer::Listene
     }
     return !late;
   }
-  void restart();  // on another port, with the same state directory
+  void restart();                       // on another port, with the same state directory
+  Config& config() { return config_; }  // of the next restart()
   // As `systemctl restart` does; `meanwhile` is called while no service runs.
   void hand_over(const std::function<void(restart::Estate&)>& meanwhile = {});
   void stop();
@@ -38,6 +39,7 @@ class ServiceLab final : private Service::Listener, private loop::Timer::Listene
   Random& random() { return random_; }
   Store& side_store();  // as a command beside the service has it
   const crypto::PublicKey& key() const { return key_; }
+  EndpointRecord record_of(const std::string& name);
   control::EnrolmentSecret invite(const std::string& name);
   std::unique_ptr<loop::TcpSocket> dial();
 
