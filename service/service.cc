@@ -92,7 +92,16 @@ void Service::on_succeeded() {
 void Service::refresh() {
   std::set<std::uint16_t> ports;
   for (const auto& address : front_door_.addresses()) ports.insert(address.port);
-  guard_.set_own(own_addresses(), std::move(ports));
+  // Behind a translator this machine has other addresses than its interfaces: what is sent there
+  // can come back (hairpin).
+  auto own = own_addresses();
+  for (const auto& address : state_.config.discovery.advertised) own.insert(address.canonical());
+  if (const auto& named = state_.config.public_address)
+    if (const auto address = IpAddress::parse(named->host)) {
+      own.insert(address->canonical());
+      ports.insert(named->port);
+    }
+  guard_.set_own(std::move(own), std::move(ports));
 }
 
 void Service::on_timer(loop::Timer&) {

@@ -92,5 +92,22 @@ TEST_F(Hostile, WhoShowsAnOldCertificateAgainAndAgainHasItRenewedOnce) {
   EXPECT_EQ(lab.record_of(mallory.name).serial, before + 1) << "each is a commit";
 }
 
+TEST(HostileForwarding, TheServiceIsNotReachedByTheAddressThatATranslatorGivesIt) {
+  ServiceLab lab({}, {}, [](Config& config) {
+    config.public_address = HostPort{"8.8.4.4", 443};
+    config.discovery.advertised = {*IpAddress::parse("8.8.8.8")};
+  });
+  TestEndpoint mallory(lab, "mallory.example.net");
+  mallory.enrol();
+  mallory.connect();
+  ASSERT_TRUE(lab.until([&] { return !mallory.messages.empty(); }));  // of discovery servers
+  for (const auto* own : {"8.8.4.4", "::ffff:8.8.4.4", "64:ff9b::808:404", "8.8.8.8"}) {
+    const auto found = mallory.look_up(control::Lookup::Kind::kOrdinary, own);
+    ASSERT_TRUE(found) << own;
+    EXPECT_EQ(found->error, ErrorCode::kNotPermitted) << own;
+  }
+  EXPECT_EQ(mallory.look_up(control::Lookup::Kind::kOrdinary, "9.9.9.9")->error, ErrorCode::kNone);
+}
+
 }  // namespace
 }  // namespace culvert::service
