@@ -11,6 +11,7 @@
 #include "agent/state_file.h"
 #include "agent/token_input.h"
 #include "tunnel/base/act_as_owner.h"
+#include "tunnel/base/plain_text.h"
 #include "tunnel/carrier/proxy_trust.h"
 #include "tunnel/carrier/ticket_helper.h"
 #include "tunnel/crypto/name_certificate.h"
@@ -95,7 +96,8 @@ Result<Identity> enroll(const AgentConfig& config, const control::Invitation& in
                       way_options(config, *service, invitation.domain),
                       proxy_sources(config, "this shell"), wait);
   loop.run();
-  if (wait.outcome) std::printf("The service was reached %s.\n", enrolment.way().c_str());
+  if (wait.outcome)
+    std::printf("The service was reached %s.\n", plain_text(enrolment.way()).c_str());
   return std::move(wait.outcome);
 }
 
@@ -143,7 +145,7 @@ int enroll_command(std::span<char* const> arguments) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto identity = run(*options);
   if (!identity) {
-    std::fprintf(stderr, "culvert enroll: %s\n", identity.error().detail.c_str());
+    std::fprintf(stderr, "culvert enroll: %s\n", plain_text(identity.error().detail).c_str());
     return 1;
   }
   std::printf(

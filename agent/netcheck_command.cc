@@ -12,6 +12,7 @@
 #include "agent/program_path.h"
 #include "agent/status.h"
 #include "tunnel/base/act_as_owner.h"
+#include "tunnel/base/plain_text.h"
 #include "tunnel/carrier/ticket_helper.h"
 
 namespace culvert::agent {
@@ -93,9 +94,9 @@ void show_agent(const std::optional<StatusReport>& report) {
     if (!session.proxy_source.empty())
       line += " through " + session.proxy + " [" + session.proxy_source + "]";
     if (!session.why.empty()) line += " (" + session.why + ")";
-    std::puts(line.c_str());
+    std::puts(plain_text(line).c_str());
     for (const auto& mapping : report->place.mappings)
-      std::puts(("mapped:  " + to_text(mapping)).c_str());
+      std::puts(plain_text("mapped:  " + to_text(mapping)).c_str());
     if (report->place.direct && !report->place.map_port)
       std::puts("mapped:  no port is ([direct] map_port)");
     std::fputs(reachability(report->place).c_str(), stdout);
@@ -149,7 +150,7 @@ int netcheck_command(std::span<char* const> arguments) {
   else
     reached = fail(options.error());
   if (reached) return *reached ? 0 : 1;
-  std::fprintf(stderr, "culvert netcheck: %s\n", reached.error().detail.c_str());
+  std::fprintf(stderr, "culvert netcheck: %s\n", plain_text(reached.error().detail).c_str());
   return 2;
 }
 

@@ -1,18 +1,14 @@
 #include "agent/netcheck_report.h"
 
-#include <algorithm>
 #include <cstdio>
+
+#include "tunnel/base/plain_text.h"
 
 namespace culvert::agent {
 namespace {
 
 // What strangers answered goes to a terminal: control characters must not.
-std::string plain(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return text;
-}
+std::string plain(const std::string& text) { return plain_text(text); }
 
 std::string milliseconds(double value) {
   char text[32];

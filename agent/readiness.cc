@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tunnel/base/plain_text.h"
+
 namespace culvert::agent {
 namespace {
 
@@ -13,9 +15,10 @@ void tell(const std::string& text) { ::sd_notify(/*unset_environment=*/0, text.c
 
 }  // namespace
 
-void tell_ready(const std::string& status) { tell("READY=1\nSTATUS=" + status); }
-void tell_status(const std::string& status) { tell("STATUS=" + status); }
-void tell_stopping(const std::string& why) { tell("STOPPING=1\nSTATUS=" + why); }
+// What a proxy said may be in it: a line of its own would be an order to the service manager.
+void tell_ready(const std::string& status) { tell("READY=1\nSTATUS=" + plain_text(status)); }
+void tell_status(const std::string& status) { tell("STATUS=" + plain_text(status)); }
+void tell_stopping(const std::string& why) { tell("STOPPING=1\nSTATUS=" + plain_text(why)); }
 
 Result<void> ExitWatch::watch(loop::Loop& loop, pid_t pid) {
   // glibc 2.36 declares pidfd_open() in a header that clashes with <signal.h> of older kernels.

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "agent/status.h"
+#include "tunnel/base/plain_text.h"
 
 namespace culvert::agent {
 namespace {
@@ -35,12 +36,7 @@ std::string milliseconds(double value) {
 }
 
 // What comes from peers goes to a terminal: control characters must not.
-std::string plain(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return text;
-}
+std::string plain(const std::string& text) { return plain_text(text); }
 
 using Row = std::vector<std::string>;
 

@@ -3,6 +3,7 @@
 
 #include "agent/agent_client.h"
 #include "agent/commands.h"
+#include "tunnel/base/plain_text.h"
 
 namespace culvert::agent {
 namespace {
@@ -66,7 +67,7 @@ Result<std::string> ask_any(const Options& options) {
 }
 
 int complain(const std::string& what) {
-  std::fprintf(stderr, "culvert why: %s\n", what.c_str());
+  std::fprintf(stderr, "culvert why: %s\n", plain_text(what).c_str());
   return kFailed;
 }
 
@@ -86,7 +87,7 @@ int why_command(std::span<char* const> arguments) {
   const auto verdict = answer->substr(0, line);
   if (line == std::string::npos || (verdict != "carried" && verdict != "direct"))
     return complain("the agent gave no answer: install agent and culvert of one release");
-  std::fputs(answer->c_str() + line + 1, stdout);
+  std::fputs(plain_text(answer->substr(line + 1), /*keep_lines=*/true).c_str(), stdout);
   return verdict == "carried" ? kCarried : kDirect;
 }
 

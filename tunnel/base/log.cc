@@ -36,7 +36,7 @@ int priority(Level level) {  // syslog(3) numbers, as sd-daemon(3) wants them
 
 void append_value(std::string& line, std::string_view value) {
   const auto plain = [](char c) {
-    return c > ' ' && c != '"' && c != '=' && c != '\\' && c != 0x7f;
+    return c > ' ' && c != '"' && c != '=' && c != '\\' && c <= '~';
   };
   bool quote = value.empty();
   for (const char c : value) quote = quote || !plain(c);
@@ -49,7 +49,7 @@ void append_value(std::string& line, std::string_view value) {
     if (c == '"' || c == '\\') {
       line += '\\';
       line += c;
-    } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
+    } else if (static_cast<unsigned char>(c) < ' ' || static_cast<unsigned char>(c) >= 0x7f) {
       line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
       line += c;

@@ -25,11 +25,11 @@ TEST(NetcheckReport, gives_each_try_a_line_with_its_source) {
 
 TEST(NetcheckReport, shows_no_control_characters_of_strangers) {
   NetcheckReport report;
-  report.portal = "http://x/\033[2J";
+  report.portal = "http://x/\033[2J\u009b2J";
   report.why = "no\nway";
   EXPECT_EQ(conclusion(report),
-            "portal:  a captive portal answers instead of the service: http://x/?[2J; log in there "
-            "with a browser\nresult:  the service is not reached: no?way\n");
+            "portal:  a captive portal answers instead of the service: http://x/?[2J??2J; log in "
+            "there with a browser\nresult:  the service is not reached: no?way\n");
   EXPECT_NE(to_json(report).find("\"schema\": 1"), std::string::npos);
 }
 

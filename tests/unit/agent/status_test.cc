@@ -99,8 +99,9 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
 
 TEST(Status, shows_no_control_characters_of_peers_on_the_terminal) {
   auto odd = report();
-  odd.peers[0].name = "x\033[2Jy";
+  odd.peers[0].name = "x\033[2Jy\u009b2J\u202ez";
   EXPECT_EQ(to_table(odd, 1060, false).find('\033'), std::string::npos);
+  EXPECT_NE(to_table(odd, 1060, false).find("x?[2Jy??2J???z"), std::string::npos);
 }
 
 }  // namespace

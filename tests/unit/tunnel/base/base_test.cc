@@ -12,6 +12,7 @@
 #include "tunnel/base/byte_codec.h"
 #include "tunnel/base/byte_queue.h"
 #include "tunnel/base/log.h"
+#include "tunnel/base/plain_text.h"
 #include "tunnel/base/result.h"
 #include "tunnel/base/seldom.h"
 
@@ -127,6 +128,14 @@ TEST(HostPort, ParsesNamesAndBothFamilies) {
 TEST(Log, APeersTextCannotForgeAFieldOrALine) {
   EXPECT_EQ(log::format(log::Level::kInfo, "session", {{"why", "a b\n\"x\" k=v"}, {"port", 80}}),
             "info session why=\"a b\\x0a\\\"x\\\" k=v\" port=80");
+}
+
+// U+009B begins a sequence for a terminal, as ESC [ does; U+202E turns what follows.
+TEST(Log, WhatOthersWroteSteersNoTerminal) {
+  const auto line = log::format(log::Level::kInfo, "peer", {{"why", "a\x1b[2J\u009b2J\u202eb"}});
+  EXPECT_EQ(line, "info peer why=\"a\\x1b[2J\\xc2\\x9b2J\\xe2\\x80\\xaeb\"");
+  EXPECT_EQ(plain_text("a\x1b[2J\u009b2J\nb"), "a?[2J??2J?b");
+  EXPECT_EQ(plain_text("a\nb", /*keep_lines=*/true), "a\nb");
 }
 
 TEST(ErrorCode, SurvivesTheWayToErrnoAndBackWhereErrnoCanTell) {
