@@ -295,6 +295,14 @@ IncomingSession* Agent::find_session(const crypto::PublicKey& caller,
 void Agent::on_incoming_session_up(IncomingSession& session) {
   for (const auto& other : incoming_)
     if (other->is_left_by(session)) other->close("its caller has begun anew");
+  // Others call here, too. The oldest is the first.
+  auto of_caller = std::ranges::count_if(
+      incoming_, [&](const auto& other) { return other->is_of_caller_of(session); });
+  for (const auto& other : incoming_)
+    if (of_caller > kMostOfCaller && other->is_of_caller_of(session)) {
+      other->close("its caller has too many sessions here");
+      --of_caller;
+    }
   tell_expected();
 }
 

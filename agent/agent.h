@@ -53,6 +53,7 @@ class Agent final : private ShimGate::Handler,
  public:
   static constexpr std::size_t kMostIncoming = 1024;       // calls and their sessions, at once
   static constexpr std::size_t kMostDirectStrangers = 64;  // among them
+  static constexpr std::ptrdiff_t kMostOfCaller = 4;       // of one caller
 
   class Listener {
    public:

@@ -5,6 +5,7 @@
 
 namespace culvert::agent {
 
+std::size_t descriptor_limit();        // that of now (RLIMIT_NOFILE)
 std::size_t raise_descriptor_limit();  // soft to hard (RLIMIT_NOFILE); returns what is allowed now
 
 }  // namespace culvert::agent

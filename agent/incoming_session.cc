@@ -1,5 +1,6 @@
 #include "agent/incoming_session.h"
 
+#include "agent/descriptor_limit.h"
 #include "agent/inbound_datagrams.h"
 #include "agent/pool_file.h"
 #include "tunnel/base/log.h"
@@ -175,6 +176,9 @@ void IncomingSession::on_greeting_failed(session::Greeter&, const Error& why) { 
 
 void IncomingSession::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                                        const control::Target& target) {
+  if (link.streams().stream_count() >
+      std::min(kMostStreams, descriptor_limit() / kPartOfDescriptors))
+    return link.refuse(stream, ErrorCode::kExhausted, "this caller has too many streams open");
   if (target.kind == control::Target::Kind::kEndpointUdp)
     return open_datagrams(link, stream, target);
   if (target.kind != control::Target::Kind::kEndpointPort)

@@ -57,6 +57,8 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
                               private IncomingStream::Listener {
  public:
   static constexpr std::chrono::seconds kDirectLimit{5};  // for a hello without the relay
+  // Each takes a descriptor or two: no caller gets more than an eighth of them.
+  static constexpr std::size_t kMostStreams = 8192, kPartOfDescriptors = 8;
 
   class Listener {
    public:
@@ -104,6 +106,9 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
     return link_ != nullptr && key_ == caller && session_ == session;
   }
   // Without a carrier, and of the same caller as that new one.
+  bool is_of_caller_of(const IncomingSession& other) const {
+    return link_ != nullptr && key_ == other.key_;
+  }
   bool is_left_by(const IncomingSession& newer) const {
     return this != &newer && link_ != nullptr && !link_->attached() && key_ == newer.key_;
   }
