@@ -176,6 +176,7 @@ void ControlSocket::on_fd_ready(loop::FdWatch& watch, bool, bool) {
     if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) continue;
     const Asker asker{credentials.pid, credentials.uid};
     if (!may_ask(asker)) {
+      if (!refusals_.due(loop_.now())) continue;
       log::warning("control", {{"event", "refused"},
                                {"uid", asker.uid},
                                {"pid", asker.pid},

@@ -62,6 +62,7 @@ class ControlSocket final : private loop::FdWatch::Listener, private loop::Timer
   UniqueFd abstract_fd_;
   std::optional<loop::FdWatch> abstract_watch_;
   Seldom complaint_;   // that descriptors ran out
+  Seldom refusals_;    // of users who may not ask
   loop::Timer retry_;  // after descriptors ran out: a readable listener would otherwise spin
 };
 

@@ -16,6 +16,11 @@ class ShimGate::Conversation final : private loop::FdWatch::Listener {
       : since_(gate.loop_.now()), gate_(gate), socket_(std::move(socket)), asker_(asker) {
     watch_.emplace(gate.loop_, socket_.get(), static_cast<loop::FdWatch::Listener&>(*this));
     watch_->start(/*readable=*/true, /*writable=*/false);
+    ++gate.silent_[asker_.uid];
+  }
+  ~Conversation() {
+    const auto count = gate_.silent_.find(asker_.uid);
+    if (--count->second == 0) gate_.silent_.erase(count);
   }
   TimePoint since() const { return since_; }
 
@@ -75,6 +80,9 @@ void ShimGate::on_asker(UniqueFd socket, const Asker& asker) {
   const auto packet = receive_packet(socket.get());
   if (!packet.nothing_yet) {
     on_packet(std::move(socket), asker, packet);
+  } else if (const auto silent = silent_.find(asker.uid);
+             silent != silent_.end() && silent->second >= kMostSilent) {
+    return;  // one user must not fill the queue of all
   } else {
     conversations_.push_back(std::make_unique<Conversation>(*this, std::move(socket), asker));
     conversations_.back()->self_ = std::prev(conversations_.end());

@@ -2,6 +2,7 @@
 // completes the programs' connects. Knows nothing of sessions, names or policy: that is Handler.
 #pragma once
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,7 +91,8 @@ class ShimGate final : private ControlSocket::Listener,
   ConnectTable& connects() { return connects_; }
 
  private:
-  static constexpr std::size_t kMostOpen = 8192;  // askers heard or being answered: then wait
+  static constexpr std::size_t kMostOpen = 8192;    // askers heard or being answered: then wait
+  static constexpr std::size_t kMostSilent = 1024;  // of one user, who have not asked yet
   static constexpr std::chrono::seconds kAskWithin{10};
   class Conversation;  // has connected and not asked yet
 
@@ -117,6 +119,7 @@ class ShimGate final : private ControlSocket::Listener,
   ConnectTable connects_;
   LetGoDesk let_go_;
   ListenerWatch listeners_, udp_listeners_;
+  std::map<uid_t, std::size_t> silent_;                     // conversations of each user
   std::list<std::unique_ptr<Conversation>> conversations_;  // oldest first
   std::shared_ptr<StatusReplies> replies_;                  // shared: see StatusQuestion
   loop::Timer sweep_;
