@@ -39,6 +39,15 @@ EnclosedConnect::EnclosedConnect(loop::Loop& loop, const AgentFacts& agent, Encl
       listener_(listener),
       dial_(loop, agent, syn.to, static_cast<OutwardDial::Listener&>(*this)) {}
 
+bool EnclosedConnect::is_answered_inside(EnclosedSide& inside, const IpPrefix& pool,
+                                         const SeenSyn& syn) {
+  if (pool.contains(syn.to.ip)) return false;
+  const auto socket = inside.diag->find_any(Protocol::kTcp, syn.to, syn.program);
+  if (!socket || socket->state != TCP_LISTEN) return false;
+  return socket->local.ip == syn.to.ip || syn.to.ip.is_loopback() ||
+         syn.to.ip == inside.own_address;
+}
+
 std::optional<std::uint64_t> EnclosedConnect::waiting_socket(EnclosedSide& inside,
                                                              const SeenSyn& syn) {
   const auto socket = inside.diag->find_any(Protocol::kTcp, syn.program, syn.to);

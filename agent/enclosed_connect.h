@@ -14,6 +14,7 @@ namespace culvert::agent {
 // What all connects share: the thread inside, and what was made there.
 struct EnclosedSide {
   InsideThread thread;
+  IpAddress own_address;  // what programs there call others from
   std::optional<InetDiag> diag;
   std::optional<Refusal> refusal;
 };
@@ -43,8 +44,10 @@ class EnclosedConnect final : private OutwardDial::Listener, private loop::FdWat
 
   Key key() const { return {syn_.program, syn_.to}; }
   std::uint64_t cookie() const { return cookie_; }
-  // The cookie of the socket that sent this SYN, if it still waits for an answer: one that met a
-  // listener inside is connected by now.
+  // Whether the rules let this SYN pass to a listener inside, be that one's backlog full or not:
+  // then whoever sent it waits for that one.
+  static bool is_answered_inside(EnclosedSide& inside, const IpPrefix& pool, const SeenSyn& syn);
+  // The cookie of the socket that sent this SYN, if it still waits for an answer.
   static std::optional<std::uint64_t> waiting_socket(EnclosedSide& inside, const SeenSyn& syn);
 
  private:

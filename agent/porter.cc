@@ -31,6 +31,7 @@ Result<void> Porter::start(pid_t program, UniqueFd calls) {
   Result<Refusal> refusal;
   inside_.thread.run([&] {
     inside_.diag.emplace();
+    inside_.own_address = usual_own_address();
     refusal = Refusal::open();
     syns = open_syn_socket({IpAddress::v4(0), 0});
   });
@@ -52,7 +53,8 @@ Result<void> Porter::start(pid_t program, UniqueFd calls) {
 void Porter::on_fd_ready(loop::FdWatch&, bool, bool) {
   while (const auto syn = read_syn(syns_.get())) {
     const auto cookie = EnclosedConnect::waiting_socket(inside_, *syn);
-    if (!cookie) continue;  // met a listener inside, or is our own
+    if (!cookie) continue;  // connected inside by now, or our own
+    if (EnclosedConnect::is_answered_inside(inside_, agent_.pool, *syn)) continue;
     const EnclosedConnect::Key key{syn->program, syn->to};
     const auto known = connects_.find(key);
     if (known != connects_.end() && known->second->cookie() == *cookie) continue;  // repeated
