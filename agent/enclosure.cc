@@ -69,7 +69,7 @@ Result<void> enter_enclosure(const AgentFacts& agent) {
     return fail(ErrorCode::kBadInput,
                 "the agent has no name server, which programs in a namespace "
                 "need: remove dns = \"off\" from its configuration");
-  const EnclosureNetwork network{agent.pool, usual_own_address()};
+  const EnclosureNetwork network{agent.pool, usual_own_address(), agent.own_address};
   const auto low_ports = read_setting(kLowPorts);
   const bool root = ::geteuid() == 0;
   if (!root) CULVERT_RETURN_IF_ERROR(enter_user_namespace());

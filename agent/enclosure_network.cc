@@ -30,27 +30,33 @@ Result<void> raise_loopback() {
   return {};
 }
 
-Result<void> make_everything_local(const IpAddress& own) {
-  const auto lo = if_nametoindex("lo");
-  ifaddrmsg address{};
-  address.ifa_family = AF_INET;
-  address.ifa_prefixlen = 32;
-  address.ifa_index = lo;
-  RouteRequest add_address(RTM_NEWADDR, address);
-  add_address.attribute(IFA_LOCAL, htonl(own.v4_value()));
-  add_address.attribute(IFA_ADDRESS, htonl(own.v4_value()));
-  if (const int error = add_address.send()) return failed("give the namespace an address", error);
+// Without a source of its own, a route's destination would be taken for the source as well.
+int route_to_loopback(const IpPrefix& to, const IpAddress& source) {
   rtmsg route{};
   route.rtm_family = AF_INET;
+  route.rtm_dst_len = static_cast<unsigned char>(to.length);
   route.rtm_table = RT_TABLE_LOCAL;
   route.rtm_protocol = RTPROT_BOOT;
   route.rtm_scope = RT_SCOPE_HOST;
   route.rtm_type = RTN_LOCAL;
-  RouteRequest add_route(RTM_NEWROUTE, route);
-  add_route.attribute(RTA_OIF, lo);
-  // Without it the destination would be taken for the source as well.
-  add_route.attribute(RTA_PREFSRC, htonl(own.v4_value()));
-  if (const int error = add_route.send()) return failed("route everything to loopback", error);
+  RouteRequest request(RTM_NEWROUTE, route);
+  if (to.length != 0) request.attribute(RTA_DST, htonl(to.address.v4_value()));
+  request.attribute(RTA_OIF, if_nametoindex("lo"));
+  request.attribute(RTA_PREFSRC, htonl(source.v4_value()));
+  return request.send();
+}
+
+Result<void> make_everything_local(const IpAddress& own) {
+  ifaddrmsg address{};
+  address.ifa_family = AF_INET;
+  address.ifa_prefixlen = 32;
+  address.ifa_index = if_nametoindex("lo");
+  RouteRequest add_address(RTM_NEWADDR, address);
+  add_address.attribute(IFA_LOCAL, htonl(own.v4_value()));
+  add_address.attribute(IFA_ADDRESS, htonl(own.v4_value()));
+  if (const int error = add_address.send()) return failed("give the namespace an address", error);
+  if (const int error = route_to_loopback({IpAddress::v4(0), 0}, own))
+    return failed("route everything to loopback", error);
   return {};
 }
 
@@ -106,6 +112,10 @@ std::string enclosure_rules(const EnclosureNetwork& network) {
 Result<void> set_up_enclosure_network(const EnclosureNetwork& network) {
   CULVERT_RETURN_IF_ERROR(raise_loopback());
   CULVERT_RETURN_IF_ERROR(make_everything_local(network.own_address));
+  // getsockname() then shows what the far end sees as its caller, and can call back.
+  if (network.own_virtual)
+    if (const int error = route_to_loopback(network.pool, *network.own_virtual))
+      return failed("route the virtual addresses to loopback", error);
   return run_nft(enclosure_rules(network), "nf_tables, nft_socket and nft_tproxy");
 }
 

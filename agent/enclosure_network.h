@@ -3,6 +3,7 @@
 // the datagrams which the program sends to anybody outside of its namespace. So a connect() stays
 // in SYN_SENT, whatever its destination, until the porter has carried it out.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "tunnel/base/address.h"
@@ -16,6 +17,7 @@ inline constexpr std::uint32_t kDatagramAddress = 0x7f000001;  // ... 127.0.0.1
 struct EnclosureNetwork {
   IpPrefix pool;          // nothing inside listens there, whatever is bound to 0.0.0.0
   IpAddress own_address;  // the program's, towards everybody but 127.0.0.0/8
+  std::optional<IpAddress> own_virtual;  // its own towards the pool; none: 127.0.0.1
 };
 
 // The address that this machine would call others from; one that nobody has (RFC 7600) without a

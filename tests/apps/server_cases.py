@@ -126,6 +126,8 @@ CASES = [
            must_show=f"{DIGEST}  -\nstored")
       for how, options in (("by EPSV", ""), ("by PASV", "--disable-epsv"), ("by EPRT", "-P -"),
                            ("by PORT", "-P - --disable-eprt"))],
+    Case("vsftpd calls a curl back that is in a namespace",
+         "$CULVERT_NAMESPACE curl -sS -P - ftp://$CULVERT_B/large | sha256sum", must_show=DIGEST),
     *[Case(f"iperf3 sends thirty megabytes {how}",
            f"iperf3 -c $CULVERT_B -p 5201 -n 30M {options} -J | python3 -c '{IPERF}'",
            must_show="megabytes received")

@@ -29,7 +29,8 @@ TEST(EnclosureFiles, NameTheAgentsServerAndKeepEverythingElse) {
 }
 
 TEST(EnclosureRules, LetNothingThroughToThePoolAndKnowItsOwnAddresses) {
-  const auto rules = enclosure_rules({{IpAddress::v4(0x7f400000), 10}, IpAddress::v4(0x0a010002)});
+  const auto rules =
+      enclosure_rules({{IpAddress::v4(0x7f400000), 10}, IpAddress::v4(0x0a010002), {}});
   EXPECT_NE(rules.find("ip daddr 127.64.0.0/10 drop"), std::string::npos);
   EXPECT_NE(rules.find("{ 127.0.0.0/8, 10.1.0.2 } socket wildcard 1 accept"), std::string::npos);
 }
