@@ -76,7 +76,10 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       network_(self_.loop, static_cast<loop::NetworkWatch::Listener&>(*this)),
       timer_(self_.loop, *this) {}
 
-Agent::~Agent() { save_peer_keys(); }
+Agent::~Agent() {
+  save_peer_keys();
+  if (listener_file_) listener_file_->save();
+}
 
 Result<void> Agent::start(restart::Estate estate) {
   CULVERT_RETURN_IF_ERROR(load_peer_keys());
@@ -233,6 +236,7 @@ void Agent::publish(Protocol protocol) {
 }
 
 void Agent::on_listening(const ProgramListener& listener) {
+  if (listener_file_) listener_file_->changed();
   if (!allowed(listener.asker) || !publisher(listener.protocol).admits(listener)) return;
   // What is bound to 127.0.0.1 with a port that the kernel has chosen is between programs here.
   const auto at = listener.local.ip.canonical();
@@ -246,6 +250,7 @@ void Agent::on_may_publish(const ProgramListener& listener) {
 }
 
 void Agent::on_listener_gone(const ProgramListener& listener) {
+  if (listener_file_) listener_file_->changed();
   consent_.forget(listener);
   if (listener.protocol == Protocol::kUdp) datagrams_.seats().remove(listener);
   if (publisher(listener.protocol).remove(listener)) publish(listener.protocol);

@@ -13,6 +13,7 @@
 #include "agent/dns_desk.h"
 #include "agent/inbound_trials.h"
 #include "agent/incoming_session.h"
+#include "agent/listener_file.h"
 #include "agent/name_desk.h"
 #include "agent/peer_sessions.h"
 #include "agent/program_connect.h"
@@ -47,6 +48,7 @@ class Agent final : private ShimGate::Handler,
                     private ProxyUdp::Listener,
                     private ProgramConnect::Listener,
                     private PublishConsent::Listener,
+                    private ListenerFile::Source,
                     private loop::NetworkWatch::Listener,
                     private portmap::PortMapper::Listener,
                     private loop::Timer::Listener {
@@ -65,6 +67,7 @@ class Agent final : private ShimGate::Handler,
 
   Agent(AgentConfig config, OwnEndpoint self, Listener& listener);
   ~Agent();
+  void keep_listeners();  // before start(): also for one that follows after this was killed
   Result<void> start(restart::Estate estate = {});  // of an earlier process
   // Lets connects that are held come to their end, for kLeaveLimit at most, while everything else
   // goes on; programs that ask from now on are answered by the next process.
@@ -100,6 +103,7 @@ class Agent final : private ShimGate::Handler,
   void on_listening(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
   void on_may_publish(const ProgramListener& listener) override;
+  ToldListeners told_listeners() const override;
   void on_status_asked(std::unique_ptr<StatusQuestion> question) override;
   void on_why_asked(std::unique_ptr<StatusQuestion> question, const std::string& host) override;
   Result<bool> on_system_wide_told() override;
@@ -160,6 +164,7 @@ class Agent final : private ShimGate::Handler,
   Result<void> load_peer_keys();
   void save_peer_keys();
   void take_over(restart::Estate estate);
+  void take_up_listeners();
   void go_on(const AgentSnapshot& from, restart::Inherited& sockets);
   void go_on(const PeerSnapshot& from, session::SessionLink& link, restart::Inherited& sockets);
   IncomingPolicy policy() {
@@ -194,6 +199,7 @@ class Agent final : private ShimGate::Handler,
   PoolFile pool_file_;
   Publisher publisher_, udp_publisher_;
   PublishConsent consent_;
+  std::optional<ListenerFile> listener_file_;
   Destinations destinations_;
   // Below: each may borrow those above it, streams before the sessions that carry them.
   Uplink uplink_;

@@ -9,12 +9,7 @@ namespace {
 std::vector<WatchedListener> watched(const std::map<std::uint64_t, ProgramListener>& listeners) {
   std::vector<WatchedListener> all;
   for (const auto& [cookie, listener] : listeners) {
-    all.push_back({cookie, listener.asker});
-    all.back().kernel_chose = listener.kernel_chose;
-    all.back().asks_accepted = listener.asks_accepted;
-    if (!listener.stand_in) continue;
-    all.back().token = listener.stand_in->token;
-    all.back().local = listener.local;
+    all.push_back(as_told(listener));
   }
   return all;
 }
@@ -49,20 +44,46 @@ ByteVector Agent::hand_over(restart::Outgoing& out) {
   }
   for (const auto& session : incoming_)
     if (auto one = session->take_snapshot(out)) snapshot.incoming.push_back(std::move(*one));
-  snapshot.listeners = watched(gate_.listeners(Protocol::kTcp));
-  snapshot.udp_listeners = watched(gate_.listeners(Protocol::kUdp));
+  auto told = told_listeners();
+  snapshot.listeners = std::move(told.tcp);
+  snapshot.udp_listeners = std::move(told.udp);
   snapshot.ports = datagrams_.take_snapshots(out);
   return encode(snapshot);
 }
 
 void Agent::take_over(restart::Estate estate) {
-  if (estate.state.empty()) return;
+  if (estate.state.empty()) return take_up_listeners();
   const auto from = decode_agent_snapshot(estate.state);
   const bool ours = from && from->self == self_.identity.key.public_key;
   if (ours) return go_on(*from, estate.sockets);
   log::warning("restart",
                {{"event", "started-fresh"},
                 {"why", from ? "this machine was enrolled again" : from.error().detail}});
+  take_up_listeners();
+}
+
+void Agent::keep_listeners() {
+  listener_file_.emplace(self_.loop, config_.state_directory + "/listeners", boot_of_machine(),
+                         static_cast<const ListenerFile::Source&>(*this));
+}
+
+ToldListeners Agent::told_listeners() const {
+  return {watched(gate_.listeners(Protocol::kTcp)), watched(gate_.listeners(Protocol::kUdp))};
+}
+
+// Of an agent that was killed, or stopped. As if the shims told it now.
+void Agent::take_up_listeners() {
+  if (!listener_file_) return;
+  auto left = listener_file_->load();
+  if (!left)
+    return log::warning("listen", {{"event", "forgotten"},
+                                   {"why", left.error().detail},
+                                   {"effect",
+                                    "programs that have listened before have to be "
+                                    "started again to be published"}});
+  gate_.watch_those_left(Protocol::kTcp, std::move(left->tcp));
+  gate_.watch_those_left(Protocol::kUdp, std::move(left->udp));
+  listener_file_->changed();  // those that are gone leave it
 }
 
 void Agent::go_on(const AgentSnapshot& from, restart::Inherited& sockets) {
@@ -74,8 +95,8 @@ void Agent::go_on(const AgentSnapshot& from, restart::Inherited& sockets) {
         policy(), session, sockets, static_cast<IncomingSession::Listener&>(*this)));
   datagrams_.go_on(from.ports, sockets);
   // As if the shims told it now: the kernel is asked what has become of the sockets.
-  for (const auto& listener : from.listeners) gate_.watch_listener(Protocol::kTcp, listener);
-  for (const auto& listener : from.udp_listeners) gate_.watch_listener(Protocol::kUdp, listener);
+  gate_.watch_those_left(Protocol::kTcp, from.listeners);
+  gate_.watch_those_left(Protocol::kUdp, from.udp_listeners);
   datagrams_.seats().drop_unused();
   tell_expected();
 }

@@ -1,12 +1,27 @@
 #include "agent/listener_watch.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
-#include <vector>
 
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
+
+WatchedListener as_told(const ProgramListener& listener) {
+  WatchedListener told{listener.cookie, listener.asker};
+  told.kernel_chose = listener.kernel_chose;
+  told.asks_accepted = listener.asks_accepted;
+  told.program = listener.program;
+  if (listener.stand_in) {
+    told.token = listener.stand_in->token;
+    told.local = listener.local;
+    told.said = listener.stand_in->at;
+  } else {
+    told.said = listener.local;
+  }
+  return told;
+}
 
 // Nobody is the peer of a listening socket, and of a UDP socket anybody may become it.
 ListenerWatch::ListenerWatch(loop::Loop& loop, Listener& listener, Protocol protocol)
@@ -22,6 +37,7 @@ void ListenerWatch::add(const WatchedListener& told) {
   ProgramListener listener{told.cookie, socket->local, told.asker, protocol_, socket->v6_only};
   listener.kernel_chose = told.kernel_chose;
   listener.asks_accepted = told.asks_accepted;
+  listener.program = told.program;
   if (!told.token.empty()) {
     listener.local = told.local;
     listener.stand_in = StandIn{socket->local, told.token};
@@ -30,6 +46,20 @@ void ListenerWatch::add(const WatchedListener& told) {
   if (listener.kernel_chose) ++kernels_;
   if (!timer_.running()) timer_.start(kLookAgain);
   listener_.on_listener_found(listener);
+}
+
+void ListenerWatch::add_those_left(std::vector<WatchedListener> listeners) {
+  if (listeners.empty()) return;
+  const auto all = diag_.listeners(protocol_);
+  if (!all) return log::warning("listen", {{"event", "forgotten"}, {"why", all.error().detail}});
+  std::unordered_map<std::uint64_t, SocketAddress> there;
+  for (const auto& socket : *all) there.emplace(socket.cookie, socket.local);
+  for (auto& told : listeners) {
+    const auto found = there.find(told.cookie);
+    if (found == there.end()) continue;
+    told.said = found->second;
+    add(told);
+  }
 }
 
 // Clients that ask for their port, thousands of them perhaps, keep no server out.

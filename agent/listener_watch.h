@@ -4,6 +4,8 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "agent/asker.h"
 #include "agent/destroy_watch.h"
@@ -22,6 +24,7 @@ struct ProgramListener {
   std::optional<StandIn> stand_in = {};  // to be dialled instead; then the cookie is its
   bool kernel_chose = false;             // the port: it is known to whom the program tells it
   bool asks_accepted = false;            // its shim does: agent/accept_desk.h
+  std::string program = {};              // as it was told
 };
 
 struct WatchedListener {  // what a shim or a porter tells of one
@@ -32,7 +35,10 @@ struct WatchedListener {  // what a shim or a porter tells of one
   SocketAddress said = {};   // where it is, it is said: the kernel knows better, and is asked there
   bool kernel_chose = false;
   bool asks_accepted = false;
+  std::string program = {};  // program_of() the asker, who may be gone later; empty: not wanted
 };
+
+WatchedListener as_told(const ProgramListener& listener);  // with its address as what is said
 
 class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer::Listener {
  public:
@@ -52,6 +58,8 @@ class ListenerWatch final : private DestroyWatch::Listener, private loop::Timer:
   // Found only if the kernel knows such a listening socket with that cookie, of
   // the asker's user: nobody can publish another user's port.
   void add(const WatchedListener& listener);
+  // Of an earlier process. The kernel is asked once which are still there.
+  void add_those_left(std::vector<WatchedListener> listeners);
   std::size_t size() const { return listeners_.size(); }
   const std::map<std::uint64_t, ProgramListener>& all() const { return listeners_; }  // by cookie
 

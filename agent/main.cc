@@ -89,6 +89,7 @@ class Process final : private loop::Signals::Listener,
                                &proxy_trust, &tickets},
                    static_cast<Agent::Listener&>(*this));
     // Private agents are nobody's service: nothing is kept for them.
+    if (!is_private()) agent_->keep_listeners();
     auto started = agent_->start(is_private() ? restart::Estate{} : restart::take_from_manager());
     if (started) loop_.run();
     agent_.reset();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 
 namespace culvert::agent {
 namespace {
@@ -53,6 +54,18 @@ std::string own_directory() {
   if (size <= 0) return ".";
   const std::string_view whole(path.data(), static_cast<std::size_t>(size));
   return std::string(whole.substr(0, whole.rfind('/')));
+}
+
+std::string program_of(pid_t process) {
+  const auto directory = "/proc/" + std::to_string(process);
+  std::array<char, 4096> path;
+  const auto size = readlink((directory + "/exe").c_str(), path.data(), path.size());
+  if (size > 0 && static_cast<std::size_t>(size) < path.size())
+    return {path.data(), static_cast<std::size_t>(size)};
+  std::string name;
+  std::ifstream comm(directory + "/comm");
+  std::getline(comm, name);
+  return name.empty() ? "unknown" : "(" + name + ")";
 }
 
 std::string companion_file(std::string_view name) {

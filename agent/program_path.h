@@ -1,5 +1,7 @@
 // agent/program_path.h: finds a command as execvp(3) would, and the files that come with Culvert.
 #pragma once
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,10 @@ Result<std::string> find_program(std::string_view command, std::string_view sear
 
 // The directory of the running executable, without a slash at the end.
 std::string own_directory();
+
+// The executable file of a process. Another user's may be hidden from us: then the name that
+// everybody sees, as "(name)"; "unknown" if there is no such process.
+std::string program_of(pid_t process);
 
 // A file that comes with Culvert: beside the running executable, as built, or in ../lib/culvert, as
 // installed. Where it is in neither, the first of these paths.

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 
 #include "agent/program_path.h"
 #include "agent/prompt_command.h"
@@ -16,23 +15,6 @@
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
-namespace {
-
-// Another user's executable may be hidden from us: then the name that everybody sees.
-std::string program_of(pid_t pid) {
-  const auto directory = "/proc/" + std::to_string(pid);
-  std::array<char, PublishDecisions::kMaxProgram> path;
-  const auto size = ::readlink((directory + "/exe").c_str(), path.data(), path.size());
-  if (size > 0 && static_cast<std::size_t>(size) < path.size())
-    return {path.data(), static_cast<std::size_t>(size)};
-  std::string name;
-  std::ifstream comm(directory + "/comm");
-  std::getline(comm, name);
-  return name.empty() ? "unknown" : "(" + name + ")";
-}
-
-}  // namespace
-
 PublishConsent::PublishConsent(loop::Loop& loop, const PublishPolicy& policy, std::string file,
                                Listener& listener)
     : loop_(loop), policy_(policy), file_(std::move(file)), listener_(listener) {}
@@ -49,7 +31,7 @@ Result<void> PublishConsent::load() {
 
 void PublishConsent::ask(const ProgramListener& listener) {
   if (policy_.policy == PublishPolicy::Policy::kAlways) return listener_.on_may_publish(listener);
-  const PublishWish wish{listener.asker.uid, listener.local.port, program_of(listener.asker.pid)};
+  const PublishWish wish{listener.asker.uid, listener.local.port, listener.program};
   if (const auto known = decisions_.find(wish)) {
     if (*known) listener_.on_may_publish(listener);
     return;
@@ -60,7 +42,9 @@ void PublishConsent::ask(const ProgramListener& listener) {
   if (same != questions_.end()) return same->listeners.push_back(listener);
   if (questions_.size() >= kMostWaiting)
     return log::warning("publish", {{"event", "not-asked"}, {"why", "too many questions wait"}});
-  questions_.push_back({wish, {listener}, listener.asker.pid});
+  // It may have been told of long ago, to an earlier process: another one may have that number now.
+  const bool still_it = program_of(listener.asker.pid) == listener.program;
+  questions_.push_back({wish, {listener}, still_it ? listener.asker.pid : 0});
   if (!watch_) put_next();
 }
 

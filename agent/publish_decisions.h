@@ -16,7 +16,7 @@ namespace culvert::agent {
 struct PublishWish {
   uid_t uid = 0;
   std::uint16_t port = 0;
-  std::string program;  // path of the executable file, at most kMaxProgram octets
+  std::string program;  // program_of() it, at most kMaxProgram octets
   bool operator<(const PublishWish& other) const {
     return std::tie(uid, port, program) < std::tie(other.uid, other.port, other.program);
   }

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "agent/passed_descriptor.h"
+#include "agent/program_path.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
@@ -113,15 +114,13 @@ void ShimGate::on_packet(UniqueFd socket, Asker asker, const ReceivedPacket& pac
   answer(std::move(socket), asker, *question);
 }
 
-void ShimGate::watch_listener(Protocol protocol, const WatchedListener& listener) {
-  (protocol == Protocol::kTcp ? listeners_ : udp_listeners_).add(listener);
+void ShimGate::watch_those_left(Protocol protocol, std::vector<WatchedListener> listeners) {
+  (protocol == Protocol::kTcp ? listeners_ : udp_listeners_).add_those_left(std::move(listeners));
 }
-
-namespace {
 
 // Who tells it for a program (a porter, a supervisor) names that, which is to be asked for and
 // remembered: one of the same user, or it is the teller itself.
-WatchedListener watched(const ShimQuestion& question, const Asker& asker) {
+WatchedListener ShimGate::watched(const ShimQuestion& question, const Asker& asker) const {
   WatchedListener told{question.cookie, asker};
   told.kernel_chose =
       question.kind == CULVERT_TELL_BOUND && (question.flags & CULVERT_KERNEL_CHOSE) != 0;
@@ -137,10 +136,9 @@ WatchedListener watched(const ShimQuestion& question, const Asker& asker) {
   const auto path = "/proc/" + std::to_string(program);
   if (program > 0 && ::stat(path.c_str(), &facts) == 0 && facts.st_uid == asker.uid)
     told.asker.pid = program;
+  if (options_.publishes && !told.kernel_chose) told.program = program_of(told.asker.pid);
   return told;
 }
-
-}  // namespace
 
 void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& question) {
   switch (question.kind) {

@@ -72,7 +72,7 @@ class ShimGate final : private ControlSocket::Listener,
   Result<void> start();
   // Instead of start() or before it, with what an earlier process left.
   bool adopt_control(UniqueFd listening, std::uint64_t inode);
-  void watch_listener(Protocol protocol, const WatchedListener& listener);
+  void watch_those_left(Protocol protocol, std::vector<WatchedListener> listeners);
 
   // For the next process: askers wait in the control socket's queue for it.
   void stop_asking();
@@ -100,6 +100,7 @@ class ShimGate final : private ControlSocket::Listener,
   void on_listener_found(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
   void on_timer(loop::Timer& timer) override;
+  WatchedListener watched(const ShimQuestion& question, const Asker& asker) const;
   void on_packet(UniqueFd socket, Asker asker, const ReceivedPacket& packet);
   void answer(UniqueFd socket, const Asker& asker, const ShimQuestion& question);
   void answer_agent(int socket);

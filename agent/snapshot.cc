@@ -54,13 +54,30 @@ SocketAddress take_address(Reader& in) {
   return {ip, in.u16()};
 }
 
+template <class List, class Take>
+Result<void> take_all(Reader& in, List& into, Take take) {
+  for (auto left = in.u32(); left != 0 && in.ok(); --left) {
+    auto one = take(in);
+    if (!one) return fail(one.error());
+    into.push_back(std::move(*one));
+  }
+  return {};
+}
+
+constexpr std::uint8_t kKernelChose = 1, kShown = 2, kAsksAccepted = 4;
+
+}  // namespace
+
 void encode(const std::vector<WatchedListener>& listeners, Writer& out) {
   put_list(out, listeners, [&](const WatchedListener& listener) {
+    const bool shown = listener.cookie != 0 && listener.asker.shown == listener.cookie;
     out.u64(listener.cookie);
     out.u32(static_cast<std::uint32_t>(listener.asker.pid));
     out.u32(listener.asker.uid);
-    out.u8(listener.kernel_chose ? 1 : 0);
-    out.u8(listener.asks_accepted ? 1 : 0);
+    out.u8(static_cast<std::uint8_t>((listener.kernel_chose ? kKernelChose : 0) |
+                                     (shown ? kShown : 0) |
+                                     (listener.asks_accepted ? kAsksAccepted : 0)));
+    out.text16(listener.program);
     out.text16(listener.token);
     if (!listener.token.empty()) encode(listener.local, out);
   });
@@ -72,25 +89,16 @@ void take_listeners(Reader& in, std::vector<WatchedListener>& into) {
     listener.cookie = in.u64();
     listener.asker.pid = static_cast<pid_t>(in.u32());
     listener.asker.uid = in.u32();
-    listener.kernel_chose = in.u8() != 0;
-    listener.asks_accepted = in.u8() != 0;
+    const auto flags = in.u8();
+    listener.kernel_chose = (flags & kKernelChose) != 0;
+    listener.asks_accepted = (flags & kAsksAccepted) != 0;
+    if ((flags & kShown) != 0) listener.asker.shown = listener.cookie;
+    listener.program = in.text16();
     listener.token = in.text16();
     if (!listener.token.empty()) listener.local = take_address(in);
     return listener;
   });
 }
-
-template <class List, class Take>
-Result<void> take_all(Reader& in, List& into, Take take) {
-  for (auto left = in.u32(); left != 0 && in.ok(); --left) {
-    auto one = take(in);
-    if (!one) return fail(one.error());
-    into.push_back(std::move(*one));
-  }
-  return {};
-}
-
-}  // namespace
 
 ByteVector encode(const AgentSnapshot& snapshot) {
   ByteVector bytes;

@@ -7,6 +7,7 @@
 
 #include "agent/listener_watch.h"
 #include "tunnel/base/address.h"
+#include "tunnel/base/byte_codec.h"
 #include "tunnel/crypto/keys.h"
 #include "tunnel/flow/flow_snapshot.h"
 #include "tunnel/session/link_snapshot.h"
@@ -42,6 +43,10 @@ struct AgentSnapshot {
   std::vector<WatchedListener> listeners, udp_listeners;
   std::vector<PortSnapshot> ports;
 };
+
+// Without what is said of where they are.
+void encode(const std::vector<WatchedListener>& listeners, Writer& out);
+void take_listeners(Reader& in, std::vector<WatchedListener>& into);
 
 ByteVector encode(const AgentSnapshot& snapshot);
 Result<AgentSnapshot> decode_agent_snapshot(Bytes bytes);

@@ -69,7 +69,8 @@ Result<std::string> read_state_file(const std::string& path, Privacy privacy) {
   return text;
 }
 
-Result<void> write_state_file(const std::string& path, std::string_view text, mode_t mode) {
+Result<void> write_state_file(const std::string& path, std::string_view text, mode_t mode,
+                              Outlives outlives) {
   const auto draft = path + ".new";
   ::unlink(draft.c_str());
   const UniqueFd file{
@@ -81,7 +82,8 @@ Result<void> write_state_file(const std::string& path, std::string_view text, mo
     if (n < 0) return io_error(draft, "cannot be written");
     text.remove_prefix(static_cast<std::size_t>(n));
   }
-  if (::fsync(file.get()) != 0) return io_error(draft, "cannot be written");
+  if (outlives == Outlives::kMachine && ::fsync(file.get()) != 0)
+    return io_error(draft, "cannot be written");
   if (std::rename(draft.c_str(), path.c_str()) != 0) return io_error(path, "cannot be replaced");
   return {};
 }

@@ -19,7 +19,10 @@ enum class Privacy : std::uint8_t { kSecret, kOrdinary };
 // another user's, with the command that mends it.
 Result<std::string> read_state_file(const std::string& path, Privacy privacy);
 
-// Synced to the disk before it takes the place of the old one.
-Result<void> write_state_file(const std::string& path, std::string_view text, mode_t mode = 0600);
+// Synced to the disk before it takes the place of the old one, unless it need not outlive the
+// machine.
+enum class Outlives : std::uint8_t { kMachine, kProcess };
+Result<void> write_state_file(const std::string& path, std::string_view text, mode_t mode = 0600,
+                              Outlives outlives = Outlives::kMachine);
 
 }  // namespace culvert::agent

@@ -33,7 +33,8 @@ AgentSnapshot some_state() {
   state.peers.push_back({"b.example.net", {}, some_link(mux::Role::kInitiator), {}});
   state.incoming.push_back(
       {"c.example.net", {}, some_link(mux::Role::kResponder), {{mux::StreamId{3}, 15}}});
-  state.listeners.push_back({16, {1000, 1001}});
+  state.listeners.push_back({16, {1000, 1001, false, 16}});
+  state.listeners.back().program = "/usr/bin/node";
   state.listeners.push_back(
       {18, {1000, 1001}, std::string(kTokenSize, 'a'), {IpAddress::v4(0), 80}});
   state.udp_listeners.push_back({17, {1000, 1002}});
@@ -53,6 +54,8 @@ TEST(AgentSnapshot, ComesBackFromItsBytes) {
   EXPECT_EQ(state->peers.at(0).name, "b.example.net");
   EXPECT_EQ(state->incoming.at(0).flows.at(0).socket, 15u);
   EXPECT_EQ(state->listeners.at(0).asker.uid, 1001u);
+  EXPECT_EQ(state->listeners.at(0).asker.shown, 16u);
+  EXPECT_EQ(state->listeners.at(0).program, "/usr/bin/node");
   EXPECT_EQ(state->listeners.at(0).token, "");
   EXPECT_EQ(state->listeners.at(1).token, std::string(kTokenSize, 'a'));
   EXPECT_EQ(state->listeners.at(1).local, (SocketAddress{IpAddress::v4(0), 80}));

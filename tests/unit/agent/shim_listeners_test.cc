@@ -67,6 +67,28 @@ TEST_F(Listeners, DoesNotBelieveInListenersThatTheKernelDoesNotKnow) {
   });
 }
 
+TEST_F(Listeners, TakesUpThoseOfAnEarlierAgentThatAreStillThere) {
+  ProgramLab lab({});
+  lab.run([&] {
+    auto kept = listen_at("0.0.0.0:5000");
+    auto closed = listen_at("0.0.0.0:5001");
+    const WatchedListener live{cookie_of(kept.get()), {1, geteuid()}};
+    const WatchedListener gone{cookie_of(closed.get()), {1, geteuid()}};
+    const WatchedListener foreign{live.cookie, {1, geteuid() + 1}};
+    closed.reset();
+    const auto in_its_place = listen_at("0.0.0.0:5001");
+    lab.on_loop([&] {
+      lab.gate().watch_those_left(Protocol::kTcp, {gone, geteuid() == 0 ? foreign : gone});
+      EXPECT_TRUE(lab.listening.empty());
+      lab.gate().watch_those_left(Protocol::kTcp, {gone, live});
+      ASSERT_EQ(lab.listening.size(), 1u);
+      EXPECT_EQ(lab.listening[0].local.to_string(), "0.0.0.0:5000");
+    });
+    kept.reset();
+    EXPECT_TRUE(lab.eventually([&] { return lab.gone.size() == 1; })) << "and watches them";
+  });
+}
+
 // As another user, whose socket it is not. Shows `shown`, if that is one.
 int tell_as_nobody(const ProgramLab& lab, int listener, int shown) {
   const pid_t other = fork();
