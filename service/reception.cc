@@ -30,6 +30,7 @@ Result<std::uint8_t> choose_aead(const std::vector<std::uint8_t>& offered) {
 void Reception::on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) {
   auto& one = cases_[&visitor];
   one.visitor = &visitor;
+  one.caller = greeting.caller;
   one.hello = std::move(greeting.hello);
   one.early_frames = std::move(greeting.early_frames);
   const auto now = loop::Loop::wall_clock();
@@ -124,10 +125,12 @@ void Reception::on_answered(Visitor& visitor) {
 }
 
 void Reception::refuse(Case& one, const Error& why) {
-  log::info("login", {{"event", "refused"},
-                      {"purpose", to_text(one.hello.purpose)},
-                      {"from", one.visitor->from().to_string()},
-                      {"why", why.detail}});
+  if (const auto untold = refusals_.tell(one.caller, why.detail, context_.loop.now()))
+    log::info("login", {{"event", "refused"},
+                        {"purpose", to_text(one.hello.purpose)},
+                        {"from", one.visitor->from().to_string()},
+                        {"why", why.detail},
+                        {"untold-before", *untold}});
   control::HelloAnswer answer;
   answer.refusal = why.code == ErrorCode::kNone ? ErrorCode::kProtocol : why.code;
   answer.reason = why.detail;

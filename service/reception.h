@@ -5,6 +5,7 @@
 
 #include "service/enrolment.h"
 #include "service/front_door.h"
+#include "service/refusal_memory.h"
 #include "service/relay.h"
 #include "service/replay_floors.h"
 #include "service/sessions.h"
@@ -32,6 +33,7 @@ class Reception final : public FrontDoor::Listener,
  private:
   struct Case {  // one visitor whose hello is being dealt with
     Visitor* visitor = nullptr;
+    crypto::PublicKey caller;
     control::Hello hello;
     ByteVector early_frames;
     std::unique_ptr<Login> login;
@@ -51,6 +53,7 @@ class Reception final : public FrontDoor::Listener,
 
   Context context_;
   FrontDoor* front_door_ = nullptr;
+  RefusalMemory refusals_;
   std::unordered_map<Visitor*, Case> cases_;
   std::unordered_map<const void*, Visitor*> judges_;  // Login or Enrolment of a case
 };
