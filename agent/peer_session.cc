@@ -116,8 +116,19 @@ void PeerSession::on_looked_up(LookupRequest&, Result<ByteVector> answer) {
   dial();
 }
 
+bool PeerSession::gave_up_old_key() {
+  if (link_ == nullptr || link_->attached()) return false;
+  const auto now = keys_.known(name_, loop::Loop::wall_clock());
+  if (!now || *now == key_) return false;
+  ending_ = true;
+  link_->abandon({ErrorCode::kReset,
+                  name_ + " was enrolled again and has another key: its sessions are gone"});
+  return true;
+}
+
 void PeerSession::dial() {
   if (link_ != nullptr && link_->attached()) return;  // by a direct path, meanwhile
+  if (gave_up_old_key()) return;
   const auto* way = uplink_.way();
   if (way == nullptr && link_ != nullptr) return call_again_later();
   if (way == nullptr)

@@ -71,6 +71,9 @@ class PeerSession final : private LookupRequest::Listener,
   UnixTime since() const { return since_; }
   // The session will end soon: whoever comes now needs another one.
   bool ending() const { return ending_; }
+  // It waits for another carrier in vain: names have been looked up since, and the endpoint has
+  // another key now. If so, it ends, perhaps at once.
+  bool gave_up_old_key();
 
  private:
   void on_looked_up(LookupRequest& request, Result<ByteVector> answer) override;

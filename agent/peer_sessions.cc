@@ -6,9 +6,13 @@ namespace culvert::agent {
 
 void PeerSessions::open(const std::string& name, const control::Target& target,
                         StreamOpening& opening) {
-  auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
-    return session->name() == name && !session->ending();
-  });
+  const auto find = [&] {
+    return std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
+      return session->name() == name && !session->ending();
+    });
+  };
+  auto found = find();
+  if (found != sessions_.end() && (*found)->gave_up_old_key()) found = find();
   if (found == sessions_.end()) {
     if (sessions_.size() >= kMost)
       return opening.on_opening_failed(
