@@ -125,7 +125,6 @@ void Agent::serve_names() {
 
 void Agent::stop() {
   if (std::exchange(stopping_, true)) return;
-  tell_stopping("saying goodbye");
   direct_.close();
   mapper_.stop();
   peers_.close_all("the agent stops");

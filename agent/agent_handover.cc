@@ -1,6 +1,5 @@
 // The agent's part of `systemctl restart`: from one process to the next one.
 #include "agent/agent.h"
-#include "agent/readiness.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
@@ -18,7 +17,6 @@ std::vector<WatchedListener> watched(const std::map<std::uint64_t, ProgramListen
 
 void Agent::prepare_to_leave() {
   if (stopping_ || leave_at_) return;
-  tell_stopping("leaving connections to the next process");
   gate_.stop_asking();
   if (wide_gate_) wide_gate_->pause();
   leave_at_ = self_.loop.now() + kLeaveLimit;

@@ -149,7 +149,7 @@ int enroll_command(std::span<char* const> arguments) {
     return 1;
   }
   std::printf(
-      "Next: start culvert-agent (or restart it if it runs), or simply try:\n"
+      "Next: start culvert-agent (one that runs takes this up by itself), or simply try:\n"
       "  culvert run -- curl http://NAME.%s/\n",
       identity->domain.c_str());
   return 0;

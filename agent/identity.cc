@@ -147,7 +147,7 @@ std::string expiry_warning(Bytes certificate, UnixTime now) {
   return "the name certificate ends in " + std::to_string(left) +
          " days, and with it every session; the service has not renewed it: ask its "
          "administrator, or enrol " +
-         ours->name + " again with a new invitation, and restart the agent";
+         ours->name + " again with a new invitation";
 }
 
 std::string identity_file(const std::string& state_directory) {

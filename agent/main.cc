@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "agent/descriptor_limit.h"
+#include "agent/identity_watch.h"
 #include "agent/options.h"
 #include "agent/program_path.h"
 #include "agent/readiness.h"
@@ -29,6 +30,7 @@ namespace {
 class Process final : private loop::Signals::Listener,
                       private ExitWatch::Listener,
                       private Agent::Listener,
+                      private IdentityWatch::Listener,
                       private loop::Timer::Listener {
  public:
   Process(AgentConfig config, AgentOptions options)
@@ -84,16 +86,26 @@ class Process final : private loop::Signals::Listener,
     carrier::TicketHelper tickets(loop_, companion_file("culvert-ticket"));
     raise_descriptor_limit();
     keep_freed_heap();
-    agent_.emplace(config_,
-                   OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume,
-                               &proxy_trust, &tickets},
-                   static_cast<Agent::Listener&>(*this));
     // Private agents are nobody's service: nothing is kept for them.
-    if (!is_private()) agent_->keep_listeners();
-    auto started = agent_->start(is_private() ? restart::Estate{} : restart::take_from_manager());
-    if (started) loop_.run();
-    agent_.reset();
-    return started;
+    auto estate = is_private() ? restart::Estate{} : restart::take_from_manager();
+    for (;;) {
+      identity_watch_.emplace(loop_, config_.state_directory, identity,
+                              static_cast<IdentityWatch::Listener&>(*this));
+      agent_.emplace(config_,
+                     OwnEndpoint{loop_, random_, *tls, std::move(identity), config_.resume,
+                                 &proxy_trust, &tickets},
+                     static_cast<Agent::Listener&>(*this));
+      if (!is_private()) agent_->keep_listeners();
+      auto started = agent_->start(std::exchange(estate, {}));
+      if (started) loop_.run();
+      agent_.reset();
+      if (!started || !std::exchange(begins_anew_, false)) return started;
+      auto fresh = load_identity(config_.state_directory);
+      if (!fresh) return fail(fresh.error());
+      CULVERT_RETURN_IF_ERROR(check_identity(*fresh, loop::Loop::wall_clock()));
+      certificate_ = fresh->certificate;
+      identity = std::move(*fresh);
+    }
   }
 
   Result<void> be_guest_of(const std::string& host) {
@@ -107,9 +119,16 @@ class Process final : private loop::Signals::Listener,
   }
 
   void on_terminate(int signal) override {
-    leaving_ = signal == SIGTERM && agent_ && options_.keep_for_restart && !is_private() &&
-               restart::manager_is_there();
+    leaving_ = signal == SIGTERM && agent_ && !begins_anew_ && options_.keep_for_restart &&
+               !is_private() && restart::manager_is_there();
     stop(loop::Signals::name_of(signal));
+  }
+  // No session of the old key goes on; all else does.
+  void on_other_identity() override {
+    if (leaving_) return;  // the next process takes it
+    log::info("identity", {{"event", "another"}, {"effect", "beginning anew with it"}});
+    begins_anew_ = true;
+    agent_->stop();
   }
   void on_process_ended() override { stop_without_guests(); }
   void on_timer(loop::Timer& timer) override {
@@ -128,6 +147,8 @@ class Process final : private loop::Signals::Listener,
   }
   void stop(const std::string& why) {
     log::info("agent", {{"event", "stopping"}, {"why", why}});
+    begins_anew_ = false;
+    tell_stopping(leaving_ ? "leaving connections to the next process" : "saying goodbye");
     if (leaving_) return agent_->prepare_to_leave();
     if (agent_) return agent_->stop();
     loop_.stop();
@@ -171,8 +192,9 @@ class Process final : private loop::Signals::Listener,
   ExitWatch exit_watch_;
   loop::Timer guest_check_, expiry_check_;
   ByteVector certificate_;
+  std::optional<IdentityWatch> identity_watch_;
   std::optional<Agent> agent_;
-  bool leaving_ = false;
+  bool leaving_ = false, begins_anew_ = false;
 };
 
 Result<void> run(const AgentOptions& options) {

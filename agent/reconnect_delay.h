@@ -13,14 +13,15 @@ class ReconnectDelay {
  public:
   static constexpr std::chrono::milliseconds kFirst{500};
   static constexpr std::chrono::seconds kMost{30};
+  static constexpr std::chrono::minutes kMostRefused{5};  // where the service itself says no
 
-  Duration next(Random& random) {
+  Duration next(Random& random, Duration most = kMost) {
     std::byte noise[2];
     random.fill(noise);
     const auto part =
         (std::to_integer<std::int64_t>(noise[0]) << 8 | std::to_integer<std::int64_t>(noise[1]));
-    const Duration whole = ceiling_;
-    ceiling_ = std::min<Duration>(ceiling_ * 2, kMost);
+    const Duration whole = std::min(ceiling_, most);
+    ceiling_ = std::min(whole * 2, most);
     return std::max<Duration>(kFirst, whole / 2 + whole / 2 * part / 0xffff);
   }
   void reset() { ceiling_ = 2 * kFirst; }

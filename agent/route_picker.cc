@@ -73,15 +73,28 @@ std::optional<TimePoint> RoutePicker::next_deadline() const {
   return next_at_;
 }
 
-void RoutePicker::failed(std::size_t way, Error why, TimePoint now) {
+void RoutePicker::failed(std::size_t way, Error why, TimePoint now, bool by_service) {
   attempts_[way].state = State::kFailed;
   attempts_[way].failure = std::move(why);
+  attempts_[way].by_service = by_service;
   next_at_ = std::min(next_at_, now);
 }
 
 bool RoutePicker::exhausted() const {
   return std::all_of(attempts_.begin(), attempts_.end(),
                      [](const Attempt& attempt) { return attempt.state == State::kFailed; });
+}
+
+bool RoutePicker::refused_alike() const {
+  const Error* first = nullptr;
+  for (const auto& attempt : attempts_) {
+    if (!attempt.by_service) continue;
+    const auto& said = attempt.failure;
+    if (said.code != ErrorCode::kAuthentication) return false;
+    if (first != nullptr && said.detail != first->detail) return false;
+    first = &said;
+  }
+  return first != nullptr && exhausted();
 }
 
 std::string RoutePicker::progress(const std::string& before) const {

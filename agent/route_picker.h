@@ -31,12 +31,16 @@ class RoutePicker {
   void add(carrier::Way way);
   std::optional<std::size_t> next_start(TimePoint now);  // call until it gives nothing
   std::optional<TimePoint> next_deadline() const;        // when to ask again
-  void failed(std::size_t way, Error why, TimePoint now);
+  // `by_service`: it was reached and said no (session::Introduction::Listener).
+  void failed(std::size_t way, Error why, TimePoint now, bool by_service = false);
   void won(std::size_t way) { winner_ = way; }
 
   const carrier::Way& way(std::size_t index) const { return attempts_[index].way; }
   std::size_t count() const { return attempts_.size(); }
   bool exhausted() const;  // everything was tried and failed
+  // By every way that led to the service it said that this endpoint is not to be let in, and why in
+  // the same words. (One way alone may have been overtaken by another hello.)
+  bool refused_alike() const;
   // For people: why this way, or why none. "direct to 192.0.2.1:443: connection refused". Why none:
   // first who said no (a page to log in, a proxy that wants a password), then who was silent.
   std::string why() const;
@@ -50,6 +54,7 @@ class RoutePicker {
     carrier::Way way;
     State state = State::kWaiting;
     Error failure;
+    bool by_service = false;
   };
   std::size_t running_at(const SocketAddress& hop) const;
   std::size_t take_next();  // moves it to order_[started_]

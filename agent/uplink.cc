@@ -89,9 +89,9 @@ void Uplink::resolve() {
   find_timer_.start(kNamesPatience);
 }
 
-void Uplink::wait_and_retry(const std::string& why) {
+void Uplink::wait_and_retry(const std::string& why, Duration most) {
   enter(State::kWaiting, why);
-  timer_.start(delay_.next(self_.random));
+  timer_.start(delay_.next(self_.random, most));
 }
 
 void Uplink::on_timer(loop::Timer& timer) {

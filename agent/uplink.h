@@ -139,7 +139,7 @@ class Uplink final : private UplinkAttempt::Listener,
   void take_turns(std::vector<carrier::Way>& ways);
   void move_to(UplinkAttempt& attempt, session::FreshCarrier carrier);
   void go_by(const carrier::Way& way, session::FreshCarrier carrier, std::string why);
-  void wait_and_retry(const std::string& why);
+  void wait_and_retry(const std::string& why, Duration most = ReconnectDelay::kMost);
   void enter(State state, std::string why);
   void send_unsent();
   void arm_lookup_timer();

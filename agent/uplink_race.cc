@@ -182,7 +182,8 @@ void Uplink::give_up_if_exhausted() {
   if (addresses_->service.empty() && !names_failure_.empty()) why = names_failure_ + "; " + why;
   if (finder_ && !finder_->captive_portal().empty())
     why = "this network has a portal: open " + finder_->captive_portal() + " in a browser; " + why;
-  wait_and_retry(why);
+  wait_and_retry(why, picker_->refused_alike() ? Duration{ReconnectDelay::kMostRefused}
+                                               : Duration{ReconnectDelay::kMost});
 }
 
 NetworkMemory Uplink::memory() const {

@@ -83,7 +83,7 @@ void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool re
     timer_.stop();
     return link_->abandon(error);
   }
-  picker_->failed(number, {error.code, detail}, self_.loop.now());
+  picker_->failed(number, {error.code, detail}, self_.loop.now(), refused);
   start_attempts();
   start_finding();
   give_up_if_exhausted();

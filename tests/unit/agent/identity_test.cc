@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "agent/identity_watch.h"
 #include "agent/peer_keys.h"
 #include "agent/replay_floors.h"
 #include "agent/state_file.h"
@@ -53,6 +54,28 @@ class IdentityTest : public testing::Test {
   crypto::SigningKeyPair signer_ = crypto::SigningKeyPair::generate(random_);
   Directory directory_;
 };
+
+TEST_F(IdentityTest, is_watched_for_another_key_or_name_but_not_for_a_new_certificate) {
+  struct Counter final : IdentityWatch::Listener {
+    void on_other_identity() override { ++told; }
+    int told = 0;
+  } counter;
+  loop::Loop loop;
+  auto now = identity();
+  ASSERT_TRUE(save_identity(directory_.path(), now));
+  IdentityWatch watch(loop, directory_.path(), now, static_cast<IdentityWatch::Listener&>(counter));
+  now.certificate = certificate(now.name, now.key.public_key, 2);
+  ASSERT_TRUE(save_identity(directory_.path(), now));
+  ASSERT_TRUE(write_state_file(directory_.path() + "/other", "text"));
+  loop.run_once();
+  EXPECT_EQ(counter.told, 0);
+  ASSERT_TRUE(write_state_file(identity_file(directory_.path()), "of somebody else"));
+  loop.run_once();
+  EXPECT_EQ(counter.told, 0) << "not what can be used";
+  ASSERT_TRUE(save_identity(directory_.path(), identity()));
+  loop.run_once();
+  EXPECT_EQ(counter.told, 1);
+}
 
 TEST_F(IdentityTest, comes_back_from_its_file_as_it_was) {
   const auto before = identity();

@@ -55,6 +55,28 @@ TEST(RoutePicker, tells_of_refusals_before_silence_when_nothing_led_out) {
             "direct to 192.0.2.1:443: no answer");
 }
 
+TEST(RoutePicker, knows_whether_the_service_refused_by_every_way_that_led_to_it) {
+  const Error revoked{ErrorCode::kAuthentication, "was revoked"};
+  const Error overtaken{ErrorCode::kAuthentication, "is older than one already accepted"};
+  const Error silent{ErrorCode::kTimedOut, "no answer"};
+  const auto after = [](const Error& first, bool first_by_service, const Error& second,
+                        bool second_by_service) {
+    RoutePicker picker(two_routes(), true, kStart);
+    picker.next_start(kStart);
+    picker.failed(0, first, kStart, first_by_service);
+    EXPECT_FALSE(picker.refused_alike()) << "another way has not been tried";
+    picker.next_start(kStart);
+    picker.failed(1, second, kStart, second_by_service);
+    return picker.refused_alike();
+  };
+  EXPECT_TRUE(after(revoked, true, revoked, true));
+  EXPECT_TRUE(after(silent, false, revoked, true));
+  EXPECT_FALSE(after(silent, false, silent, false));
+  EXPECT_FALSE(after(revoked, false, silent, false)) << "a proxy's word is not the service's";
+  EXPECT_FALSE(after(overtaken, true, revoked, true));
+  EXPECT_FALSE(after({ErrorCode::kExhausted, "full"}, true, {ErrorCode::kExhausted, "full"}, true));
+}
+
 TEST(RoutePicker, gives_a_remembered_route_a_head_start) {
   RoutePicker picker(two_routes(), true, kStart);
   EXPECT_EQ(picker.next_start(kStart), 0u);
@@ -273,6 +295,17 @@ TEST(ReconnectDelay, doubles_up_to_30_s_never_below_half_a_second_and_starts_ane
   }
   delay.reset();
   EXPECT_LE(delay.next(random), Duration{std::chrono::seconds{1}});
+}
+
+TEST(ReconnectDelay, waits_for_minutes_only_while_it_may) {
+  SystemRandom random;
+  ReconnectDelay delay;
+  for (int i = 0; i < 6; ++i) delay.next(random);
+  for (int i = 0; i < 6; ++i) delay.next(random, ReconnectDelay::kMostRefused);
+  EXPECT_GE(delay.next(random, ReconnectDelay::kMostRefused), std::chrono::seconds{150});
+  EXPECT_LE(delay.next(random, ReconnectDelay::kMostRefused), std::chrono::seconds{300});
+  EXPECT_LE(delay.next(random), std::chrono::seconds{30}) << "something else stands in the way now";
+  EXPECT_LE(delay.next(random, ReconnectDelay::kMostRefused), std::chrono::seconds{60});
 }
 
 struct Asker final : LookupRequest::Listener {
