@@ -110,6 +110,9 @@ std::string RoutePicker::progress(const std::string& before) const {
 }
 
 std::string RoutePicker::why() const {
+  if (refused_alike())
+    return "the service refuses: " +
+           std::ranges::find_if(attempts_, &Attempt::by_service)->failure.detail;
   std::string out, silent;
   const bool none = exhausted();
   for (const auto& attempt : attempts_) {

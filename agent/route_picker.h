@@ -41,8 +41,9 @@ class RoutePicker {
   // By every way that led to the service it said that this endpoint is not to be let in, and why in
   // the same words. (One way alone may have been overtaken by another hello.)
   bool refused_alike() const;
-  // For people: why this way, or why none. "direct to 192.0.2.1:443: connection refused". Why none:
-  // first who said no (a page to log in, a proxy that wants a password), then who was silent.
+  // For people: why this way, or why none; once, if the service has refused alike. "direct to
+  // 192.0.2.1:443: connection refused". Why none: first who said no (a page to log in, a proxy that
+  // wants a password), then who was silent.
   std::string why() const;
   // Until there is either: "waiting for connect through ..., tls to ...; " and what failed, or
   // `before` if nothing has been started.

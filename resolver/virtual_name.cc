@@ -18,6 +18,8 @@ std::string_view fault_of_label(std::string_view label) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
   };
+  if (!std::all_of(label.begin(), label.end(), [](char c) { return (c & 0x80) == 0; }))
+    return "has a character that is not ASCII: write it in its ASCII form, xn--... (RFC 5890)";
   if (!std::all_of(label.begin(), label.end(), allowed))
     return "has a character other than letters, digits, '-', '_' and '.'";
   return {};

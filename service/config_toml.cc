@@ -144,6 +144,8 @@ void read_gateway(Section& section, std::vector<GatewayConfig>& gateways) {
   section.text("to", [&](const std::string& text) -> Result<void> {
     auto to = HostPort::parse(text, 1);
     if (!to) return fail(to.error());
+    if (!IpAddress::parse(to->host))
+      if (const auto name = resolver::canonical_name(to->host); !name) return fail(name.error());
     gateway.to = std::move(*to);
     if (!HostPort::parse(text)) gateway.to.port = 0;  // it names none
     return {};

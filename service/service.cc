@@ -9,6 +9,7 @@ namespace culvert::service {
 Result<State> State::open(loop::Loop& loop, Config config, Random& random) {
   const std::filesystem::path directory(config.state_directory);
   CULVERT_RETURN_IF_ERROR(make_state_directory(directory));
+  CULVERT_RETURN_IF_ERROR(check_complete(directory / "service.key", directory / "service.db"));
   auto key = load_or_create_key(directory / "service.key", random);
   if (!key) return fail(key.error());
   auto store = SqliteStore::open(loop, directory / "service.db");

@@ -116,6 +116,25 @@ Result<bool> create_private_file(const std::filesystem::path& file, std::string_
   return failed("write", file, "check free space and permissions of the state directory");
 }
 
+Result<void> check_complete(const std::filesystem::path& key,
+                            const std::filesystem::path& database) {
+  const auto is_there = [](const std::filesystem::path& file) {
+    return ::access(file.c_str(), F_OK) == 0 || errno != ENOENT;
+  };
+  for (int look = 0; look < 10; ++look) {
+    if (is_there(key) == is_there(database)) return {};
+    ::usleep(100'000);
+  }
+  if (is_there(key))
+    return fail(ErrorCode::kIo, "there is " + key.string() + ", but no " + database.string() +
+                                    ", which lists the enrolled endpoints: restore it from a "
+                                    "backup; or, to begin with no endpoint at all, make an empty "
+                                    "file of that name as the user that owns the directory");
+  return fail(ErrorCode::kIo, "there is " + database.string() + ", but no " + key.string() +
+                                  ", by which enrolled endpoints know this service: restore it "
+                                  "from a backup; or remove the database, and invite all anew");
+}
+
 Result<ServiceKey> load_or_create_key(const std::filesystem::path& file, Random& random) {
   if (::access(file.c_str(), F_OK) != 0 && errno == ENOENT) {
     const ServiceKey fresh{crypto::KeyPair::generate(random),

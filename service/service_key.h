@@ -20,6 +20,12 @@ Result<void> make_state_directory(const std::filesystem::path& directory);
 // one creates the file, whole, and the others read it.
 Result<ServiceKey> load_or_create_key(const std::filesystem::path& file, Random& random);
 
+// Both of the service's key and its database are in the directory, or neither: with one alone a
+// backup has come back in part, and no endpoint would be let in. kIo with what to do. Waits for at
+// most a second, as another process may be making them.
+Result<void> check_complete(const std::filesystem::path& key,
+                            const std::filesystem::path& database);
+
 // Writes a new file of mode 0600 in one step; false if there is one already.
 Result<bool> create_private_file(const std::filesystem::path& file, std::string_view content);
 // A file that nobody but its owner may read, at most 64 KiB.

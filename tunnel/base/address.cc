@@ -172,6 +172,11 @@ Result<HostPort> HostPort::parse(std::string_view text, std::uint16_t default_po
     }
   }
   if (result.host.empty()) return bad("has no host");
+  const auto is_plain = [](char c) { return c > ' ' && c <= '~' && c != '/' && c != '@'; };
+  if (!std::all_of(result.host.begin(), result.host.end(), is_plain))
+    return bad(
+        "has a character that no host has: write a name in its ASCII form (xn--...), or an "
+        "address");
   if (!port.empty() && (!parse_number(port, result.port) || result.port == 0))
     return bad("has no valid port (1 to 65535)");
   if (result.port == 0) return bad("needs a port, as in host:443");

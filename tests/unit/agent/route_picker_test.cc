@@ -67,6 +67,7 @@ TEST(RoutePicker, knows_whether_the_service_refused_by_every_way_that_led_to_it)
     EXPECT_FALSE(picker.refused_alike()) << "another way has not been tried";
     picker.next_start(kStart);
     picker.failed(1, second, kStart, second_by_service);
+    EXPECT_EQ(picker.refused_alike(), picker.why() == "the service refuses: was revoked");
     return picker.refused_alike();
   };
   EXPECT_TRUE(after(revoked, true, revoked, true));

@@ -96,6 +96,12 @@ TEST(Config, SaysWhereAValueIsWrongAndWhatItShouldBe) {
             "/etc/culvert/service.toml:1:10: domain: must be a text in quotes");
   EXPECT_EQ(error_of("domain = \"a.example\"\nforwarding = true"),
             "/etc/culvert/service.toml:2:14: write [forwarding] as a table of its own");
+  EXPECT_EQ(error_of("domain = \"a.example\"\n[[gateway]]\nnumbers = \"+49*\"\nto = \"x y\""),
+            "/etc/culvert/service.toml:4:6: gateway.to: 'x y' has a character that no host has: "
+            "write a name in its ASCII form (xn--...), or an address");
+  EXPECT_NE(error_of("domain = \"a.example\"\n[[gateway]]\nnumbers = \"+49*\"\nto = \"a..b\"")
+                .find("service.toml:4:6: gateway.to: 'a..b' has an empty label"),
+            std::string::npos);
   EXPECT_NE(error_of("domain = \"a.example\"\nlog_level = \"loud\"").find("debug, info, warning"),
             std::string::npos);
 }

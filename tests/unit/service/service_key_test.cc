@@ -45,6 +45,20 @@ TEST(ServiceKey, IsNeverReplacedWhenDamaged) {
   EXPECT_NE(read_private_file(file)->find("identity abc"), std::string::npos);
 }
 
+TEST(StateDirectory, IsRefusedWithoutItsKeyOrItsDatabase) {
+  const TemporaryDirectory directory;
+  const auto key = directory.path() / "service.key", database = directory.path() / "service.db";
+  EXPECT_TRUE(check_complete(key, database)) << "the first start";
+  std::ofstream{key};
+  const auto no_database = check_complete(key, database);
+  ASSERT_FALSE(no_database);
+  EXPECT_NE(no_database.error().detail.find("restore it"), std::string::npos);
+  std::ofstream{database};
+  EXPECT_TRUE(check_complete(key, database));
+  std::filesystem::remove(key);
+  EXPECT_FALSE(check_complete(key, database));
+}
+
 TEST(StateDirectory, IsRefusedWhenOthersMayWriteToIt) {
   const TemporaryDirectory directory;
   ASSERT_TRUE(make_state_directory(directory.path()));

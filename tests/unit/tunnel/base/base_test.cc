@@ -116,6 +116,12 @@ TEST(IpPrefix, ContainsWhatItShould) {
   EXPECT_FALSE(IpPrefix::parse("10.0.0.0/"));
 }
 
+TEST(HostPort, RefusesCharactersThatNoHostHas) {
+  for (const char* text : {"x y:1", "x\ty", "http://x:1", "root@x:1", "m\xc3\xbcnchen.de", "x\x7f"})
+    EXPECT_FALSE(HostPort::parse(text, 443)) << text;
+  EXPECT_TRUE(HostPort::parse("a_b-c.example.net", 443));
+}
+
 TEST(HostPort, ParsesNamesAndBothFamilies) {
   EXPECT_EQ(*HostPort::parse("example.net:443"), (HostPort{"example.net", 443}));
   EXPECT_EQ(*HostPort::parse("[2001:db8::1]:80"), (HostPort{"2001:db8::1", 80}));
