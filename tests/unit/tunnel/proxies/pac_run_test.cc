@@ -102,7 +102,9 @@ TEST_F(PacRunTest, survives_a_script_that_eats_memory) {
   const auto answer =
       run_script("function FindProxyForURL() { var s = 'xxxxxxxx'; while (true) s += s; }");
   ASSERT_FALSE(answer);
-  EXPECT_THAT(answer.error().detail, HasSubstr("FindProxyForURL failed"));
+  // On a busy machine its time is over before its memory is.
+  EXPECT_THAT(answer.error().detail,
+              testing::AnyOf(HasSubstr("FindProxyForURL failed"), HasSubstr("stopped")));
 }
 
 TEST_F(PacRunTest, takes_the_proxies_out_of_the_text_of_a_script_that_does_not_load) {
