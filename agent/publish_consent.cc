@@ -15,6 +15,12 @@
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
+namespace {
+
+bool may_reach(uid_t uid) { return ::geteuid() == 0 || ::geteuid() == uid; }
+
+}  // namespace
+
 PublishConsent::PublishConsent(loop::Loop& loop, const PublishPolicy& policy, std::string file,
                                Listener& listener)
     : loop_(loop), policy_(policy), file_(std::move(file)), listener_(listener) {}
@@ -35,6 +41,17 @@ void PublishConsent::ask(const ProgramListener& listener) {
   if (const auto known = decisions_.find(wish)) {
     if (*known) listener_.on_may_publish(listener);
     return;
+  }
+  if (!may_reach(listener.asker.uid)) {
+    const auto line = "yes " + std::to_string(wish.uid) + " " + std::to_string(wish.port) + " ";
+    return log::warning(
+        "publish", {{"event", "not-asked"},
+                    {"program", wish.program},
+                    {"port", wish.port},
+                    {"uid", wish.uid},
+                    {"why", "this agent may not use another user's terminal"},
+                    {"to-permit-it", "write into " + file_ + " the line: " + line + wish.program +
+                                         "; and restart the agent"}});
   }
   const auto same = std::find_if(questions_.begin(), questions_.end(), [&](const auto& question) {
     return !(question.wish < wish) && !(wish < question.wish);
