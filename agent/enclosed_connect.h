@@ -15,6 +15,7 @@ namespace culvert::agent {
 struct EnclosedSide {
   InsideThread thread;
   IpAddress own_address;  // what programs there call others from
+  IpAddress own_virtual;  // ... and virtual addresses
   std::optional<InetDiag> diag;
   std::optional<Refusal> refusal;
 };

@@ -1,6 +1,7 @@
 #include "agent/porter.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ Result<void> Porter::start(pid_t program, UniqueFd calls) {
   inside_.thread.run([&] {
     inside_.diag.emplace();
     inside_.own_address = usual_own_address();
+    inside_.own_virtual = agent_.own_address.value_or(IpAddress::v4(INADDR_LOOPBACK));
     refusal = Refusal::open();
     syns = open_syn_socket({IpAddress::v4(0), 0});
   });

@@ -111,7 +111,7 @@ StandInDatagrams::Caller* StandInDatagrams::caller_at(const SocketAddress& from)
           return a.second->active_at() < b.second->active_at();
         }));
   auto program = bound_;
-  if (program.ip == IpAddress::v4(0)) program.ip = IpAddress::v4(INADDR_LOOPBACK);
+  if (program.ip == IpAddress::v4(0)) program.ip = inside_.own_virtual;  // where it answers from
   auto inside = inside_.thread.make([&] {
     auto at_port = stand_at(from, program);
     // The program has this port on all addresses itself: it sees another one.
