@@ -11,6 +11,26 @@
 
 namespace culvert::agent {
 
+namespace {
+
+// A server inside that listens on every address has its port of `address` as well, and programs
+// that call the port that they listen on are many (clusters, file synchronisers). The kernel lets
+// only a socket in repair bind it beside that one (inet_csk_get_port(), SK_FORCE_REUSE).
+bool bind_beside_listener(const UniqueFd& fd, const sockaddr_storage& address, socklen_t length) {
+  const auto* const at = reinterpret_cast<const sockaddr*>(&address);
+  if (::bind(fd.get(), at, length) == 0) return true;
+  constexpr int kOn = 1;
+  constexpr int kOff = TCP_REPAIR_OFF_NO_WP;
+  if (errno != EADDRINUSE || setsockopt(fd.get(), IPPROTO_TCP, TCP_REPAIR, &kOn, sizeof kOn) != 0)
+    return false;
+  const bool bound = ::bind(fd.get(), at, length) == 0;
+  const bool whole = setsockopt(fd.get(), IPPROTO_TCP, TCP_REPAIR, &kOff, sizeof kOff) == 0;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &kOn, sizeof kOn);  // repair has taken it away
+  return bound && whole;
+}
+
+}  // namespace
+
 // Any address is at home inside, and may be bound; the mark lets our SYN through.
 UniqueFd open_inside(const SocketAddress& to, const SocketAddress& from) {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -22,7 +42,7 @@ UniqueFd open_inside(const SocketAddress& to, const SocketAddress& from) {
   loop::tune_local_leg(fd.get());
   sockaddr_storage address{};
   auto length = from.fill(address);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return UniqueFd{};
+  if (!bind_beside_listener(fd, address, length)) return UniqueFd{};
   length = to.fill(address);
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
       errno != EINPROGRESS)
