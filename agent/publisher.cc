@@ -1,5 +1,7 @@
 #include "agent/publisher.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace culvert::agent {
@@ -14,18 +16,29 @@ bool is_v6_alone(const ProgramListener& listener) {
 
 Publisher::Publisher(Protocol protocol, PublishPolicy policy,
                      const std::vector<ListenEntry>& entries)
-    : policy_(std::move(policy)) {
+    : own_uid_(::geteuid()), policy_(std::move(policy)) {
   for (const auto& entry : entries) {
     if (entry.protocol != protocol) continue;
     if (auto& to = by_port_[entry.port].entry; !to) to = entry.to;
   }
 }
 
+// Programs in namespaces bind low ports without any privilege, and the far end trusts in these; and
+// what the administrator has entered is not for every user of the machine to take.
+bool Publisher::may_have(const ProgramListener& listener) const {
+  constexpr std::uint16_t kFirstOrdinaryPort = 1024;
+  if (listener.asker.uid == 0 || listener.asker.uid == own_uid_) return true;
+  const auto port = by_port_.find(listener.local.port);
+  if (port != by_port_.end() && port->second.entry) return false;
+  return !listener.stand_in || listener.local.port >= kFirstOrdinaryPort;
+}
+
 // Where people are asked, they are not about ports that the kernel has chosen: each would be
 // another one, which no answer could be remembered for.
 bool Publisher::admits(const ProgramListener& listener) const {
   if (listener.kernel_chose && policy_.policy != PublishPolicy::Policy::kAlways) return false;
-  return policy_.allows(listener.local.port) && (!is_v6_alone(listener) || listener.asks_accepted);
+  return policy_.allows(listener.local.port) && may_have(listener) &&
+         (!is_v6_alone(listener) || listener.asks_accepted);
 }
 
 bool Publisher::add(const ProgramListener& listener) {

@@ -28,10 +28,14 @@ class Publisher {
 
   std::vector<std::uint16_t> ports() const;  // announced, ascending
   bool leads_on(std::uint16_t port) const { return by_port_.contains(port); }
-  // Asked at each stream that is opened (S10). A program that listens goes before an entry.
+  // Asked at each stream that is opened (S10). A program that listens goes before an entry, if it
+  // is root's or of our own user.
   std::optional<InboundTarget> target(std::uint16_t port) const;
 
  private:
+  bool may_have(const ProgramListener& listener) const;
+
+  uid_t own_uid_;
   PublishPolicy policy_;
   struct Port {
     std::optional<SocketAddress> entry;

@@ -1,6 +1,7 @@
 #include "agent/publisher.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace culvert::agent {
 namespace {
@@ -97,6 +98,24 @@ TEST(Publisher, takes_the_entries_of_its_protocol_alone) {
                                          {53, address("127.0.0.1:53"), Protocol::kUdp}};
   EXPECT_EQ(Publisher(Protocol::kTcp, {}, entries).ports(), (std::vector<std::uint16_t>{22}));
   EXPECT_EQ(Publisher(Protocol::kUdp, {}, entries).ports(), (std::vector<std::uint16_t>{53}));
+}
+
+TEST(Publisher, leaves_entries_and_low_ports_to_root_and_its_own_user) {
+  PublishPolicy policy;
+  policy.policy = PublishPolicy::Policy::kAlways;
+  Publisher publisher(Protocol::kTcp, policy, {{8080, address("127.0.0.1:80")}});
+  const Asker mallory{1, ::geteuid() + 1};
+  const StandIn inside{address("127.0.0.1:40000"), std::string(kTokenSize, 'x')};
+  EXPECT_FALSE(publisher.add({1, address("0.0.0.0:8080"), mallory}));
+  EXPECT_EQ(publisher.target(8080), InboundTarget{address("127.0.0.1:80")});
+  const ProgramListener sshd{2, address("0.0.0.0:22"), mallory, Protocol::kTcp, false, inside};
+  EXPECT_FALSE(publisher.add(sshd)) << "in a namespace anybody may bind it";
+  EXPECT_EQ(publisher.target(22), std::nullopt);
+  EXPECT_TRUE(publisher.add({3, address("0.0.0.0:80"), mallory})) << "the kernel let it bind that";
+  EXPECT_TRUE(publisher.add({4, address("0.0.0.0:8022"), mallory, Protocol::kTcp, false, inside}));
+  const ProgramListener own{5, address("0.0.0.0:8080"), {1, ::geteuid()}};
+  publisher.add(own);
+  EXPECT_EQ(publisher.target(8080), InboundTarget{own.local});
 }
 
 TEST(Publisher, publishes_no_program_unless_told_to) {
