@@ -1,6 +1,12 @@
 #include "service/certificate_issue.h"
 
+#include <algorithm>
+
 namespace culvert::service {
+
+std::uint64_t next_serial(std::uint64_t former, UnixTime now) {
+  return std::max(former + 1, to_unix_nanoseconds(now));
+}
 
 Result<IssuedCertificate> issue_certificate(const crypto::SigningKeyPair& signing,
                                             const Principal& principal, std::uint64_t serial,

@@ -40,8 +40,9 @@ Result<void> CertificateRenewal::sign_and_commit() {
   auto record = decode_endpoint(entry->value);
   if (!record) return fail(record.error());
   CULVERT_RETURN_IF_ERROR(judge_record(principal_, &*record));
+  record->serial = next_serial(record->serial, now_);
   auto issued =
-      issue_certificate(authority_.signing, principal_, ++record->serial, now_, authority_.life);
+      issue_certificate(authority_.signing, principal_, record->serial, now_, authority_.life);
   if (!issued) return fail(issued.error());
   record->not_after = issued->not_after;
   signed_ = std::move(issued->encoded);

@@ -4,19 +4,12 @@
 
 #include "resolver/virtual_name.h"
 #include "service/certificate_issue.h"
-#include "tunnel/base/byte_codec.h"
 
 namespace culvert::service {
 namespace {
 
 constexpr std::string_view kNotGood =
     "the invitation is not good: it was used already, has expired, or is of another service";
-
-std::uint64_t random_serial(Random& random) {
-  std::array<std::byte, 8> bytes{};
-  random.fill(bytes);
-  return load_be<std::uint64_t>(bytes.data()) >> 1;  // fits a signed number everywhere
-}
 
 std::uint64_t revision_of(const StoreEntry* entry) {
   return entry == nullptr ? 0 : entry->revision;
@@ -42,11 +35,10 @@ Result<std::string> full_name(std::string_view text, std::string_view domain) {
 }
 
 Enrolment::Enrolment(loop::Loop& loop, const Authority& authority, const crypto::PublicKey& caller,
-                     const control::Hello& hello, UnixTime now, Random& random, Listener& listener)
+                     const control::Hello& hello, UnixTime now, Listener& listener)
     : authority_(authority),
       listener_(listener),
       now_(now),
-      serial_(random_serial(random)),
       invitation_(invitation_key(hello.secret)),
       call_(loop, *this) {
   principal_.key = caller;
@@ -96,12 +88,19 @@ Result<void> Enrolment::decide_and_commit() {
                 "this endpoint's key is enrolled under another name already; use a new state "
                 "directory for the new name");
 
+  std::optional<EndpointRecord> former;
+  if (endpoint != nullptr) {
+    auto decoded = decode_endpoint(endpoint->value);
+    if (!decoded) return fail(decoded.error());
+    former = *decoded;
+  }
+  const auto serial = next_serial(former ? former->serial : 0, now_);
   auto issued =
-      issue_certificate(authority_.signing, principal_, serial_, now_, authority_.certificate_life);
+      issue_certificate(authority_.signing, principal_, serial, now_, authority_.certificate_life);
   if (!issued) return fail(issued.error());
   principal_.certificate = std::move(issued->encoded);
 
-  const EndpointRecord record{principal_.key, serial_, now_, issued->not_after, false};
+  const EndpointRecord record{principal_.key, serial, now_, issued->not_after, false};
   const auto name = as_bytes(principal_.name);
   std::vector<StoreCondition> conditions{{invitation_, invitation->revision},
                                          {endpoint_key(principal_.name), revision_of(endpoint)},
@@ -110,13 +109,9 @@ Result<void> Enrolment::decide_and_commit() {
       {invitation_, std::nullopt},
       {endpoint_key(principal_.name), encode(record)},
       {owner_key(principal_.key), ByteVector(name.begin(), name.end())}};
-  if (endpoint != nullptr) {  // enrolled again: its former key is nobody's any more
-    const auto former = decode_endpoint(endpoint->value);
-    if (!former) return fail(former.error());
-    if (former->key != principal_.key) {
-      changes.push_back({owner_key(former->key), std::nullopt});
-      changes.push_back({floor_key(former->key), std::nullopt});
-    }
+  if (former && former->key != principal_.key) {  // which is nobody's any more
+    changes.push_back({owner_key(former->key), std::nullopt});
+    changes.push_back({floor_key(former->key), std::nullopt});
   }
   committing_ = true;
   authority_.store.transact(call_, conditions, changes);

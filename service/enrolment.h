@@ -26,7 +26,7 @@ class Enrolment final : private StoreCall::Listener {
   };
 
   Enrolment(loop::Loop& loop, const Authority& authority, const crypto::PublicKey& caller,
-            const control::Hello& hello, UnixTime now, Random& random, Listener& listener);
+            const control::Hello& hello, UnixTime now, Listener& listener);
 
  private:
   void on_store_answer(StoreCall& call) override;
@@ -36,7 +36,6 @@ class Enrolment final : private StoreCall::Listener {
   Authority authority_;
   Listener& listener_;
   UnixTime now_;
-  std::uint64_t serial_;
   std::string invitation_;  // its key in the store
   Principal principal_;
   Result<void> refusal_;

@@ -39,7 +39,7 @@ void Reception::on_hello(Visitor& visitor, session::ResponderHandshake::Greeting
         context_.loop,
         Enrolment::Authority{context_.store, context_.signing, context_.config.domain,
                              context_.config.certificate_life},
-        greeting.caller, one.hello, now, context_.random, static_cast<Enrolment::Listener&>(*this));
+        greeting.caller, one.hello, now, static_cast<Enrolment::Listener&>(*this));
     judges_.emplace(one.enrolment.get(), &visitor);
     return;
   }

@@ -20,7 +20,6 @@ class Reception final : public FrontDoor::Listener,
     loop::Loop& loop;
     const Config& config;
     const crypto::SigningKeyPair& signing;
-    Random& random;
     Store& store;
     ReplayFloors& floors;
     Sessions& sessions;

@@ -31,8 +31,8 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
                  path_packets_, prover_},
                 *this),
       relay_(loop, state_.config.limits, sessions_, random),
-      reception_({loop, state_.config, state_.key.signing, random, *state_.store, floors_,
-                  sessions_, relay_}),
+      reception_(
+          {loop, state_.config, state_.key.signing, *state_.store, floors_, sessions_, relay_}),
       front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
                   state_.config, reception_),
       discovery_(loop, state_.config.discovery, path_packets_, prover_.proofs()),

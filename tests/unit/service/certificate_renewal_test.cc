@@ -56,9 +56,17 @@ TEST_F(CertificateRenewalTest, IsForTheSameNameAndKeyAndWrittenDown) {
   EXPECT_EQ(shown->name, kName);
   EXPECT_EQ(shown->key, principal_.key);
   EXPECT_EQ(shown->not_after, kNow + days{365});
+  const auto serial = to_unix_nanoseconds(kNow);
   EXPECT_EQ(record(),
-            (EndpointRecord{principal_.key, 8, kNow - days{300}, kNow + days{365}, false}));
-  EXPECT_EQ(shown->serial, 8u);
+            (EndpointRecord{principal_.key, serial, kNow - days{300}, kNow + days{365}, false}));
+  EXPECT_EQ(shown->serial, serial);
+}
+
+TEST_F(CertificateRenewalTest, HasAHigherSerialThanAnyBefore) {
+  const auto serial = to_unix_nanoseconds(kNow) * 4;  // as they were drawn at random once
+  keep({principal_.key, serial, kNow - days{300}, kNow + days{65}, false});
+  ASSERT_TRUE(renew());
+  EXPECT_EQ(record().serial, serial + 1);
 }
 
 TEST_F(CertificateRenewalTest, WhoWasRevokedOrReplacedMeanwhileGetsNone) {

@@ -45,9 +45,9 @@ class LoginTest : public testing::Test,
     hello.purpose = control::Purpose::kEnrol;
     hello.name = name;
     hello.secret = secret;
-    return std::make_unique<Enrolment>(
-        loop_, Enrolment::Authority{store_, signing_, domain_, hours{24}}, key, hello, now_,
-        random_, static_cast<Enrolment::Listener&>(*this));
+    return std::make_unique<Enrolment>(loop_,
+                                       Enrolment::Authority{store_, signing_, domain_, hours{24}},
+                                       key, hello, now_, static_cast<Enrolment::Listener&>(*this));
   }
   Result<Principal> enrol(const crypto::PublicKey& key, const std::string& name,
                           const control::EnrolmentSecret& secret) {
@@ -201,6 +201,9 @@ TEST_F(LoginTest, ReplacesTheKeyWhenANameIsEnrolledAgain) {
   ASSERT_TRUE(fresh) << fresh.error().detail;
   EXPECT_FALSE(log_in(alice_.public_key, old->certificate, now_));
   EXPECT_TRUE(log_in(renewed, fresh->certificate, now_));
+  const auto before = crypto::NameCertificate::decode_unverified(old->certificate);
+  const auto after = crypto::NameCertificate::decode_unverified(fresh->certificate);
+  EXPECT_LT(before->serial, after->serial) << "peers that know it refuse what is older";
   EXPECT_TRUE(enrol(alice_.public_key, "db.example.net", invite("db.example.net")));
 }
 
