@@ -1,4 +1,6 @@
 #include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -101,9 +103,24 @@ Result<Identity> enroll(const AgentConfig& config, const control::Invitation& in
   return std::move(wait.outcome);
 }
 
+// Where the package is installed, everybody reads the configuration of the machine's agent.
+Result<void> check_own(const AgentConfig& config) {
+  struct stat facts {};
+  if (::geteuid() == 0 || ::stat(config.state_directory.c_str(), &facts) != 0 ||
+      facts.st_uid == ::geteuid())
+    return {};
+  return fail(ErrorCode::kNotPermitted,
+              "the state directory " + config.state_directory + " (" +
+                  (config.file.empty() ? std::string("by default") : "set by " + config.file) +
+                  ") is another user's. To enrol this machine, run this as root; to enrol for "
+                  "yourself, have a configuration of your own, which may be empty: mkdir -p "
+                  "~/.config/culvert && touch ~/.config/culvert/agent.toml");
+}
+
 Result<Identity> run(const Options& options) {
   auto config = load_config(options.config, Environment::current());
   if (!config) return fail(config.error());
+  CULVERT_RETURN_IF_ERROR(check_own(*config));
   auto token = read_token(options.token_file);
   if (!token) return fail(token.error());
   CULVERT_RETURN_IF_ERROR(act_as_owner(config->state_directory));

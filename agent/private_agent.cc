@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -32,9 +33,9 @@ std::string user_directory(const char* variable, const char* below_home) {
   return home.empty() ? home : home + below_home;
 }
 
-std::string log_path() {
+std::string log_path() {  // empty: there is no place for it
   const auto state = user_directory("XDG_STATE_HOME", "/.local/state");
-  if (state.empty()) return "/dev/null";
+  if (state.empty()) return {};
   const auto directory = state + "/culvert";
   for (auto slash = directory.find('/', 1); slash != std::string::npos;
        slash = directory.find('/', slash + 1))
@@ -45,7 +46,7 @@ std::string log_path() {
 
 UniqueFd open_log(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
-  if (!fd) fd.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!fd) fd.reset(::memfd_create("culvert-log", MFD_CLOEXEC));
   return fd;
 }
 
@@ -60,13 +61,15 @@ std::string end_of(int fd) {
 }
 
 Result<std::string> make_directory() {
-  auto parent = environment("XDG_RUNTIME_DIR");
-  if (parent.empty()) parent = "/tmp";
-  auto path = parent + "/culvert-XXXXXX";
-  if (mkdtemp(path.data()) == nullptr)
-    return fail(ErrorCode::kIo, "cannot make a directory for the agent's socket in '" + parent +
-                                    "': " + std::strerror(errno));
-  return path;
+  // Behind su(1) the variable often names another user's, and in containers what is not there.
+  const auto runtime = environment("XDG_RUNTIME_DIR");
+  for (const auto& parent : {runtime, std::string("/tmp")}) {
+    auto path = parent + "/culvert-XXXXXX";
+    if (!parent.empty() && mkdtemp(path.data()) != nullptr) return path;
+  }
+  return fail(ErrorCode::kIo, "cannot make a directory for the agent's socket in /tmp: " +
+                                  std::string(std::strerror(errno)) +
+                                  "; set XDG_RUNTIME_DIR to a directory that you may write to");
 }
 
 Result<UniqueFd> open_notify_socket(const std::string& path) {
@@ -174,7 +177,8 @@ Result<std::string> start_private_agent(const std::string& program,
   return fail(ErrorCode::kIo,
               "the agent for this command " +
                   std::string(start == Start::kEnded ? "ended at once" : "did not become ready") +
-                  ". Its log '" + path + "' says:\n" + end_of(log.get()));
+                  ". It said" + (path.empty() ? "" : " (in " + path + ")") + ":\n" +
+                  end_of(log.get()));
 }
 
 }  // namespace culvert::agent

@@ -36,8 +36,12 @@ Result<void> make_state_directory(const std::string& path) {
   std::error_code error;
   const auto parent = std::filesystem::path(path).parent_path();
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    return io_error(path, "the state directory cannot be made");
+  if (!error && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    error.assign(errno, std::generic_category());
+  if (error)
+    return fail(ErrorCode::kIo, path + ": the state directory cannot be made: " + error.message() +
+                                    "; set state_directory in the configuration, or HOME, to where "
+                                    "you may write");
   struct stat facts {};
   if (::stat(path.c_str(), &facts) != 0) return io_error(path, "cannot be looked at");
   if (!S_ISDIR(facts.st_mode)) return fail(ErrorCode::kIo, path + ": is not a directory");
