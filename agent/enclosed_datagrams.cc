@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "agent/enclosure_network.h"
+#include "agent/ip_packet.h"
 #include "agent/transparent_udp.h"
 
 namespace culvert::agent {
@@ -82,15 +83,19 @@ class EnclosedDatagrams::Far final : public std::enable_shared_from_this<Far>,
 
 class EnclosedDatagrams::Flow final : private loop::FdWatch::Listener {
  public:
-  Flow(EnclosedDatagrams& owner, const SocketAddress& to, UniqueFd near, std::shared_ptr<Far> far)
+  // Without `near`, all that the program sends there is caught.
+  Flow(EnclosedDatagrams& owner, const Key& key, const SocketAddress& to, UniqueFd near,
+       std::shared_ptr<Far> far)
       : owner_(owner),
+        key_(key),
         to_(to),
         near_(std::move(near)),
         far_(std::move(far)),
-        near_watch_(owner.loop_, near_.get(), static_cast<loop::FdWatch::Listener&>(*this)),
         silence_(to.port == kNamePort ? kNameSilence : kSilence),
         active_at_(owner.loop_.now()) {
-    near_watch_.start(/*readable=*/true, /*writable=*/false);
+    if (!near_) return;
+    near_watch_.emplace(owner.loop_, near_.get(), static_cast<loop::FdWatch::Listener&>(*this));
+    near_watch_->start(/*readable=*/true, /*writable=*/false);
   }
   void send(Bytes datagram) {
     active_at_ = owner_.loop_.now();
@@ -98,7 +103,10 @@ class EnclosedDatagrams::Flow final : private loop::FdWatch::Listener {
   }
   void pass_in(Bytes datagram) {
     active_at_ = owner_.loop_.now();
-    ::send(near_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (near_)
+      ::send(near_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    else
+      owner_.inside_.refusal->send(key_.first.ip, make_datagram(key_.second, key_.first, datagram));
   }
   TimePoint active_at() const { return active_at_; }
   bool silent(TimePoint now) const { return now - active_at_ >= silence_; }
@@ -115,10 +123,11 @@ class EnclosedDatagrams::Flow final : private loop::FdWatch::Listener {
   }
 
   EnclosedDatagrams& owner_;
+  Key key_;
   SocketAddress to_;  // outside
   UniqueFd near_;
   std::shared_ptr<Far> far_;
-  loop::FdWatch near_watch_;
+  std::optional<loop::FdWatch> near_watch_;
   Duration silence_;
   TimePoint active_at_;
 };
@@ -178,10 +187,11 @@ EnclosedDatagrams::Flow* EnclosedDatagrams::make_flow(const Key& key, const Sock
     flows_.erase(std::min_element(flows_.begin(), flows_.end(), [](const auto& a, const auto& b) {
       return a.second->active_at() < b.second->active_at();
     }));
+  // Beside a socket of the program that has this port on every address nobody can stand there.
   auto near = inside_.thread.make([&] { return stand_at(key.second, key.first); });
-  if (!near) return nullptr;
   if (!silence_.running()) silence_.start(kLook);
-  return flows_.emplace(key, std::make_unique<Flow>(*this, to, std::move(near), std::move(far)))
+  return flows_
+      .emplace(key, std::make_unique<Flow>(*this, key, to, std::move(near), std::move(far)))
       .first->second.get();
 }
 

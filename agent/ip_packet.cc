@@ -50,6 +50,20 @@ ByteVector make_icmp_unreachable(IcmpUnreachable code, std::uint8_t protocol, st
 }
 
 // RFC 768. Its length and checksum are not looked at.
+ByteVector make_datagram(const SocketAddress& from, const SocketAddress& to, Bytes content) {
+  constexpr std::size_t kHeader = 8, kMostContent = 65'535 - 20 - kHeader;
+  ByteVector packet;
+  if (content.size() > kMostContent) return packet;
+  put_ip_header(packet, IPPROTO_UDP, kHeader + content.size(), from.ip, to.ip);
+  Writer writer(packet);
+  writer.u16(from.port);
+  writer.u16(to.port);
+  writer.u16(static_cast<std::uint16_t>(kHeader + content.size()));
+  writer.u16(0);
+  writer.bytes(content);
+  return packet;
+}
+
 ByteVector make_udp_unreachable(const SocketAddress& program, const SocketAddress& to,
                                 IcmpUnreachable code) {
   ByteVector head;

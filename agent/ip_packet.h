@@ -25,6 +25,8 @@ ByteVector make_icmp_unreachable(IcmpUnreachable code, std::uint8_t protocol, st
                                  const IpAddress& sender, const IpAddress& destination,
                                  Bytes quoted);
 
+// Without a checksum (RFC 768). Nothing if `content` is more than a datagram holds.
+ByteVector make_datagram(const SocketAddress& from, const SocketAddress& to, Bytes content);
 // About a datagram from a program to a virtual address.
 ByteVector make_udp_unreachable(const SocketAddress& program, const SocketAddress& to,
                                 IcmpUnreachable code);

@@ -34,7 +34,7 @@ Result<void> Porter::start(pid_t program, UniqueFd calls) {
     inside_.diag.emplace();
     inside_.own_address = usual_own_address();
     inside_.own_virtual = agent_.own_address.value_or(IpAddress::v4(INADDR_LOOPBACK));
-    refusal = Refusal::open();
+    refusal = Refusal::open(kPorterMark);
     syns = open_syn_socket({IpAddress::v4(0), 0});
   });
   if (!refusal) return fail(refusal.error());

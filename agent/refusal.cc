@@ -42,12 +42,15 @@ ByteVector make_unreachable(const HeldSyn& syn, IcmpUnreachable code) {
   return make_icmp_unreachable(code, IPPROTO_TCP, 20, syn.program.ip, syn.held.ip, head);
 }
 
-Result<Refusal> Refusal::open() {
+Result<Refusal> Refusal::open(std::uint32_t mark) {
   Refusal refusal;
   refusal.fd_.reset(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
   if (!refusal.fd_)
     return fail(from_errno(errno),
                 "cannot make a raw socket: " + std::string(std::strerror(errno)));
+  if (mark != 0 && setsockopt(refusal.fd_.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0)
+    return fail(from_errno(errno),
+                "cannot mark a raw socket: " + std::string(std::strerror(errno)));
   return refusal;
 }
 

@@ -21,7 +21,7 @@ ByteVector make_unreachable(const HeldSyn& syn, IcmpUnreachable code);
 
 class Refusal {
  public:
-  static Result<Refusal> open();
+  static Result<Refusal> open(std::uint32_t mark = 0);  // SO_MARK of what is sent
   bool send(const IpAddress& program, Bytes packet);
 
  private:

@@ -6,14 +6,12 @@
 #include <cstring>
 
 #include "agent/ip_packet.h"
-#include "tunnel/base/byte_codec.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
 namespace {
 
 constexpr std::uint16_t kBeatPort = 9;
-constexpr std::size_t kUdpHeader = 8, kMostContent = 65'535 - 20 - kUdpHeader;
 
 }  // namespace
 
@@ -77,16 +75,8 @@ void SystemWideGate::on_fd_ready(loop::FdWatch&, bool, bool) {
 
 // To the socket that is bound to its destination by now.
 void SystemWideGate::send_again(const CaughtDatagram& datagram) {
-  if (datagram.content.size() > kMostContent) return;
-  ByteVector packet;
-  put_ip_header(packet, IPPROTO_UDP, kUdpHeader + datagram.content.size(), datagram.from.ip,
-                datagram.to.ip);
-  Writer writer(packet);
-  writer.u16(datagram.from.port);
-  writer.u16(datagram.to.port);
-  writer.u16(static_cast<std::uint16_t>(kUdpHeader + datagram.content.size()));
-  writer.u16(0);  // no checksum (RFC 768)
-  writer.bytes(datagram.content);
+  const auto packet = make_datagram(datagram.from, datagram.to, datagram.content);
+  if (packet.empty()) return;
   sockaddr_storage to{};
   const auto length = SocketAddress{datagram.to.ip, 0}.fill(to);
   if (sendto(raw_.get(), packet.data(), packet.size(), MSG_NOSIGNAL,

@@ -36,6 +36,19 @@ def asked_elsewhere(question: str) -> str:
             "print(one.recvfrom(99) == (b\"still here\", asked))' 2>&1")
 
 
+FROM_THAT_PORT = """\
+import os, socket
+there = (socket.gethostbyname(os.environ["CULVERT_B"]), 7004)
+for number in range(3):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("0.0.0.0", 7004))
+        one.settimeout(15)
+        for size in 10, 1, 60_000:
+            one.sendto(b"x" * size, there)
+            data, sender = one.recvfrom(65_536)
+            print(size, data == b"x" * size, sender == there)
+"""
+
 CASES = [
     Case("every UDP call does what it does natively",
          f"{PROBE} $CULVERT_B 7004 7005 7006 2>&1", must_show="exit status 0", limit=90),
@@ -51,6 +64,8 @@ CASES = [
          asked_elsewhere("?peer"), must_show="again, of the same' True\nTrue"),
     Case("a program in a namespace is answered from another port",
          "$CULVERT_NAMESPACE " + asked_elsewhere("?port"), must_show="again, of the same' True\nTrue"),
+    Case("a UDP server in a namespace sends from the port to the same port elsewhere",
+         f"$CULVERT_NAMESPACE python3 -c '{FROM_THAT_PORT}' 2>&1", must_show="60000 True True"),
     Case("asyncio is reached at a UDP port that it has told by TCP",
          f"python3 {CLIENTS}/telling.py $CULVERT_B 7008 2>&1", must_show="hello from asyncio"),
     Case("Node is reached at a UDP port that it has told by TCP",
