@@ -27,10 +27,11 @@ std::optional<Error> ClientLink::join(mux::StreamId stream, const control::Targe
   if (context_.conferences.members(place) >= conference.most_members)
     return Error{ErrorCode::kExhausted,
                  "the conference " + conference.name + " is full (conference.most_members)"};
-  log::info("conference", {{"event", "joined"},
-                           {"name", conference.name},
-                           {"port", target.port},
-                           {"endpoint", principal_.name}});
+  if (may_log())
+    log::info("conference", {{"event", "joined"},
+                             {"name", conference.name},
+                             {"port", target.port},
+                             {"endpoint", principal_.name}});
   auto member = std::make_unique<ConferenceMember>(
       ConferenceMember::Context{context_.loop, context_.conferences, datagram_budget_},
       std::move(place), link_, stream, static_cast<ConferenceMember::Listener&>(*this));
@@ -40,10 +41,11 @@ std::optional<Error> ClientLink::join(mux::StreamId stream, const control::Targe
 }
 
 void ClientLink::on_conference_left(ConferenceMember& member) {
-  log::info("conference", {{"event", "left"},
-                           {"name", member.place().first},
-                           {"port", member.place().second},
-                           {"endpoint", principal_.name}});
+  if (may_log())
+    log::info("conference", {{"event", "left"},
+                             {"name", member.place().first},
+                             {"port", member.place().second},
+                             {"endpoint", principal_.name}});
   memberships_.erase(&member);
 }
 
@@ -66,10 +68,11 @@ std::optional<Error> ClientLink::call(mux::StreamId stream, const control::Targe
     return Error{ErrorCode::kNotPermitted, principal_.name + " may not call " +
                                                gateway.numbers.to_string() + " (gateway.callers)"};
   if (auto why = refusal(target, NamedBy::kAdministrator)) return why;
-  log::info("gateway", {{"event", "called"},
-                        {"number", target.host},
-                        {"to", gateway.to.host},
-                        {"endpoint", principal_.name}});
+  if (may_log())
+    log::info("gateway", {{"event", "called"},
+                          {"number", target.host},
+                          {"to", gateway.to.host},
+                          {"endpoint", principal_.name}});
   auto there = target;
   there.host = gateway.to.host;
   if (gateway.to.port != 0) there.port = gateway.to.port;

@@ -188,8 +188,16 @@ void ClientLink::handle(const control::PublishUdp& publish) {
   tell_published(before);
 }
 
-void ClientLink::tell_published(bool before) const {
-  if (before == is_published()) return;
+bool ClientLink::may_log() {
+  if (!lines_.take(context_.loop.now())) return false;
+  if (const auto left_out = lines_.left_out())
+    log::warning("endpoint",
+                 {{"event", "lines-left-out"}, {"name", principal_.name}, {"lines", left_out}});
+  return true;
+}
+
+void ClientLink::tell_published(bool before) {
+  if (before == is_published() || !may_log()) return;
   log::info("endpoint", {{"event", before ? "unpublished" : "published"},
                          {"name", principal_.name},
                          {"ports", ports_.size()},
@@ -299,7 +307,7 @@ void ClientLink::look_up_ordinary(const control::Lookup& lookup) {
 }
 
 void ClientLink::on_lookup_done(OrdinaryLookup& lookup, const control::Found& found) {
-  if (found.error == ErrorCode::kNotPermitted)
+  if (found.error == ErrorCode::kNotPermitted && may_log())
     log::warning("forward", {{"event", "denied"},
                              {"error", to_string(found.error)},
                              {"endpoint", principal_.name},

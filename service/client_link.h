@@ -10,6 +10,7 @@
 #include "service/config.h"
 #include "service/forward.h"
 #include "service/inbound_trial.h"
+#include "service/line_budget.h"
 #include "service/login.h"
 #include "service/ordinary_lookup.h"
 #include "service/packet_relay.h"
@@ -124,8 +125,9 @@ class ClientLink final : private session::SessionLink::Listener,
   void handle(const control::PathOffer& offer);
   void handle(const control::PathSeen& seen);
   void handle(const control::ProveAddress& shown);
+  bool may_log() override;
   bool is_published() const { return !ports_.empty() || !udp_ports_.empty(); }
-  void tell_published(bool before) const;
+  void tell_published(bool before);
   void handle(const control::Lookup& lookup);
   void look_up_endpoint(const control::Lookup& lookup, const std::string& name);
   void look_up_ordinary(const control::Lookup& lookup);
@@ -141,6 +143,7 @@ class ClientLink final : private session::SessionLink::Listener,
   control::Inbound inbound_ = control::Inbound::kUnknown;
   TimePoint next_trial_at_{}, statements_since_{};
   int statements_ = 0;  // since then
+  LineBudget lines_;    // of the log, about what it does
   bool closing_ = false;
   session::SessionLink link_;
   // After link_: they use it to the end.

@@ -89,12 +89,13 @@ void Forward::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
 
 void Forward::refuse(const Error& why) {
   const bool denied = why.code == ErrorCode::kNotPermitted;
-  log::write(denied ? log::Level::kWarning : log::Level::kDebug, "forward",
-             {{"event", denied ? "denied" : "failed"},
-              {"endpoint", endpoint_},
-              {"host", target_.host},
-              {"port", target_.port},
-              {"why", why.detail}});
+  if (!denied || listener_.may_log())
+    log::write(denied ? log::Level::kWarning : log::Level::kDebug, "forward",
+               {{"event", denied ? "denied" : "failed"},
+                {"endpoint", endpoint_},
+                {"host", target_.host},
+                {"port", target_.port},
+                {"why", why.detail}});
   stream_gone_ = true;
   link_.refuse(stream_, why.code, why.detail);
   listener_.on_forward_ended(*this);

@@ -22,6 +22,7 @@ class Forward final : private session::SessionLink::StreamHandler,
     // One of them, once: destroy it.
     virtual void on_forward_connected(Forward& forward, UniqueFd destination) = 0;
     virtual void on_forward_ended(Forward& forward) = 0;
+    virtual bool may_log() = 0;  // that it was denied; see service/line_budget.h
 
    protected:
     ~Listener() = default;

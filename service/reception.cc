@@ -125,7 +125,12 @@ void Reception::on_answered(Visitor& visitor) {
 }
 
 void Reception::refuse(Case& one, const Error& why) {
-  if (const auto untold = refusals_.tell(one.caller, why.detail, context_.loop.now()))
+  const auto now = context_.loop.now();
+  const auto untold = refusals_.tell(one.caller, why.detail, now);
+  const bool told = untold && lines_.take(now);
+  const auto left_out = told ? lines_.left_out() : 0;
+  if (left_out != 0) log::warning("login", {{"event", "lines-left-out"}, {"lines", left_out}});
+  if (told)
     log::info("login", {{"event", "refused"},
                         {"purpose", to_text(one.hello.purpose)},
                         {"from", one.visitor->from().to_string()},

@@ -5,6 +5,7 @@
 
 #include "service/enrolment.h"
 #include "service/front_door.h"
+#include "service/line_budget.h"
 #include "service/refusal_memory.h"
 #include "service/relay.h"
 #include "service/replay_floors.h"
@@ -53,6 +54,7 @@ class Reception final : public FrontDoor::Listener,
   Context context_;
   FrontDoor* front_door_ = nullptr;
   RefusalMemory refusals_;
+  LineBudget lines_;  // about these: keys cost nothing
   std::unordered_map<Visitor*, Case> cases_;
   std::unordered_map<const void*, Visitor*> judges_;  // Login or Enrolment of a case
 };

@@ -112,13 +112,14 @@ Result<UniqueFd> UdpForward::open(const SocketAddress& permitted) const {
 
 void UdpForward::refuse(const Error& why) {
   const bool denied = why.code == ErrorCode::kNotPermitted;
-  log::write(denied ? log::Level::kWarning : log::Level::kDebug, "forward",
-             {{"event", denied ? "denied" : "failed"},
-              {"endpoint", endpoint_},
-              {"host", target_.host},
-              {"port", target_.port},
-              {"protocol", "udp"},
-              {"why", why.detail}});
+  if (!denied || listener_.may_log())
+    log::write(denied ? log::Level::kWarning : log::Level::kDebug, "forward",
+               {{"event", denied ? "denied" : "failed"},
+                {"endpoint", endpoint_},
+                {"host", target_.host},
+                {"port", target_.port},
+                {"protocol", "udp"},
+                {"why", why.detail}});
   stream_gone_ = true;
   link_.refuse(stream_, why.code, why.detail);
   listener_.on_udp_forward_ended(*this);

@@ -23,6 +23,7 @@ class UdpForward final : private session::SessionLink::StreamHandler,
     // One of them, once: destroy it.
     virtual void on_udp_forward_ready(UdpForward& forward, UniqueFd destination) = 0;
     virtual void on_udp_forward_ended(UdpForward& forward) = 0;
+    virtual bool may_log() = 0;  // that it was denied; see service/line_budget.h
 
    protected:
     ~Listener() = default;

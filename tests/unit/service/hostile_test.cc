@@ -1,4 +1,8 @@
 // What an enrolled endpoint can do to the service and to other endpoints (S6, S18, S23).
+#include <sys/stat.h>
+
+#include <cstdio>
+
 #include "hostile_endpoint.h"
 #include "tunnel/control/messages.h"
 
@@ -90,6 +94,49 @@ TEST_F(Hostile, WhoShowsAnOldCertificateAgainAndAgainHasItRenewedOnce) {
     })) << "it may have lost the one before";
   }
   EXPECT_EQ(lab.record_of(mallory.name).serial, before + 1) << "each is a commit";
+}
+
+// Of the log of this process: standard error, for as long as this lives.
+class Log {
+ public:
+  Log() : file_(std::tmpfile()), before_(::dup(STDERR_FILENO)) {
+    std::fflush(stderr);
+    ::dup2(::fileno(file_), STDERR_FILENO);
+    log::set_level(log::Level::kInfo);
+  }
+  ~Log() {
+    log::set_level(log::Level::kError);
+    ::dup2(before_.get(), STDERR_FILENO);
+    std::fclose(file_);
+  }
+  std::size_t octets() const {
+    struct stat facts {};
+    ::fstat(::fileno(file_), &facts);
+    return static_cast<std::size_t>(facts.st_size);
+  }
+
+ private:
+  std::FILE* file_;
+  UniqueFd before_;
+};
+
+TEST_F(Hostile, WhatItTriesFillsNoDisk) {
+  const Log written;
+  mallory.connect();
+  for (int i = 0; i < 1000; ++i) {
+    mallory.link->send(control::Publish{{80}});
+    mallory.link->send(control::Publish{});
+  }
+  for (int i = 0; i < 1000; ++i) mallory.forward("127.0.0.1", 22, "");
+  ASSERT_TRUE(lab.until([&] { return mallory.reset.has_value(); }));
+  auto stranger = crypto::KeyPair::generate(lab.random());
+  for (int i = 0; i < 100; ++i) {
+    auto hello = mallory.hello(control::Purpose::kSession);
+    const RawGreeting greeting(lab, stranger, hello);
+    ASSERT_TRUE(lab.until([&] { return greeting.answered(); }));
+  }
+  EXPECT_GT(written.octets(), 1000u) << "the first are written";
+  EXPECT_LT(written.octets(), 16u * 1024);
 }
 
 TEST(HostileForwarding, TheServiceIsNotReachedByTheAddressThatATranslatorGivesIt) {
