@@ -49,6 +49,7 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
     if (topic == "run" || topic == "status" || topic == "why" || topic == "netcheck" ||
         topic == "enroll" || topic == "enable" || topic == "disable")
       return dispatch(topic, words);
+    verb = topic;
   }
   std::fprintf(stderr, "culvert: there is no command \"%.*s\"; see culvert help\n",
                static_cast<int>(verb.size()), verb.data());
