@@ -7,9 +7,8 @@ namespace {
 
 std::vector<WatchedListener> watched(const std::map<std::uint64_t, ProgramListener>& listeners) {
   std::vector<WatchedListener> all;
-  for (const auto& [cookie, listener] : listeners) {
-    all.push_back(as_told(listener));
-  }
+  all.reserve(listeners.size());
+  for (const auto& [cookie, listener] : listeners) all.push_back(as_told(listener));
   return all;
 }
 
