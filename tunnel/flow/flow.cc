@@ -27,6 +27,7 @@ using State = IoResult::State;
 Flow::Flow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd socket)
     : link_(link), socket_(loop, std::move(socket)), stream_(stream) {
   socket_.set_listener(this);
+  socket_.make_room_for_bulk();
   link_.attach(stream_, *this);
   up_ended_ = link_.streams().finished(stream_);
   down_ended_ = link_.streams().end_was_taken(stream_);

@@ -16,6 +16,7 @@
 namespace culvert::loop {
 namespace {
 
+constexpr int kBulkRoom = 128 * 1024;
 constexpr std::uint32_t kReading = EPOLLET | EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 
 void set_option(int fd, int level, int name, int value) {
@@ -79,6 +80,13 @@ IoResult TcpSocket::read(MutableBytes into) {
     broken_ = false;
     return IoResult::failed(errno);
   }
+}
+
+// SO_RCVBUF would end the kernel's own tuning. SO_RCVLOWAT makes room for what it asks for (Linux
+// 4.18, tcp_set_rcvlowat()), which is left where it was when it asks for an octet again.
+void TcpSocket::make_room_for_bulk() {
+  set_option(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, kBulkRoom);
+  set_option(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, 1);
 }
 
 IoResult TcpSocket::write(Bytes from) { return write(std::span{&from, 1}); }

@@ -28,6 +28,11 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   // Else its end would look orderly to the other side, which is short of octets.
   void set_reset_on_close(bool reset);
   IoResult write(std::span<const Bytes> pieces);  // at most 64, in one system call
+  // Before anything has arrived. What comes first, in one go, makes the kernel shut the window of a
+  // socket that has too little room, and it opens it again for who takes away all that there is
+  // room for in a round trip: not for who reads many in turn (measured: of 100 bulks alike, some
+  // had 21 KB a turn and some 68, for good).
+  void make_room_for_bulk();
   // The same without a copy, after splice_from_now(); see SplicePipe about kBlocked.
   IoResult read(SplicePipe& into, std::size_t most);
   IoResult write(SplicePipe& from);
