@@ -10,8 +10,7 @@
 
 namespace culvert::agent {
 
-class AcceptDesk::Knock final : private loop::TcpDial::Listener,
-                                private loop::FdWatch::Listener {
+class AcceptDesk::Knock final : private loop::TcpDial::Listener, private loop::FdWatch::Listener {
  public:
   Knock(AcceptDesk& desk, const SocketAddress& listener, UniqueFd program, Caller& its_caller)
       : caller(&its_caller),

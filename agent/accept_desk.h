@@ -17,7 +17,7 @@ namespace culvert::agent {
 
 class AcceptDesk {
  public:
-  static constexpr std::size_t kMost = 1024;            // that nobody has accepted yet
+  static constexpr std::size_t kMost = 1024;               // that nobody has accepted yet
   static constexpr std::chrono::seconds kLetInWithin{10};  // a full accept queue answers no SYN
 
   class Caller {

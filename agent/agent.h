@@ -168,7 +168,7 @@ class Agent final : private ShimGate::Handler,
   void go_on(const AgentSnapshot& from, restart::Inherited& sockets);
   void go_on(const PeerSnapshot& from, session::SessionLink& link, restart::Inherited& sockets);
   IncomingPolicy policy() {
-    return {self_,          place_,     udp_,    keys_, replays_,  publisher_,
+    return {self_,          place_,     udp_,     keys_, replays_,  publisher_,
             udp_publisher_, datagrams_, accepts_, pool_, pool_file_};
   }
   Publisher& publisher(Protocol protocol);

@@ -197,10 +197,9 @@ void IncomingSession::on_stream_opened(session::SessionLink& link, mux::StreamId
           : policy_.pool.address_of(policy_.self.identity.name, loop::Loop::wall_clock());
   if (!own) return link.refuse(stream, ErrorCode::kExhausted, own.error().detail);
   policy_.pool_file.changed();
-  auto made = std::make_unique<IncomingStream>(policy_.self.loop, link, stream,
-                                               SocketAddress{*from, target.caller_port}, *own, *to,
-                                               policy_.accepts,
-                                               static_cast<IncomingStream::Listener&>(*this));
+  auto made = std::make_unique<IncomingStream>(
+      policy_.self.loop, link, stream, SocketAddress{*from, target.caller_port}, *own, *to,
+      policy_.accepts, static_cast<IncomingStream::Listener&>(*this));
   auto* const key = made.get();
   streams_.emplace(key, std::move(made));
 }

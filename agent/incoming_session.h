@@ -57,8 +57,8 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
                               private IncomingStream::Listener {
  public:
   static constexpr std::chrono::seconds kDirectLimit{5};  // for a hello without the relay
-  // Each takes a descriptor or two: no caller gets more than an eighth of them.
-  static constexpr std::size_t kMostStreams = 8192, kPartOfDescriptors = 8;
+  // Each takes a descriptor or two: no caller gets more streams than a quarter of them.
+  static constexpr std::size_t kMostStreams = 32'768, kPartOfDescriptors = 4;
 
   class Listener {
    public:

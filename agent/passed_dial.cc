@@ -53,9 +53,8 @@ PassedDial::~PassedDial() { desk_.withdraw(*this); }
 void PassedDial::dial() {
   auto to = loop::local_address(listening_.get());
   to.ip = to.ip.canonical();
-  dial_.emplace(loop_, to, AcceptDesk::kLetInWithin,
-                static_cast<loop::TcpDial::Listener&>(*this), caller_,
-                loop::TcpDial::FastOpen::kNo, loop::TcpDial::Port::kIfFree);
+  dial_.emplace(loop_, to, AcceptDesk::kLetInWithin, static_cast<loop::TcpDial::Listener&>(*this),
+                caller_, loop::TcpDial::FastOpen::kNo, loop::TcpDial::Port::kIfFree);
 }
 
 void PassedDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {

@@ -132,8 +132,8 @@ enum culvert_verdict {
 /* of TELL_BOUND: the kernel has chosen the port. Others learn it from the program alone: the agent
  * answers there, and announces it to nobody. */
 #define CULVERT_KERNEL_CHOSE 32u
-/* of TELL_LISTENING: who accepts there asks ASK_ACCEPTED. Otherwise a listener that takes IPv6 alone
- * is reached by nobody from elsewhere. */
+/* of TELL_LISTENING: who accepts there asks ASK_ACCEPTED. Otherwise a listener that takes IPv6
+ * alone is reached by nobody from elsewhere. */
 #define CULVERT_ASKS_ACCEPTED 64u
 /* flags of answers */
 #define CULVERT_LOW_PORTS_MAPPED 2u /* see CULVERT_LOW_PORTS above */
