@@ -105,10 +105,10 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   bool is(const crypto::PublicKey& caller, const control::SessionName& session) const {
     return link_ != nullptr && key_ == caller && session_ == session;
   }
-  // Without a carrier, and of the same caller as that new one.
   bool is_of_caller_of(const IncomingSession& other) const {
     return link_ != nullptr && key_ == other.key_;
   }
+  // Without a carrier, and of the same caller as that new one.
   bool is_left_by(const IncomingSession& newer) const {
     return this != &newer && link_ != nullptr && !link_->attached() && key_ == newer.key_;
   }

@@ -49,7 +49,6 @@ ByteVector make_icmp_unreachable(IcmpUnreachable code, std::uint8_t protocol, st
   return out;
 }
 
-// RFC 768. Its length and checksum are not looked at.
 ByteVector make_datagram(const SocketAddress& from, const SocketAddress& to, Bytes content) {
   constexpr std::size_t kHeader = 8, kMostContent = 65'535 - 20 - kHeader;
   ByteVector packet;
@@ -64,6 +63,7 @@ ByteVector make_datagram(const SocketAddress& from, const SocketAddress& to, Byt
   return packet;
 }
 
+// RFC 768. Its length and checksum are not looked at.
 ByteVector make_udp_unreachable(const SocketAddress& program, const SocketAddress& to,
                                 IcmpUnreachable code) {
   ByteVector head;
