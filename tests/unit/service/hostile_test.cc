@@ -83,7 +83,7 @@ TEST(HostileCaller, TakesNotAllThePlacesOfWhomItCalls) {
 TEST_F(Hostile, WhoShowsAnOldCertificateAgainAndAgainHasItRenewedOnce) {
   lab.config().certificate_life = std::chrono::days{3650};  // so that it is due
   lab.restart();
-  const auto before = lab.record_of(mallory.name).serial;
+  auto renewed = lab.record_of(mallory.name).serial;
   for (int i = 0; i < 5; ++i) {
     mallory.messages.clear();
     mallory.connect();
@@ -92,8 +92,13 @@ TEST_F(Hostile, WhoShowsAnOldCertificateAgainAndAgainHasItRenewedOnce) {
         return std::holds_alternative<control::Certificate>(one);
       });
     })) << "it may have lost the one before";
+    const auto serial = lab.record_of(mallory.name).serial;
+    if (i == 0) {
+      EXPECT_GT(serial, renewed);
+      renewed = serial;
+    }
+    EXPECT_EQ(serial, renewed) << "each is a commit";
   }
-  EXPECT_EQ(lab.record_of(mallory.name).serial, before + 1) << "each is a commit";
 }
 
 // Of the log of this process: standard error, for as long as this lives.
