@@ -22,7 +22,6 @@ InboundDial::InboundDial(loop::Loop& loop, const SocketAddress& caller, const Ip
                          const InboundTarget& to, AcceptDesk& desk, Listener& listener)
     : loop_(loop),
       listener_(listener),
-      caller_(caller),
       stand_in_(to.stand_in),
       own_(own),
       refusal_(ECONNREFUSED),
@@ -37,19 +36,11 @@ InboundDial::InboundDial(loop::Loop& loop, const SocketAddress& caller, const Ip
     timer_.start(Duration::zero());
     return;
   }
-  target_ = *target;
-  dial();
-}
-
-void InboundDial::dial() {
-  dial_.emplace(loop_, target_, kLimit, static_cast<loop::TcpDial::Listener&>(*this), caller_,
+  dial_.emplace(loop_, *target, kLimit, static_cast<loop::TcpDial::Listener&>(*this), caller,
                 loop::TcpDial::FastOpen::kNo, loop::TcpDial::Port::kIfFree);
 }
 
 void InboundDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
-  // Somebody here has the port, and is connected there.
-  const bool not_there = error == EADDRINUSE || error == EADDRNOTAVAIL;
-  if (not_there && std::exchange(caller_.port, std::uint16_t{0}) != 0) return dial();
   if (fd) loop::tune_local_leg(fd.get());
   if (!fd || !stand_in_) return listener_.on_inbound_dialled(*this, std::move(fd), error);
   called_ = std::move(fd);

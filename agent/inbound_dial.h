@@ -55,13 +55,11 @@ class InboundDial final : private loop::TcpDial::Listener,
   void on_passed_dialled(UniqueFd fd, int error) override;
   void on_fd_ready(loop::FdWatch& watch, bool readable, bool writable) override;
   void on_timer(loop::Timer& timer) override;
-  void dial();
   bool call();
   void end(int error);
 
   loop::Loop& loop_;
   Listener& listener_;
-  SocketAddress caller_, target_;
   std::optional<loop::TcpDial> dial_;
   std::optional<PassedDial> passed_;
   std::optional<StandIn> stand_in_;

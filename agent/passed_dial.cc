@@ -42,24 +42,18 @@ SocketAddress knocked_at(const SocketAddress& bound) {
 
 PassedDial::PassedDial(loop::Loop& loop, const SocketAddress& caller, const IpAddress& own,
                        const SocketAddress& bound, AcceptDesk& desk, Listener& listener)
-    : loop_(loop), caller_(caller), bound_(bound), desk_(desk), listener_(listener) {
+    : loop_(loop), bound_(bound), desk_(desk), listener_(listener) {
   listening_ = listen_at({own, bound.port});
   if (!listening_) listening_ = listen_at({own, 0});
-  dial();
+  auto to = loop::local_address(listening_.get());
+  to.ip = to.ip.canonical();
+  dial_.emplace(loop_, to, AcceptDesk::kLetInWithin, static_cast<loop::TcpDial::Listener&>(*this),
+                caller, loop::TcpDial::FastOpen::kNo, loop::TcpDial::Port::kIfFree);
 }
 
 PassedDial::~PassedDial() { desk_.withdraw(*this); }
 
-void PassedDial::dial() {
-  auto to = loop::local_address(listening_.get());
-  to.ip = to.ip.canonical();
-  dial_.emplace(loop_, to, AcceptDesk::kLetInWithin, static_cast<loop::TcpDial::Listener&>(*this),
-                caller_, loop::TcpDial::FastOpen::kNo, loop::TcpDial::Port::kIfFree);
-}
-
 void PassedDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
-  const bool not_there = error == EADDRINUSE || error == EADDRNOTAVAIL;
-  if (not_there && std::exchange(caller_.port, std::uint16_t{0}) != 0) return dial();
   if (!fd) return listener_.on_passed_dialled({}, listening_ ? error : EMFILE);
   ours_ = std::move(fd);
   accept();

@@ -36,11 +36,10 @@ class PassedDial final : private loop::TcpDial::Listener,
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
   void on_fd_ready(loop::FdWatch&, bool, bool) override { accept(); }
   void on_let_in(int error) override;
-  void dial();
   void accept();
 
   loop::Loop& loop_;
-  SocketAddress caller_, bound_;
+  SocketAddress bound_;
   AcceptDesk& desk_;
   Listener& listener_;
   UniqueFd listening_, ours_;

@@ -55,28 +55,36 @@ TcpDial::TcpDial(Loop& loop, const SocketAddress& to, Duration limit, Listener& 
                  const std::optional<SocketAddress>& from, FastOpen fast_open, Port port,
                  int most_segment)
     : to_(to), listener_(listener), timer_(loop, *this) {
-  sockaddr_storage address{};
-  const auto length = to.fill(address);
-  fd_.reset(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  int error = fd_ ? 0 : errno;
-  if (error == 0 && from) error = bind_from(fd_.get(), *from, port);
-  if (error == 0 && most_segment != 0)
-    setsockopt(fd_.get(), IPPROTO_TCP, TCP_MAXSEG, &most_segment, sizeof most_segment);
-  if (error == 0 && fast_open == FastOpen::kTry) {
-    const int on = 1;  // refused where the system does not want it: then it is an ordinary connect
-    setsockopt(fd_.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
-  }
-  if (error == 0 && ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
-      errno != EINPROGRESS)
-    error = errno;
-  early_error_ = error;
-  if (error != 0) {
+  early_error_ = begin(from, fast_open, port, most_segment);
+  const bool not_there = early_error_ == EADDRINUSE || early_error_ == EADDRNOTAVAIL;
+  if (not_there && port == Port::kIfFree && from && from->port != 0)
+    early_error_ = begin(SocketAddress{from->ip, 0}, fast_open, port, most_segment);
+  if (early_error_ != 0) {
     timer_.start(Duration::zero());
     return;
   }
   watch_.emplace(loop, fd_.get(), static_cast<FdWatch::Listener&>(*this));
   watch_->start(/*readable=*/false, /*writable=*/true);
   timer_.start(limit);
+}
+
+// 0: it is under way; else an errno.
+int TcpDial::begin(const std::optional<SocketAddress>& from, FastOpen fast_open, Port port,
+                   int most_segment) {
+  sockaddr_storage address{};
+  const auto length = to_.fill(address);
+  fd_.reset(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd_) return errno;
+  if (from)
+    if (const int error = bind_from(fd_.get(), *from, port)) return error;
+  if (most_segment != 0)
+    setsockopt(fd_.get(), IPPROTO_TCP, TCP_MAXSEG, &most_segment, sizeof most_segment);
+  if (fast_open == FastOpen::kTry) {
+    const int on = 1;  // refused where the system does not want it: then it is an ordinary connect
+    setsockopt(fd_.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
+  }
+  const bool begun = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), length) == 0;
+  return begun || errno == EINPROGRESS ? 0 : errno;
 }
 
 // A connect that failed is readable as well (EPOLLERR), one that succeeded is not asked about. Nor

@@ -29,7 +29,8 @@ class TcpDial final : private FdWatch::Listener, private Timer::Listener {
   // twice.
   enum class FastOpen : std::uint8_t { kNo, kTry };
 
-  // Whether another port will do than that of `from`.
+  // Whether another port will do than that of `from`: kIfFree takes any where somebody here has
+  // that one, and is connected there.
   enum class Port : std::uint8_t { kThis, kIfFree };
 
   // Of both directions: with its headers such a segment passes wherever IPv6 does (1280 octets, RFC
@@ -44,6 +45,8 @@ class TcpDial final : private FdWatch::Listener, private Timer::Listener {
   SocketAddress from() const { return local_address(fd_.get()); }  // while it is under way
 
  private:
+  int begin(const std::optional<SocketAddress>& from, FastOpen fast_open, Port port,
+            int most_segment);
   void on_fd_ready(FdWatch& watch, bool readable, bool writable) override;
   void on_timer(Timer& timer) override;
   void finish(int error);
