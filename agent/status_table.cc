@@ -35,9 +35,6 @@ std::string milliseconds(double value) {
   return text;
 }
 
-// What comes from peers goes to a terminal: control characters must not.
-std::string plain(const std::string& text) { return plain_text(text); }
-
 using Row = std::vector<std::string>;
 
 std::string aligned(const std::vector<Row>& rows) {
@@ -65,13 +62,13 @@ std::string session_line(const SessionStatus& session, std::int64_t now, bool co
   state += " for " + age(session.since, now);
   if (up && session.proxy.empty()) state += ", via " + session.via + " to " + session.address;
   if (up && !session.proxy.empty())
-    state += ", via " + session.via + " through " + plain(session.proxy) + " (" + session.address +
-             "; named by " + plain(session.proxy_source) + ")";
-  if (up && !session.udp.empty()) state += ", datagrams by UDP to " + plain(session.udp);
+    state += ", via " + session.via + " through " + plain_text(session.proxy) + " (" +
+             session.address + "; named by " + plain_text(session.proxy_source) + ")";
+  if (up && !session.udp.empty()) state += ", datagrams by UDP to " + plain_text(session.udp);
   if (up && !session.interceptor.empty())
-    state += ", TLS ends on the way (certificate " + plain(session.interceptor) +
+    state += ", TLS ends on the way (certificate " + plain_text(session.interceptor) +
              "), what is inside stays sealed";
-  return session.why.empty() ? state : state + " (" + plain(session.why) + ")";
+  return session.why.empty() ? state : state + " (" + plain_text(session.why) + ")";
 }
 
 std::string joined(const std::vector<std::uint16_t>& ports) {
@@ -84,11 +81,12 @@ std::string direct_line(const PlaceStatus& place) {
   if (!place.direct) return "off ([direct] enabled)";
   if (place.port == 0) return "calls only: no port for them could be opened";
   auto line = "port " + std::to_string(place.port);
-  if (!place.seen.empty()) line += ", seen from outside at " + plain(place.seen);
-  for (const auto& also : place.stated) line += " and " + plain(also);
+  if (!place.seen.empty()) line += ", seen from outside at " + plain_text(place.seen);
+  for (const auto& also : place.stated) line += " and " + plain_text(also);
   if (place.inbound == "open") return line + ", connections from outside get in";
   if (place.inbound == "closed")
-    return line + ", connections from outside do not get in (" + plain(place.inbound_why) + ")";
+    return line + ", connections from outside do not get in (" + plain_text(place.inbound_why) +
+           ")";
   return line;
 }
 
@@ -96,12 +94,12 @@ std::string mapping_line(const PlaceStatus& place) {
   if (!place.map_port) return "off ([direct] map_port)";
   std::string out;
   for (const auto& mapping : place.mappings)
-    out += (out.empty() ? "" : "; ") + plain(to_text(mapping));
+    out += (out.empty() ? "" : "; ") + plain_text(to_text(mapping));
   return out;
 }
 
 std::string way(const PeerStatus& peer) {
-  return plain(peer.via) + (peer.address.empty() ? "" : " " + plain(peer.address));
+  return plain_text(peer.via) + (peer.address.empty() ? "" : " " + plain_text(peer.address));
 }
 
 std::string udp_place_line(const PlaceStatus& place) {
@@ -109,11 +107,11 @@ std::string udp_place_line(const PlaceStatus& place) {
     return "passes by the SOCKS5 proxy alone: the discovery servers do not answer";
   if (place.udp == "blocked")
     return "does not pass: the discovery servers do not answer" +
-           (place.udp_proxy.empty() ? "" : "; " + plain(place.udp_proxy));
+           (place.udp_proxy.empty() ? "" : "; " + plain_text(place.udp_proxy));
   if (place.udp == "out-only") return "leaves this network, and nothing of it comes in";
   if (place.udp == "in-only") return "comes into this network, and nothing of it leaves";
-  auto line = "passes, seen from outside at " + plain(place.udp_seen);
-  if (!place.udp_ports.empty()) line += ", " + plain(place.udp_ports);
+  auto line = "passes, seen from outside at " + plain_text(place.udp_seen);
+  if (!place.udp_ports.empty()) line += ", " + plain_text(place.udp_ports);
   if (place.udp_filtering == "endpoint-independent") return line + "; anybody gets in then";
   if (place.udp_filtering == "address-dependent")
     return line + "; addresses that were sent to get in then";
@@ -122,14 +120,14 @@ std::string udp_place_line(const PlaceStatus& place) {
 }
 
 std::string udp_line(const PeerStatus& peer) {
-  const auto who = "UDP " + std::string(peer.incoming ? "from " : "to ") + plain(peer.name);
+  const auto who = "UDP " + std::string(peer.incoming ? "from " : "to ") + plain_text(peer.name);
   if (!peer.udp.empty())
-    return who + " goes straight to " + plain(peer.udp) + ", round trip " +
+    return who + " goes straight to " + plain_text(peer.udp) + ", round trip " +
            milliseconds(peer.udp_round_trip_ms) + "\n";
   const std::string how = peer.datagrams == "service"
                               ? " goes by the service, by UDP where that passes: "
                               : " goes inside its session: ";
-  return peer.udp_why.empty() ? "" : who + how + plain(peer.udp_why) + "\n";
+  return peer.udp_why.empty() ? "" : who + how + plain_text(peer.udp_why) + "\n";
 }
 
 std::string resumed(std::uint64_t carriers) {
@@ -149,10 +147,10 @@ std::string to_text(const MappingStatus& mapping) {
 }
 
 std::string to_table(const StatusReport& report, std::int64_t now, bool colour) {
-  std::vector<Row> facts{{"name", plain(report.name)},
-                         {"service", plain(report.service)},
+  std::vector<Row> facts{{"name", plain_text(report.name)},
+                         {"service", plain_text(report.service)},
                          {"session", session_line(report.session, now, colour)}};
-  if (!report.expiry.empty()) facts.push_back({"expiry", plain(report.expiry)});
+  if (!report.expiry.empty()) facts.push_back({"expiry", plain_text(report.expiry)});
   if (report.session.state == "up")
     facts.push_back({"traffic", octets(report.session.octets_sent) + " sent, " +
                                     octets(report.session.octets_received) +
@@ -177,14 +175,14 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
   std::vector<Row> peers{
       {"PEER", "ROLE", "STATE", "VIA", "STREAMS", "SENT", "RECEIVED", "ROUND TRIP", "SINCE"}};
   for (const auto& peer : report.peers)
-    peers.push_back({plain(peer.name), peer.incoming ? "answerer" : "caller", peer.state, way(peer),
-                     std::to_string(peer.streams), octets(peer.octets_sent),
+    peers.push_back({plain_text(peer.name), peer.incoming ? "answerer" : "caller", peer.state,
+                     way(peer), std::to_string(peer.streams), octets(peer.octets_sent),
                      octets(peer.octets_received), milliseconds(peer.round_trip_ms),
                      age(peer.since, now)});
   out += "\n" + aligned(peers);
   for (const auto& peer : report.peers)
     if (!peer.why.empty() && peer.via == "relay")
-      out += plain(peer.name) + " goes through the relay: " + plain(peer.why) + "\n";
+      out += plain_text(peer.name) + " goes through the relay: " + plain_text(peer.why) + "\n";
   for (const auto& peer : report.peers) out += udp_line(peer);
   return out;
 }
