@@ -2,11 +2,11 @@
 
 #include "tunnel/loop/forwarding_pipe.h"
 
-namespace culvert::service {
+namespace culvert::loop {
 namespace {
 
 // What TLS is to a circuit: a pipe that is no socket.
-using LayeredPipe = loop::ForwardingPipe;
+using LayeredPipe = ForwardingPipe;
 
 }  // namespace
 
@@ -25,7 +25,7 @@ CircuitLab::CircuitLab(Way way) : way_(way), timer_(loop_, *this) {
   leg_a_ = connect(a);
   leg_b_ = connect(b);
   if (way == Way::kOneLayer) leg_b_ = std::make_unique<LayeredPipe>(std::move(leg_b_));
-  if (way != Way::kCopied) pool.emplace(way == Way::kTinyPipe ? 1 : loop::SplicePipe::kCapacity);
+  if (way != Way::kCopied) pool.emplace(way == Way::kTinyPipe ? 1 : SplicePipe::kCapacity);
   if (way == Way::kNoDescriptors) {
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
@@ -44,7 +44,7 @@ CircuitLab::~CircuitLab() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::unique_ptr<loop::BytePipe> CircuitLab::connect(UniqueFd& far) {
+std::unique_ptr<BytePipe> CircuitLab::connect(UniqueFd& far) {
   const UniqueFd listener(::socket(AF_INET, SOCK_STREAM, 0));
   sockaddr_in at{};
   at.sin_family = AF_INET;
@@ -56,18 +56,17 @@ std::unique_ptr<loop::BytePipe> CircuitLab::connect(UniqueFd& far) {
   EXPECT_EQ(::getsockname(listener.get(), address, &length), 0);
   far.reset(::socket(AF_INET, SOCK_STREAM, 0));
   EXPECT_EQ(::connect(far.get(), address, length), 0);
-  return std::make_unique<loop::TcpSocket>(loop_,
-                                           UniqueFd(::accept(listener.get(), nullptr, nullptr)));
+  return std::make_unique<TcpSocket>(loop_, UniqueFd(::accept(listener.get(), nullptr, nullptr)));
 }
 
 void CircuitLab::join(ByteVector received_from_a, ByteVector received_from_b) {
-  circuit = std::make_unique<loop::Circuit>(
-      loop::Circuit::Leg{std::move(leg_a_), std::move(received_from_a)},
-      loop::Circuit::Leg{std::move(leg_b_), std::move(received_from_b)}, pool ? &*pool : nullptr,
-      static_cast<loop::Circuit::Listener&>(*this));
+  circuit =
+      std::make_unique<Circuit>(Circuit::Leg{std::move(leg_a_), std::move(received_from_a)},
+                                Circuit::Leg{std::move(leg_b_), std::move(received_from_b)},
+                                pool ? &*pool : nullptr, static_cast<Circuit::Listener&>(*this));
 }
 
-void CircuitLab::on_circuit_ended(loop::Circuit&) {
+void CircuitLab::on_circuit_ended(Circuit&) {
   octets = circuit->octets();
   spliced = circuit->octets_spliced();
   circuit.reset();
@@ -107,4 +106,4 @@ ssize_t read_some(int fd, ByteVector& into, std::size_t most) {
   return count;
 }
 
-}  // namespace culvert::service
+}  // namespace culvert::loop

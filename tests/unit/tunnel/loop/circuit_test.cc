@@ -5,7 +5,7 @@
 #include "circuit_lab.h"
 #include "tests/unit/sanitized.h"
 
-namespace culvert::service {
+namespace culvert::loop {
 namespace {
 
 constexpr std::size_t kBulk = 3 * 1024 * 1024;
@@ -269,4 +269,4 @@ TEST(SplicedCircuit, TakesAPipeWhileItIsStuckAndGivesItBack) {
 }
 
 }  // namespace
-}  // namespace culvert::service
+}  // namespace culvert::loop

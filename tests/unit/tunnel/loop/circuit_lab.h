@@ -9,13 +9,13 @@
 #include "tunnel/loop/circuit.h"
 #include "tunnel/loop/timer.h"
 
-namespace culvert::service {
+namespace culvert::loop {
 
 // How octets pass; every test of what a circuit does runs with each.
 enum class Way : std::uint8_t { kCopied, kSpliced, kTinyPipe, kNoDescriptors, kOneLayer };
 std::string name_of(Way way);
 
-class CircuitLab final : private loop::Circuit::Listener, private loop::Timer::Listener {
+class CircuitLab final : private Circuit::Listener, private Timer::Listener {
  public:
   explicit CircuitLab(Way way);
   ~CircuitLab();
@@ -24,9 +24,9 @@ class CircuitLab final : private loop::Circuit::Listener, private loop::Timer::L
   // Turns the loop, without waiting in it, until something is so; for 20 s at most.
   template <class Condition>
   [[nodiscard]] bool until(Condition condition) {
-    const auto end = loop::Loop::precise_now() + std::chrono::seconds{20};
+    const auto end = Loop::precise_now() + std::chrono::seconds{20};
     while (!condition()) {
-      if (loop::Loop::precise_now() > end) return false;
+      if (Loop::precise_now() > end) return false;
       uv_run(loop_.uv(), UV_RUN_NOWAIT);
     }
     return true;
@@ -38,22 +38,22 @@ class CircuitLab final : private loop::Circuit::Listener, private loop::Timer::L
 
   // The far end of each leg.
   UniqueFd a, b;
-  std::unique_ptr<loop::Circuit> circuit;
-  std::optional<loop::SplicePipePool> pool;
+  std::unique_ptr<Circuit> circuit;
+  std::optional<SplicePipePool> pool;
   bool ended = false;
   std::uint64_t octets = 0, spliced = 0;  // once it has ended
 
  private:
-  std::unique_ptr<loop::BytePipe> connect(UniqueFd& far);
-  void on_circuit_ended(loop::Circuit& circuit) override;
-  void on_timer(loop::Timer&) override { ++ticks_; }
+  std::unique_ptr<BytePipe> connect(UniqueFd& far);
+  void on_circuit_ended(Circuit& circuit) override;
+  void on_timer(Timer&) override { ++ticks_; }
 
   const Way way_;
-  loop::Loop loop_;
-  loop::Timer timer_;
+  Loop loop_;
+  Timer timer_;
   int ticks_ = 0;
   rlim_t descriptors_ = 0;  // the limit before, with kNoDescriptors
-  std::unique_ptr<loop::BytePipe> leg_a_, leg_b_;
+  std::unique_ptr<BytePipe> leg_a_, leg_b_;
 };
 
 // The octets of a direction: a pseudo-random sequence, so that a lost, repeated or moved block
@@ -85,4 +85,4 @@ class Octets {
 std::size_t write_some(int fd, Bytes bytes);
 ssize_t read_some(int fd, ByteVector& into, std::size_t most);
 
-}  // namespace culvert::service
+}  // namespace culvert::loop
