@@ -5,8 +5,8 @@
     ./run-tests --quick         the plain build and its tests, without sanitizers, fuzzing and lint
     ./run-tests unit net        only the stages named (see --list), and the builds they need
 
-Builds into build/ (g++) and build-sanitize/ (clang, sanitizers, fuzzers), leaves the machine as it was
-apart from packages, and can be run again at any time. Ends with the plain line
+Builds into build/ (g++), build-sanitize/ (clang, sanitizers, fuzzers) and build-threads/ (ThreadSanitizer),
+leaves the machine as it was apart from packages, and can be run again at any time. Ends with the plain line
 N passed, N failed  or  N passed, N failed, N skipped.
 """
 import argparse
@@ -24,6 +24,7 @@ from tally import Tally
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD, SANITIZED = ROOT / "build", ROOT / "build-sanitize"
+THREADS = ROOT / "build-threads"
 FUZZ_SECONDS = 5
 SHARDS, SHARD_LIMIT = 4, 300  # of a program of unit tests; seconds
 LABS_AT_ONCE = 2  # each has hosts of its own, and waits most of its time
@@ -48,13 +49,15 @@ def must(argv, what):
 
 
 CONFIGURE, COMPILE = {}, {}  # by directory
-for directory, definitions in (
-        (BUILD, ()),
+CLANG = ("-DCMAKE_C_COMPILER=clang-14", "-DCMAKE_CXX_COMPILER=clang++-14")
+for directory, definitions, targets in (
+        (BUILD, (), ()),
         # One build for the second compiler, the sanitizers and the fuzzers: compiling takes longest.
-        (SANITIZED, ("-DCMAKE_C_COMPILER=clang-14", "-DCMAKE_CXX_COMPILER=clang++-14",
-                     "-DCULVERT_SANITIZE=ON", "-DCULVERT_FUZZ=ON"))):
+        (SANITIZED, (*CLANG, "-DCULVERT_SANITIZE=ON", "-DCULVERT_FUZZ=ON"), ()),
+        # AddressSanitizer and this one exclude each other.
+        (THREADS, (*CLANG, "-DCULVERT_SANITIZE_THREADS=ON"), ("loop_threads_test",))):
     CONFIGURE[directory] = ["cmake", "-S", ".", "-B", str(directory), "-G", "Ninja", *definitions]
-    COMPILE[directory] = ["ninja", "-C", str(directory)]
+    COMPILE[directory] = ["ninja", "-C", str(directory), *targets]
 TIDY = ["tools/check-tidy"]
 
 
@@ -109,6 +112,11 @@ def run_unit(tally):
 
 def run_unit_sanitized(tally):
     run_gtests(tally, SANITIZED, "unit, sanitized")
+
+
+def run_threads(tally):
+    build(THREADS)
+    run_gtests(tally, THREADS, "unit, threads")
 
 
 def run_fuzz(tally):
@@ -172,6 +180,7 @@ STAGES = {  # name: (function, what it is, also with --quick, needs)
     "tidy": (run_tidy, "clang-tidy", False, ("build",)),
     "build-sanitize": (build_sanitized, "clang build with ASan, UBSan and libFuzzer", False, ()),
     "unit-sanitize": (run_unit_sanitized, "unit tests, sanitized", False, ("build-sanitize",)),
+    "threads": (run_threads, "unit tests where threads meet, with ThreadSanitizer", False, ()),
     "apps-sanitize": (run_apps_sanitized, "real programs through sanitized agents and service",
                       False, ("build-sanitize",)),
     "fuzz": (run_fuzz, f"every fuzz target for {FUZZ_SECONDS} s", False, ("build-sanitize",)),

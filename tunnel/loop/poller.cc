@@ -81,6 +81,11 @@ void Poller::forget(int fd) {
 // next event, if there is one, is what ends the watching.
 void Poller::unwatch(int fd) { let_go(fd); }
 
+void Poller::disown(int fd) {
+  forget(fd);
+  tell_kernel(EPOLL_CTL_DEL, fd, 0);
+}
+
 void Poller::call_again(int fd) {
   auto& place = place_of(fd);
   if (!std::exchange(place.again, true)) ++again_count_;

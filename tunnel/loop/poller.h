@@ -37,6 +37,7 @@ class Poller {
   void change(int fd, std::uint32_t events);
   void forget(int fd);   // right before close(), which ends the kernel's watching too
   void unwatch(int fd);  // the descriptor lives on
+  void disown(int fd);   // ... with another loop, which may be of another thread
 
   // on_again() is called once, from the loop, before it sleeps.
   void call_again(int fd);

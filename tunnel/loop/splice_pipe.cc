@@ -53,12 +53,12 @@ IoResult SplicePipe::drain(int socket) {
 }
 
 // splice() has no MSG_NOSIGNAL: a peer that resets must not end the process.
-SplicePipePool::SplicePipePool(int capacity) : capacity_(capacity) {
+SplicePipePool::SplicePipePool(int capacity, std::size_t most) : capacity_(capacity), most_(most) {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
 std::unique_ptr<SplicePipe> SplicePipePool::take() {
-  if (taken_ == kMost) return nullptr;
+  if (taken_ == most_) return nullptr;
   std::unique_ptr<SplicePipe> pipe;
   if (pipes_.empty()) {
     pipe = SplicePipe::open(capacity_);

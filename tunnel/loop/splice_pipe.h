@@ -44,13 +44,15 @@ class SplicePipePool {
   // beyond that a pipe has two slots, and copying is cheaper.
   static constexpr std::size_t kMost = 60;
 
-  explicit SplicePipePool(int capacity = SplicePipe::kCapacity);
+  // `most`: where there are several in the process, a part of kMost.
+  explicit SplicePipePool(int capacity = SplicePipe::kCapacity, std::size_t most = kMost);
   std::unique_ptr<SplicePipe> take();                // null: copy instead
   void give_back(std::unique_ptr<SplicePipe> pipe);  // what it holds is dropped
   std::size_t kept() const { return pipes_.size(); }
 
  private:
   const int capacity_;
+  const std::size_t most_;
   std::size_t taken_ = 0;
   std::vector<std::unique_ptr<SplicePipe>> pipes_;
 };

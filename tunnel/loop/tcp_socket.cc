@@ -60,6 +60,11 @@ void TcpSocket::close() {
   fd_.reset();
 }
 
+UniqueFd TcpSocket::release() {
+  poller_.disown(fd_.get());
+  return std::move(fd_);
+}
+
 IoResult TcpSocket::read(MutableBytes into) {
   assert(!into.empty());
   while (true) {

@@ -42,6 +42,9 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   void splice_from_now();  // splice() knows no MSG_DONTWAIT: the socket itself must not wait
 
   int fd() const { return fd_.get(); }
+  // For another loop, in whose thread a new TcpSocket finds all that has not been read. Only the
+  // destructor may be called afterwards.
+  UniqueFd release();
 
  private:
   void on_events(std::uint32_t events) override;
