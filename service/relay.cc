@@ -14,8 +14,14 @@ std::string pair_of(const std::string& caller, const std::string& callee) {
 
 }  // namespace
 
-Relay::Relay(loop::Loop& loop, const Limits& limits, Directory& directory, Random& random)
-    : loop_(loop), limits_(limits), directory_(directory), random_(random), timer_(loop, *this) {}
+Relay::Relay(loop::Loop& loop, std::size_t threads, const Limits& limits, Directory& directory,
+             Random& random)
+    : loop_(loop),
+      limits_(limits),
+      directory_(directory),
+      random_(random),
+      circuits_(loop, threads, static_cast<loop::Circuits::Listener&>(*this)),
+      timer_(loop, *this) {}
 
 Relay::~Relay() = default;
 
@@ -109,23 +115,20 @@ void Relay::join(const Ticket& ticket) {
   auto meeting = std::move(meetings_.extract(ticket).mapped());
   log::info("circuit",
             {{"event", "joined"}, {"caller", meeting.caller}, {"callee", meeting.callee}});
-  auto circuit = std::make_unique<loop::Circuit>(
-      loop::Circuit::Leg{std::move(meeting.call.pipe), std::move(meeting.call.received)},
-      loop::Circuit::Leg{std::move(meeting.answer.pipe), std::move(meeting.answer.received)},
-      &pipes_, static_cast<loop::Circuit::Listener&>(*this));
-  auto* const key = circuit.get();
-  circuits_.emplace(
-      key, Joined{std::move(circuit), std::move(meeting.caller), std::move(meeting.callee)});
+  const auto circuit =
+      circuits_.join({std::move(meeting.call.pipe), std::move(meeting.call.received)},
+                     {std::move(meeting.answer.pipe), std::move(meeting.answer.received)});
+  joined_.emplace(circuit, Pair{std::move(meeting.caller), std::move(meeting.callee)});
 }
 
-void Relay::on_circuit_ended(loop::Circuit& circuit) {
-  const auto ended = std::move(circuits_.extract(&circuit).mapped());
+void Relay::on_circuit_ended(loop::Circuits::Id circuit, const loop::Circuits::Outcome& outcome) {
+  const auto ended = std::move(joined_.extract(circuit).mapped());
   count(ended.caller, ended.callee, -1);
   log::info("circuit", {{"event", "ended"},
                         {"caller", ended.caller},
                         {"callee", ended.callee},
-                        {"octets", circuit.octets()},
-                        {"spliced", circuit.octets_spliced()}});
+                        {"octets", outcome.octets},
+                        {"spliced", outcome.spliced}});
 }
 
 // Out of the tables first: answering can end a visitor, which comes back here.
@@ -188,13 +191,8 @@ void Relay::drop(const std::string& endpoint) {
   for (const auto& ticket : meetings)
     if (meetings_.count(ticket) != 0)
       give_up(ticket, ErrorCode::kHostUnreachable, endpoint + " is no longer admitted");
-  std::vector<loop::Circuit*> joined;
-  for (const auto& [circuit, names] : circuits_)
-    if (names.caller == endpoint || names.callee == endpoint) joined.push_back(circuit);
-  for (auto* circuit : joined) {
-    circuit->abort();
-    on_circuit_ended(*circuit);
-  }
+  for (const auto& [circuit, names] : joined_)
+    if (names.caller == endpoint || names.callee == endpoint) circuits_.abort(circuit);
 }
 
 void Relay::drop_all() {
@@ -202,6 +200,7 @@ void Relay::drop_all() {
   waiting_.clear();
   meetings_.clear();
   circuits_.clear();
+  joined_.clear();
   counts_.clear();
 }
 

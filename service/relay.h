@@ -7,13 +7,15 @@
 
 #include "service/client_link.h"
 #include "service/visitor.h"
-#include "tunnel/loop/circuit.h"
+#include "tunnel/loop/circuits.h"
 
 namespace culvert::service {
 
-class Relay final : private loop::Circuit::Listener, private loop::Timer::Listener {
+class Relay final : private loop::Circuits::Listener, private loop::Timer::Listener {
  public:
-  Relay(loop::Loop& loop, const Limits& limits, Directory& directory, Random& random);
+  // `threads`: for circuits, see there.
+  Relay(loop::Loop& loop, std::size_t threads, const Limits& limits, Directory& directory,
+        Random& random);
   ~Relay();
 
   // Both answer the visitor, now or later. The visitor has logged in.
@@ -25,7 +27,7 @@ class Relay final : private loop::Circuit::Listener, private loop::Timer::Listen
   void drop(const std::string& endpoint);  // all circuits that it takes part in
   void drop_all();
 
-  std::size_t circuit_count() const { return circuits_.size(); }
+  std::size_t circuit_count() const { return joined_.size(); }
 
  private:
   using Ticket = control::CircuitTicket;
@@ -39,11 +41,11 @@ class Relay final : private loop::Circuit::Listener, private loop::Timer::Listen
     Leg call, answer;
     std::optional<TimePoint> until;  // for the endpoint called; none: it has come
   };
-  struct Joined {
-    std::unique_ptr<loop::Circuit> circuit;
+  struct Pair {
     std::string caller, callee;
   };
-  void on_circuit_ended(loop::Circuit& circuit) override;
+  void on_circuit_ended(loop::Circuits::Id circuit,
+                        const loop::Circuits::Outcome& outcome) override;
   void on_timer(loop::Timer& timer) override;
   void arm_timer();
   void give_up(const Ticket& ticket, ErrorCode code, const std::string& reason);
@@ -62,8 +64,8 @@ class Relay final : private loop::Circuit::Listener, private loop::Timer::Listen
   Random& random_;
   std::map<Ticket, Meeting> meetings_;
   std::unordered_map<Visitor*, Ticket> waiting_;
-  loop::SplicePipePool pipes_;  // before the circuits that hold some of them
-  std::unordered_map<loop::Circuit*, Joined> circuits_;
+  loop::Circuits circuits_;
+  std::unordered_map<loop::Circuits::Id, Pair> joined_;
   std::unordered_map<std::string, std::size_t> counts_;  // meetings and circuits, see count()
   loop::Timer timer_;
 };

@@ -30,7 +30,8 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
       sessions_({loop, dns_, guard_, state_.config, *state_.store, state_.key.signing,
                  path_packets_, prover_},
                 *this),
-      relay_(loop, state_.config.limits, sessions_, random),
+      relay_(loop, state_.config.circuit_threads.value_or(loop::Circuits::default_threads()),
+             state_.config.limits, sessions_, random),
       reception_(
           {loop, state_.config, state_.key.signing, *state_.store, floors_, sessions_, relay_}),
       front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
