@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
 
 #include "tunnel/base/standard_error.h"
 
@@ -80,7 +81,9 @@ bool put_line(Level level, std::string_view text) {
 
 // A reader that has stalled must never stop the daemon: lines are dropped, and it is told how many.
 void put(Level level, std::string_view text) {
+  static std::mutex one_at_a_time;
   static std::uint64_t dropped = 0;
+  const std::lock_guard lock(one_at_a_time);
   if (dropped != 0) {
     const auto notice = format(Level::kWarning, "log", {{"event", "dropped"}, {"lines", dropped}});
     if (put_line(Level::kWarning, notice)) dropped = 0;
