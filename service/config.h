@@ -57,7 +57,7 @@ struct Config {
   bool ftp = true;  // is an FTP server to those who wait to be greeted
   std::string state_directory = "/var/lib/culvert-service";
   log::Level log_level = log::Level::kInfo;
-  std::optional<std::size_t> circuit_threads;  // none: Circuits::default_threads()
+  std::optional<std::size_t> circuit_threads;  // none: LoopThreads::default_count()
   std::chrono::days certificate_life{365};     // of name certificates
   TlsFiles tls;
   Forwarding forwarding;

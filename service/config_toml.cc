@@ -3,7 +3,7 @@
 
 #include "resolver/virtual_name.h"
 #include "service/config.h"
-#include "tunnel/loop/circuits.h"
+#include "tunnel/loop/loop_thread.h"
 #include "tunnel/settings/section.h"
 
 namespace culvert::service {
@@ -189,7 +189,7 @@ void read_all(Section& root, Config& config) {
   root.flag("ftp", config.ftp);
   root.path("state_directory", config.state_directory);
   root.log_level("log_level", config.log_level);
-  root.number("circuit_threads", 0, loop::Circuits::kMostThreads, [&](std::int64_t threads) {
+  root.number("circuit_threads", 0, loop::LoopThreads::kMost, [&](std::int64_t threads) {
     config.circuit_threads = static_cast<std::size_t>(threads);
   });
   root.number("certificate_days", 1, 3650,

@@ -14,8 +14,8 @@ std::string pair_of(const std::string& caller, const std::string& callee) {
 
 }  // namespace
 
-Relay::Relay(loop::Loop& loop, std::size_t threads, const Limits& limits, Directory& directory,
-             Random& random)
+Relay::Relay(loop::Loop& loop, const loop::LoopThreads& threads, const Limits& limits,
+             Directory& directory, Random& random)
     : loop_(loop),
       limits_(limits),
       directory_(directory),

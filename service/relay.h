@@ -14,8 +14,8 @@ namespace culvert::service {
 class Relay final : private loop::Circuits::Listener, private loop::Timer::Listener {
  public:
   // `threads`: for circuits, see there.
-  Relay(loop::Loop& loop, std::size_t threads, const Limits& limits, Directory& directory,
-        Random& random);
+  Relay(loop::Loop& loop, const loop::LoopThreads& threads, const Limits& limits,
+        Directory& directory, Random& random);
   ~Relay();
 
   // Both answer the visitor, now or later. The visitor has logged in.

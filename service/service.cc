@@ -1,5 +1,7 @@
 #include "service/service.h"
 
+#include <system_error>
+
 #include "service/own_addresses.h"
 #include "service/readiness.h"
 #include "service/snapshot.h"
@@ -19,7 +21,8 @@ Result<State> State::open(loop::Loop& loop, Config config, Random& random) {
 
 Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, Random& random,
                  Listener& listener, resolver::DnsClient::Options dns)
-    : listener_(listener),
+    : threads_(state.config.circuit_threads.value_or(loop::LoopThreads::default_count())),
+      listener_(listener),
       state_(std::move(state)),
       tls_(std::move(tls)),
       guard_(state_.config.forwarding.allow, state_.config.forwarding.deny),
@@ -30,8 +33,7 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
       sessions_({loop, dns_, guard_, state_.config, *state_.store, state_.key.signing,
                  path_packets_, prover_},
                 *this),
-      relay_(loop, state_.config.circuit_threads.value_or(loop::Circuits::default_threads()),
-             state_.config.limits, sessions_, random),
+      relay_(loop, threads_, state_.config.limits, sessions_, random),
       reception_(
           {loop, state_.config, state_.key.signing, *state_.store, floors_, sessions_, relay_}),
       front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
@@ -43,7 +45,7 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
   reception_.set_front_door(&front_door_);
 }
 
-Service::~Service() = default;
+Service::~Service() { threads_.stop(); }
 
 void Service::start(restart::Estate estate) {
   estate_ = std::move(estate);
@@ -85,10 +87,22 @@ void Service::on_succeeded() {
                          "CAP_NET_BIND_SERVICE)");
   }
   if (outcome) outcome = discovery_.start();
+  if (outcome) outcome = start_threads();
   if (!outcome) return listener_.on_stopped(outcome);
   refresh();
   timer_.start(kRefresh);
   listener_.on_ready(front_door_.addresses());
+}
+
+Result<void> Service::start_threads() {
+  try {
+    threads_.start();
+    return {};
+  } catch (const std::system_error& why) {
+    return fail(ErrorCode::kIo, std::string("the system gives no more threads: ") + why.what() +
+                                    "; raise its limit (TasksMax of the unit), or set "
+                                    "\"circuit_threads\"");
+  }
 }
 
 void Service::refresh() {

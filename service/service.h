@@ -55,8 +55,10 @@ class Service final : private ReplayFloors::Listener,
   void on_all_sessions_ended() override;
   void on_timer(loop::Timer& timer) override;
   void refresh();
+  Result<void> start_threads();
   void take_over();
 
+  loop::LoopThreads threads_;  // whoever has something on them stops them first
   Listener& listener_;
   State state_;
   carrier::TlsServerContext tls_;

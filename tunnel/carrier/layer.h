@@ -40,6 +40,9 @@ class Layer {
   // It failed, but on a new connection the conversation would go on.
   virtual bool wants_new_connection() const { return false; }
 
+  // Established, it uses nothing that others use, too: a thread may have it to itself.
+  virtual bool stands_alone() const { return true; }
+
   // Its conversation waits for something that its owner fetches; then go_on().
   virtual bool waits() const { return false; }
   virtual void go_on() {}

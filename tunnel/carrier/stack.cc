@@ -175,6 +175,24 @@ std::unique_ptr<loop::BytePipe> Stack::take_under() {
 
 void Stack::abort() { under_->abort(); }
 
+bool Stack::can_move() const {
+  return layer_->established() && layer_->stands_alone() && under_->can_move();
+}
+
+void Stack::leave_loop() {
+  listener_ = nullptr;
+  want_read_ = want_write_ = false;
+  Deferred::leave_loop();
+  under_->leave_loop();
+}
+
+void Stack::enter_loop(loop::Loop& loop) {
+  Deferred::enter_loop(loop);
+  under_->enter_loop(loop);
+  under_->set_listener(this);
+  update_interest();
+}
+
 void Stack::on_readable() {
   const bool was_opening = !layer_->established();
   if (was_opening) {

@@ -33,6 +33,9 @@ class Stack final : public loop::BytePipe,
   const Error* failure() const override { return failure_ ? &*failure_ : under_->failure(); }
   bool stranded() const override { return under_->stranded(); }
   void allow_fragments() override { under_->allow_fragments(); }
+  bool can_move() const override;
+  void leave_loop() override;
+  void enter_loop(loop::Loop& loop) override;
 
  private:
   void on_readable() override;

@@ -42,6 +42,7 @@ class TlsLayer final : public Layer {
   bool freed_the_library() const { return library_ == nullptr; }
 
   bool established() const override { return established_; }
+  bool stands_alone() const override { return freed_the_library(); }
   bool wants_input() const override;
   Result<void> receive(Bytes wire) override;
   Result<void> receive_into(Bytes wire, MutableBytes& room) override;

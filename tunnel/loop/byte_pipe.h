@@ -8,6 +8,8 @@
 
 namespace culvert::loop {
 
+class Loop;
+
 struct IoResult {
   enum class State : std::uint8_t {
     kMoved,    // `count` bytes, at least one
@@ -57,6 +59,13 @@ class BytePipe {
   // How many round trips of a few octets a bulk may take: more than one where bodies are stored on
   // the way, or each opens a connection of its own. What is under way has to be as much more.
   virtual int bulk_round_trips() const { return 1; }
+
+  // To a loop of another thread, with all that was read from it or waits to be written. A pipe that
+  // has left its loop has no listener, and nothing may be called but enter_loop() and the
+  // destructor; one that has entered another is interested in nothing, as at first.
+  virtual bool can_move() const { return false; }
+  virtual void leave_loop() {}       // in the thread of the former loop; can_move()
+  virtual void enter_loop(Loop&) {}  // in the thread of the next one
   virtual ~BytePipe() = default;
 
  protected:

@@ -44,60 +44,39 @@ class Circuits::Host final : private Circuit::Listener {
   std::unordered_map<const Circuit*, Id> ids_;
 };
 
-struct Circuits::Thread {
-  Thread(std::size_t most_pipes, Host::Report report)
-      : host(thread.loop(), most_pipes, std::move(report)) {
-    thread.start();
-  }
-  ~Thread() { thread.stop(); }
-
-  LoopThread thread;
-  Host host;  // destroyed first, and after stop()
-  std::size_t circuits = 0;
-};
-
-std::size_t Circuits::default_threads() {
-  const auto cores = loop::usable_cores();
-  return cores == 1 ? 0 : std::min(cores, kMostThreads);
-}
-
-Circuits::Circuits(Loop& loop, std::size_t threads, Listener& listener)
+Circuits::Circuits(Loop& loop, const LoopThreads& threads, Listener& listener)
     : mailbox_(loop), listener_(listener) {
-  const auto pipes = SplicePipePool::kMost / std::max<std::size_t>(threads, 1);
+  const auto pipes = SplicePipePool::kMost / std::max<std::size_t>(threads.size(), 1);
   const auto report = [this](Id id, const Outcome& outcome) {
     mailbox_.post([this, id, outcome] { ended(id, outcome); });
   };
   here_ = std::make_unique<Host>(loop, pipes, report);
-  for (std::size_t i = 0; i < threads; ++i)
-    threads_.push_back(std::make_unique<Thread>(pipes, report));
+  for (std::size_t i = 0; i < threads.size(); ++i)
+    threads_.push_back({&threads[i], std::make_unique<Host>(threads[i].loop(), pipes, report)});
 }
 
 Circuits::~Circuits() = default;
 
 Circuits::Thread* Circuits::least_busy() {
-  const auto found = std::ranges::min_element(
-      threads_, {}, [](const std::unique_ptr<Thread>& one) { return one->circuits; });
-  return found == threads_.end() ? nullptr : found->get();
+  const auto found = std::ranges::min_element(threads_, {}, &Thread::circuits);
+  return found == threads_.end() ? nullptr : &*found;
 }
 
 Circuits::Id Circuits::join(Circuit::Leg a, Circuit::Leg b) {
   const auto id = ++last_;
-  auto* const bare_a = dynamic_cast<TcpSocket*>(a.pipe.get());
-  auto* const bare_b = dynamic_cast<TcpSocket*>(b.pipe.get());
-  auto* const thread = bare_a != nullptr && bare_b != nullptr ? least_busy() : nullptr;
+  auto* const thread = a.pipe->can_move() && b.pipe->can_move() ? least_busy() : nullptr;
   if (thread == nullptr) {
     places_.emplace(id, Place{here_.get(), nullptr});
     here_->join(id, std::move(a), std::move(b));
     return id;
   }
   ++thread->circuits;
-  auto& host = thread->host;
+  auto& host = *thread->host;
   places_.emplace(id, Place{&host, thread});
-  thread->thread.post([&host, id, fd_a = bare_a->release(), fd_b = bare_b->release(),
-                       of_a = std::move(a.received), of_b = std::move(b.received)]() mutable {
-    auto& loop = host.loop();
-    host.join(id, {std::make_unique<TcpSocket>(loop, std::move(fd_a)), std::move(of_a)},
-              {std::make_unique<TcpSocket>(loop, std::move(fd_b)), std::move(of_b)});
+  for (auto* const leg : {&a, &b}) leg->pipe->leave_loop();
+  thread->thread->post([&host, id, a = std::move(a), b = std::move(b)]() mutable {
+    for (auto* const leg : {&a, &b}) leg->pipe->enter_loop(host.loop());
+    host.join(id, std::move(a), std::move(b));
   });
   return id;
 }
@@ -110,7 +89,7 @@ void Circuits::abort(Id circuit) {
   if (thread == nullptr)
     host.abort(circuit);
   else
-    thread->thread.post([&host, circuit] { host.abort(circuit); });
+    thread->thread->post([&host, circuit] { host.abort(circuit); });
 }
 
 void Circuits::ended(Id circuit, const Outcome& outcome) {
@@ -123,9 +102,9 @@ void Circuits::ended(Id circuit, const Outcome& outcome) {
 void Circuits::clear() {
   places_.clear();
   here_->clear();
-  for (const auto& thread : threads_) {
-    thread->circuits = 0;
-    thread->thread.post([&host = thread->host] { host.clear(); });
+  for (auto& thread : threads_) {
+    thread.circuits = 0;
+    thread.thread->post([&host = *thread.host] { host.clear(); });
   }
 }
 

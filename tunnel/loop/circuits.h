@@ -2,8 +2,8 @@
 // spliced takes no time from whatever else the owner's loop does, and uses cores that it leaves
 // idle. Knows nothing of who is joined.
 //
-// A circuit goes to the thread that has the fewest, and stays there. One with a leg that is no bare
-// socket stays on the owner's loop, where the layers above that socket live (TLS, HTTP).
+// A circuit goes to the thread that has the fewest, and stays there. One with a leg that cannot
+// move (an exchange by HTTP) stays on the owner's loop.
 #pragma once
 #include <functional>
 #include <memory>
@@ -30,12 +30,9 @@ class Circuits {
     ~Listener() = default;
   };
 
-  static constexpr std::size_t kMostThreads = 16;
-  static std::size_t default_threads();  // one for each core, and none where there is but one
-
-  // `threads`: besides the one of `loop`; 0: that one alone.
-  Circuits(Loop& loop, std::size_t threads, Listener& listener);
-  ~Circuits();
+  // `threads`: besides the one of `loop`; none: that one alone.
+  Circuits(Loop& loop, const LoopThreads& threads, Listener& listener);
+  ~Circuits();  // while none of them runs
 
   Id join(Circuit::Leg a, Circuit::Leg b);
   void abort(Id circuit);  // both sides see a reset; on_circuit_ended() follows
@@ -43,7 +40,11 @@ class Circuits {
 
  private:
   class Host;
-  struct Thread;
+  struct Thread {
+    LoopThread* thread;
+    std::unique_ptr<Host> host;
+    std::size_t circuits = 0;
+  };
   struct Place {
     Host* host;
     Thread* thread;  // null: the owner's loop
@@ -56,7 +57,7 @@ class Circuits {
   Id last_ = 0;
   std::unordered_map<Id, Place> places_;
   std::unique_ptr<Host> here_;
-  std::vector<std::unique_ptr<Thread>> threads_;
+  std::vector<Thread> threads_;  // as many as there are
 };
 
 }  // namespace culvert::loop

@@ -25,6 +25,15 @@ class ForwardingPipe : public BytePipe, private BytePipe::Listener {
   bool stranded() const override { return under_->stranded(); }
   void allow_fragments() override { under_->allow_fragments(); }
   int bulk_round_trips() const override { return under_->bulk_round_trips(); }
+  bool can_move() const override { return under_->can_move(); }
+  void leave_loop() override {
+    listener_ = nullptr;
+    under_->leave_loop();
+  }
+  void enter_loop(Loop& loop) override {
+    under_->enter_loop(loop);
+    under_->set_listener(this);
+  }
 
  protected:
   BytePipe& under() { return *under_; }

@@ -7,17 +7,21 @@ namespace culvert::loop {
 
 void Deferred::schedule() {
   if (link_ != nullptr) return;
-  next_ = loop_.first_;
+  next_ = loop_->first_;
   if (next_ != nullptr) next_->link_ = &next_;
-  loop_.first_ = this;
-  link_ = &loop_.first_;
+  loop_->first_ = this;
+  link_ = &loop_->first_;
 }
 
-Deferred::~Deferred() {
+void Deferred::leave_loop() {
   if (link_ == nullptr) return;
   *link_ = next_;
   if (next_ != nullptr) next_->link_ = link_;
+  next_ = nullptr;
+  link_ = nullptr;
 }
+
+Deferred::~Deferred() { leave_loop(); }
 
 Loop::Loop() {
   if (uv_loop_init(&uv_) != 0) throw std::bad_alloc();

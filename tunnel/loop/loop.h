@@ -17,18 +17,22 @@ class Loop;
 // that is a Deferred gathers all output of a turn and sends it in one system call.
 class Deferred {
  public:
-  explicit Deferred(Loop& loop) : loop_(loop) {}
+  explicit Deferred(Loop& loop) : loop_(&loop) {}
   Deferred(const Deferred&) = delete;
   Deferred& operator=(const Deferred&) = delete;
   void schedule();  // no effect if scheduled already
 
  protected:
   virtual ~Deferred();
+  // To the loop of another thread: between the two nothing may be called. What was scheduled is
+  // forgotten.
+  void leave_loop();
+  void enter_loop(Loop& loop) { loop_ = &loop; }
 
  private:
   friend class Loop;
   virtual void run_deferred() = 0;
-  Loop& loop_;
+  Loop* loop_;
   Deferred* next_ = nullptr;
   Deferred** link_ = nullptr;  // null: not scheduled
 };

@@ -26,6 +26,23 @@ void LoopThread::stop() {
   thread_.join();
 }
 
+LoopThreads::LoopThreads(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) threads_.push_back(std::make_unique<LoopThread>());
+}
+
+std::size_t LoopThreads::default_count() {
+  const auto cores = usable_cores();
+  return cores == 1 ? 0 : std::min(cores, kMost);
+}
+
+void LoopThreads::start() {
+  for (const auto& thread : threads_) thread->start();
+}
+
+void LoopThreads::stop() {
+  for (const auto& thread : threads_) thread->stop();
+}
+
 std::size_t usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);

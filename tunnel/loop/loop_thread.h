@@ -1,7 +1,9 @@
 // tunnel/loop/loop_thread.h: a loop that runs in a thread of its own. What lives on that loop is
 // made and destroyed either by work posted to it, or while the thread does not run.
 #pragma once
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "tunnel/loop/mailbox.h"
 
@@ -17,7 +19,9 @@ class LoopThread {
   // Does what was posted before, then ends and joins the thread. May be called again.
   void stop();
 
+  bool running() const { return thread_.joinable(); }  // asked by who starts and stops it
   Loop& loop() { return loop_; }
+  Mailbox& mailbox() { return mailbox_; }
   template <class Work>
   void post(Work work) {
     mailbox_.post(std::move(work));
@@ -27,6 +31,22 @@ class LoopThread {
   Loop loop_;
   Mailbox mailbox_;
   std::thread thread_;
+};
+
+// Several of them, for whoever spreads work. What lives on their loops goes while none runs.
+class LoopThreads {
+ public:
+  static constexpr std::size_t kMost = 16;
+  static std::size_t default_count();  // one for each core, and none where there is but one
+
+  explicit LoopThreads(std::size_t count);
+  std::size_t size() const { return threads_.size(); }
+  LoopThread& operator[](std::size_t index) const { return *threads_[index]; }
+  void start();  // as LoopThread::start()
+  void stop();   // each, after all that was posted to it before
+
+ private:
+  std::vector<std::unique_ptr<LoopThread>> threads_;
 };
 
 // Those that this process may run on (sched_getaffinity(2)); 1 where the system does not say.

@@ -46,23 +46,34 @@ int pending_error(int fd) {
 }  // namespace
 
 TcpSocket::TcpSocket(Loop& loop, UniqueFd connected)
-    : poller_(loop.poller()), fd_(std::move(connected)) {
+    : poller_(&loop.poller()), fd_(std::move(connected)) {
   set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd_.get(), SOL_SOCKET, SO_OOBINLINE, 1);
-  poller_.watch(fd_.get(), kReading, *this);
+  poller_->watch(fd_.get(), kReading, *this);
 }
 
 TcpSocket::~TcpSocket() { close(); }
 
 void TcpSocket::close() {
   if (!fd_) return;
-  poller_.forget(fd_.get());
+  if (poller_ != nullptr) poller_->forget(fd_.get());
   fd_.reset();
 }
 
-UniqueFd TcpSocket::release() {
-  poller_.disown(fd_.get());
-  return std::move(fd_);
+void TcpSocket::leave_loop() {
+  listener_ = nullptr;
+  want_read_ = want_write_ = false;
+  poller_->disown(fd_.get());
+  poller_ = nullptr;
+}
+
+// The other poller is told at once of all that there is by now: nothing of what the former one was
+// told need be known.
+void TcpSocket::enter_loop(Loop& loop) {
+  poller_ = &loop.poller();
+  readable_ = broken_ = more_behind_ = urgent_ = watching_writable_ = write_first_ = false;
+  writable_ = true;
+  poller_->watch(fd_.get(), kReading, *this);
 }
 
 IoResult TcpSocket::read(MutableBytes into) {
@@ -162,26 +173,26 @@ IoResult TcpSocket::write(SplicePipe& from) {
 
 void TcpSocket::found_empty() {
   readable_ = false;
-  if (!due()) poller_.cancel_again(fd_.get());
+  if (!due()) poller_->cancel_again(fd_.get());
 }
 
 // Writability is watched from here on: watched from the start, it would be an event, and mostly
 // the only one, of every new socket. The kernel looks anew when it is told, so no edge is lost.
 void TcpSocket::found_full() {
   writable_ = false;
-  if (!due()) poller_.cancel_again(fd_.get());
+  if (!due()) poller_->cancel_again(fd_.get());
   if (watching_writable_) return;
   watching_writable_ = true;
-  poller_.change(fd_.get(), kReading | EPOLLOUT);
+  poller_->change(fd_.get(), kReading | EPOLLOUT);
 }
 
 void TcpSocket::set_interest(bool readable, bool writable) {
   want_read_ = readable;
   want_write_ = writable;
   if (due())
-    poller_.call_again(fd_.get());
+    poller_->call_again(fd_.get());
   else
-    poller_.cancel_again(fd_.get());
+    poller_->cancel_again(fd_.get());
 }
 
 void TcpSocket::on_events(std::uint32_t events) {
@@ -191,7 +202,7 @@ void TcpSocket::on_events(std::uint32_t events) {
   if ((events & (EPOLLPRI | kEnd)) != 0) more_behind_ = true;
   if ((events & EPOLLPRI) != 0) urgent_ = true;
   if ((events & EPOLLERR) != 0) broken_ = true;
-  if (due()) poller_.call_again(fd_.get());
+  if (due()) poller_->call_again(fd_.get());
 }
 
 // One callback a turn, as the listener may destroy this object; so it is put back in the queue
@@ -204,7 +215,7 @@ void TcpSocket::on_again() {
     const int error = pending_error(fd_.get());
     return listener_->on_broken(error != 0 ? error : ECONNRESET);
   }
-  poller_.call_again(fd_.get());
+  poller_->call_again(fd_.get());
   if (listener_ == nullptr) return;
   const bool write_now = write_due() && (write_first_ || !read_due());
   write_first_ = !write_now;

@@ -42,9 +42,9 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   void splice_from_now();  // splice() knows no MSG_DONTWAIT: the socket itself must not wait
 
   int fd() const { return fd_.get(); }
-  // For another loop, in whose thread a new TcpSocket finds all that has not been read. Only the
-  // destructor may be called afterwards.
-  UniqueFd release();
+  bool can_move() const override { return true; }
+  void leave_loop() override;
+  void enter_loop(Loop& loop) override;
 
  private:
   void on_events(std::uint32_t events) override;
@@ -56,7 +56,7 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   void found_empty();
   void found_full();
 
-  Poller& poller_;
+  Poller* poller_;  // null: between two loops
   UniqueFd fd_;
   bool want_read_ : 1 = false, want_write_ : 1 = false;
   // What the kernel said, until a call has shown that it is over: its events are edges.

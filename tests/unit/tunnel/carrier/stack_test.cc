@@ -28,6 +28,12 @@ class Talker final : loop::BytePipe::Listener {
     pipe_.set_interest(/*readable=*/true, /*writable=*/true);
   }
   Stack& pipe() { return pipe_; }
+  void move_to(loop::Loop& loop) {
+    pipe_.leave_loop();
+    pipe_.enter_loop(loop);
+    pipe_.set_listener(this);
+    pipe_.set_interest(!heard_end_, !said_end_);
+  }
   const ByteVector& got() const { return got_; }
   bool is_done() const { return heard_end_ && said_end_; }
   int error() const { return error_; }
@@ -105,6 +111,39 @@ TEST_P(StackOverTls, CarriesAnotherStack) {
   Talker server(loop, below(fds[1], std::move(outer.server)), std::move(inner.server), down,
                 GetParam());
   while (!client.is_done() || !server.is_done()) loop.run_once();
+  EXPECT_TRUE(server.got() == up);
+  EXPECT_TRUE(client.got() == down);
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_EQ(server.error(), 0);
+}
+
+// Whatever waits in the layers, or in the kernel, when it leaves: nothing may be lost, and nobody
+// be left without the event that goes on with it.
+TEST_P(StackOverTls, MovesBetweenLoopsInTheMiddleOfBothDirections) {
+  loop::Loop one, other;
+  TlsParties outer, inner;
+  int fds[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+  const auto below = [&](int fd, std::unique_ptr<Layer> layer) {
+    return std::make_unique<Stack>(one, std::make_unique<loop::TcpSocket>(one, UniqueFd(fd)),
+                                   std::move(layer));
+  };
+  const auto up = random_bytes(5, 2'000'000), down = random_bytes(6, 1'000'001);
+  Talker client(one, below(fds[0], std::move(outer.client)), std::move(inner.client), up,
+                GetParam());
+  Talker server(one, below(fds[1], std::move(outer.server)), std::move(inner.server), down,
+                GetParam());
+  EXPECT_FALSE(server.pipe().can_move()) << "before it is established";
+  int moves = 0;
+  const auto end = loop::Loop::precise_now() + std::chrono::seconds{20};
+  while (!client.is_done() || !server.is_done()) {
+    ASSERT_LT(loop::Loop::precise_now(), end);
+    uv_run(one.uv(), UV_RUN_NOWAIT);
+    uv_run(other.uv(), UV_RUN_NOWAIT);
+    if (!server.pipe().can_move()) continue;
+    server.move_to(moves++ % 2 == 0 ? other : one);
+  }
+  EXPECT_GT(moves, 3);
   EXPECT_TRUE(server.got() == up);
   EXPECT_TRUE(client.got() == down);
   EXPECT_EQ(client.error(), 0);

@@ -6,6 +6,7 @@
 #include <future>
 
 #include "socket_pairs.h"
+#include "tunnel/loop/remote.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::loop {
@@ -79,21 +80,22 @@ struct Reader final : BytePipe::Listener {
   int calls = 0;
 };
 
-// Both loops turn by hand: whichever heard of octets for the socket after it was released would
-// take them for its own.
+// Both loops turn by hand: whichever heard of octets for the socket after it left would take them
+// for its own.
 TEST(TcpSocket, GoesToAnotherLoopWithAllThatWasNotRead) {
   Loop one, other;
   auto pair = tcp_pair();
   Reader former, present;
-  TcpSocket at_first(one, std::move(pair.near));
-  at_first.set_listener(&former);
-  at_first.set_interest(true, false);
+  TcpSocket moved(one, std::move(pair.near));
+  moved.set_listener(&former);
+  moved.set_interest(true, false);
   say(pair.far, "before");
   turn(one);
   const int heard = former.calls;
   EXPECT_GT(heard, 0);
 
-  TcpSocket moved(other, at_first.release());
+  moved.leave_loop();
+  moved.enter_loop(other);
   moved.set_listener(&present);
   moved.set_interest(true, false);
   turn(one);
@@ -119,14 +121,52 @@ TEST(TcpSocket, TellsAnotherLoopOfAResetThatTheFirstOneToldNobodyOf) {
   Loop one, other;
   auto pair = tcp_pair();
   Reader present;
-  TcpSocket at_first(one, std::move(pair.near));
+  TcpSocket moved(one, std::move(pair.near));
   reset(pair.far);
   turn(one);
-  TcpSocket moved(other, at_first.release());
+  moved.leave_loop();
+  moved.enter_loop(other);
   moved.set_listener(&present);
   moved.set_interest(false, false);
   turn(other);
   EXPECT_GT(present.calls, 0);
+}
+
+TEST(TcpSocket, IsClosedBetweenTwoLoops) {
+  Loop one;
+  auto pair = tcp_pair();
+  {
+    TcpSocket moved(one, std::move(pair.near));
+    moved.leave_loop();
+  }
+  turn(one);
+  std::byte octet;
+  EXPECT_EQ(::recv(pair.far.get(), &octet, 1, MSG_DONTWAIT), 0);
+}
+
+struct Counter {
+  int count = 0;
+};
+
+TEST(Remote, DoesWorkWithTheObjectInItsThreadUntilItIsForgotten) {
+  LoopThread thread;
+  Counter object;
+  const Remote<Counter> remote(object, thread.mailbox());
+  const auto copy = remote;
+  EXPECT_EQ(copy, remote);
+  EXPECT_NE(Remote<Counter>(object, thread.mailbox()), remote);
+  thread.start();
+  std::promise<std::thread::id> there;
+  copy.post([&](Counter& counter) {
+    ++counter.count;
+    there.set_value(std::this_thread::get_id());
+  });
+  EXPECT_NE(there.get_future().get(), std::this_thread::get_id());
+  thread.post([&] { remote.forget(); });
+  copy.post([](Counter& counter) { counter.count += 100; });
+  thread.stop();
+  EXPECT_EQ(object.count, 1);
+  EXPECT_EQ(copy.object(), nullptr);
 }
 
 }  // namespace
