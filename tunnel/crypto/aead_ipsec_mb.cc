@@ -10,6 +10,7 @@
 
 #include "tunnel/base/secret.h"
 #include "tunnel/crypto/aead_engine.h"
+#include "tunnel/crypto/key_rooms.h"
 
 namespace culvert::crypto {
 namespace {
@@ -71,6 +72,8 @@ class IpsecMbAesGcm final : public AeadEngine {
   }
   IpsecMbAesGcm(const IpsecMbAesGcm&) = delete;
   IpsecMbAesGcm& operator=(const IpsecMbAesGcm&) = delete;
+  static void* operator new(std::size_t, std::align_val_t) { return rooms().take(); }
+  static void operator delete(void* room, std::align_val_t) { rooms().give_back(room); }
   ~IpsecMbAesGcm() override { sodium_memzero(&expanded_, sizeof expanded_); }
 
   void seal(const AeadNonce& nonce, Bytes aad, Bytes text, MutableBytes out,
@@ -107,6 +110,11 @@ class IpsecMbAesGcm final : public AeadEngine {
   }
 
  private:
+  // Not destroyed: keys that other statics hold may go later.
+  static KeyRooms& rooms() {
+    static auto& all = *new KeyRooms(sizeof(IpsecMbAesGcm));
+    return all;
+  }
   void run(aes_gcm_enc_dec_t function, const AeadNonce& nonce, Bytes aad, Bytes text,
            MutableBytes out, std::span<std::byte, kAeadTagSize> tag) const {
     gcm_context_data context;
