@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
@@ -13,7 +14,7 @@
 namespace culvert::log {
 namespace {
 
-Level g_level = Level::kInfo;
+std::atomic<Level> g_level = Level::kInfo;
 
 std::string_view name(Level level) {
   switch (level) {
