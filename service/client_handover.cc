@@ -5,18 +5,26 @@
 
 namespace culvert::service {
 
-ClientLink::ClientLink(const Context& context, ClientSnapshot from, restart::Inherited& sockets,
-                       Listener& listener)
+ClientLink::ClientLink(const Context& context, Id id, ClientSnapshot from, Directory::Place place,
+                       restart::Inherited& sockets, Listener& listener)
     : context_(context),
-      principal_(std::move(from.principal)),
+      id_(id),
+      name_(std::move(from.principal.name)),
+      key_(from.principal.key),
+      place_(std::move(place)),
+      self_(*this, context.mailbox),
       listener_(listener),
       session_(from.link.name),
       ports_(std::move(from.ports)),
       udp_ports_(std::move(from.udp_ports)),
-      expected_(std::move(from.expected)),
       link_(context.loop, from.link, context.config.limits.resume, *this),
       datagram_budget_(budget(context.config)),
       datagrams_(context.loop, &datagram_budget_) {
+  auto& directory = context_.directory;
+  directory.set_published(place_, is_published());
+  directory.set_expected(place_, std::move(from.expected));
+  directory.set_away_since(place_, context_.loop.now());
+  directory.set_link(place_, self_);
   go_on(from, sockets);
   tell_discovery_servers();  // the configuration may be another one
 }
@@ -49,10 +57,10 @@ ClientSnapshot ClientLink::take_snapshot(restart::Outgoing& out) {
     send(found);
   }
   ClientSnapshot snapshot;
-  snapshot.principal = principal_;
+  snapshot.principal = {name_, key_, context_.directory.certificate(place_)};
   snapshot.ports = ports_;
   snapshot.udp_ports = udp_ports_;
-  snapshot.expected = expected_;
+  snapshot.expected = context_.directory.expected(place_);
   snapshot.flows = flow::take_snapshots(flows_, link_, out);
   snapshot.link = link_.take_snapshot();
   snapshot.link.name = session_;

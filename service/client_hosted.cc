@@ -10,31 +10,31 @@ namespace culvert::service {
 bool ClientLink::may_use_hosted(std::string_view name) const {
   const auto& config = context_.config;
   if (const auto* conference = find_conference(config.conferences, name))
-    return service::admits(conference->members, principal_.name);
+    return service::admits(conference->members, name_);
   const auto* gateway = find_gateway(config.gateways, name, config.domain);
-  return gateway != nullptr && service::admits(gateway->callers, principal_.name);
+  return gateway != nullptr && service::admits(gateway->callers, name_);
 }
 
 std::optional<Error> ClientLink::join(mux::StreamId stream, const control::Target& target,
                                       const ConferenceConfig& conference) {
-  if (!service::admits(conference.members, principal_.name))
+  if (!service::admits(conference.members, name_))
     return Error{ErrorCode::kNotPermitted,
-                 principal_.name + " is no member of the conference " + conference.name};
+                 name_ + " is no member of the conference " + conference.name};
   if (!target.is_udp())
     return Error{ErrorCode::kRefused, conference.name + " is a conference: it has UDP ports alone"};
   if (auto why = refusal(target, NamedBy::kAdministrator)) return why;
-  Conferences::Place place{conference.name, target.port};
-  if (context_.conferences.members(place) >= conference.most_members)
+  auto member = ConferenceMember::join(
+      {context_.loop, context_.mailbox, context_.conferences, datagram_budget_},
+      {conference.name, target.port}, conference.most_members, link_, stream,
+      static_cast<ConferenceMember::Listener&>(*this));
+  if (member == nullptr)
     return Error{ErrorCode::kExhausted,
                  "the conference " + conference.name + " is full (conference.most_members)"};
   if (may_log())
     log::info("conference", {{"event", "joined"},
                              {"name", conference.name},
                              {"port", target.port},
-                             {"endpoint", principal_.name}});
-  auto member = std::make_unique<ConferenceMember>(
-      ConferenceMember::Context{context_.loop, context_.conferences, datagram_budget_},
-      std::move(place), link_, stream, static_cast<ConferenceMember::Listener&>(*this));
+                             {"endpoint", name_}});
   auto* const key = member.get();
   memberships_.emplace(key, std::move(member));
   return std::nullopt;
@@ -45,18 +45,17 @@ void ClientLink::on_conference_left(ConferenceMember& member) {
     log::info("conference", {{"event", "left"},
                              {"name", member.place().first},
                              {"port", member.place().second},
-                             {"endpoint", principal_.name}});
+                             {"endpoint", name_}});
   memberships_.erase(&member);
 }
 
 std::optional<Error> ClientLink::meet(mux::StreamId stream, const control::Target& target) {
   if (closing_) return Error{ErrorCode::kReset, "the session is ending"};
   if (auto why = room_for(target)) return why;
-  if (context_.packet_relays.members(target.host) >= PacketRelays::kMembers)
-    return Error{ErrorCode::kExhausted, "two are there already"};
-  auto member = std::make_unique<PacketRelayMember>(
-      PacketRelayMember::Context{context_.loop, context_.packet_relays, datagram_budget_},
-      target.host, link_, stream, static_cast<PacketRelayMember::Listener&>(*this));
+  auto member = PacketRelayMember::meet(
+      {context_.loop, context_.mailbox, context_.packet_relays, datagram_budget_}, target.host,
+      link_, stream, static_cast<PacketRelayMember::Listener&>(*this));
+  if (member == nullptr) return Error{ErrorCode::kExhausted, "two are there already"};
   auto* const key = member.get();
   relays_.emplace(key, std::move(member));
   return std::nullopt;
@@ -64,15 +63,15 @@ std::optional<Error> ClientLink::meet(mux::StreamId stream, const control::Targe
 
 std::optional<Error> ClientLink::call(mux::StreamId stream, const control::Target& target,
                                       const GatewayConfig& gateway) {
-  if (!service::admits(gateway.callers, principal_.name))
-    return Error{ErrorCode::kNotPermitted, principal_.name + " may not call " +
-                                               gateway.numbers.to_string() + " (gateway.callers)"};
+  if (!service::admits(gateway.callers, name_))
+    return Error{ErrorCode::kNotPermitted,
+                 name_ + " may not call " + gateway.numbers.to_string() + " (gateway.callers)"};
   if (auto why = refusal(target, NamedBy::kAdministrator)) return why;
   if (may_log())
     log::info("gateway", {{"event", "called"},
                           {"number", target.host},
                           {"to", gateway.to.host},
-                          {"endpoint", principal_.name}});
+                          {"endpoint", name_}});
   auto there = target;
   there.host = gateway.to.host;
   if (gateway.to.port != 0) there.port = gateway.to.port;
@@ -85,7 +84,7 @@ bool ClientLink::is_gateway(const SocketAddress& destination) const {
   return std::ranges::any_of(context_.config.gateways, [&](const GatewayConfig& gateway) {
     return gateway.to.host == destination.ip.canonical().to_string() &&
            (gateway.to.port == 0 || gateway.to.port == destination.port) &&
-           service::admits(gateway.callers, principal_.name);
+           service::admits(gateway.callers, name_);
   });
 }
 

@@ -8,17 +8,22 @@
 
 namespace culvert::service {
 
-ClientLink::ClientLink(const Context& context, Principal principal,
-                       const control::SessionName& session, session::FreshCarrier carrier,
-                       Listener& listener)
+ClientLink::ClientLink(const Context& context, Id id, const Principal& principal,
+                       const control::SessionName& session, Directory::Place place,
+                       session::FreshCarrier carrier, Listener& listener)
     : context_(context),
-      principal_(std::move(principal)),
+      id_(id),
+      name_(principal.name),
+      key_(principal.key),
+      place_(std::move(place)),
+      self_(*this, context.mailbox),
       listener_(listener),
       session_(session),
       seen_(carrier.seen),
       link_(context.loop, std::move(carrier), context.config.limits.resume, *this),
       datagram_budget_(budget(context.config)),
       datagrams_(context.loop, &datagram_budget_) {
+  context_.directory.set_link(place_, self_);
   tell_discovery_servers();
 }
 
@@ -27,19 +32,18 @@ void ClientLink::tell_discovery_servers() {
   if (!servers.empty()) send(control::DiscoveryServers{std::move(servers)});
 }
 
-ClientLink::~ClientLink() = default;
+ClientLink::~ClientLink() {
+  context_.directory.leave(place_);
+  self_.forget();
+}
 
 void ClientLink::resume(session::FreshCarrier carrier) {
   if (!seen_ || !carrier.seen || seen_->ip != carrier.seen->ip)
     inbound_ = control::Inbound::kUnknown;
   seen_ = carrier.seen;
   link_.attach(std::move(carrier));
+  context_.directory.set_away_since(place_, std::nullopt);
   tell_discovery_servers();  // perhaps to another process of the endpoint
-}
-
-void ClientLink::renew_certificate(const ByteVector& certificate) {
-  principal_.certificate = certificate;
-  send(control::Certificate{certificate});
 }
 
 void ClientLink::close(const std::string& reason) {
@@ -49,15 +53,9 @@ void ClientLink::close(const std::string& reason) {
   link_.close(reason);
 }
 
-bool ClientLink::admits(std::string_view caller) const {
-  if (closing_) return false;
-  if (!link_.attached() && context_.loop.now() - link_.attached_or_lost_at() > kAwayUnnoticed)
-    return false;
-  return is_published() || std::ranges::find(expected_, caller) != expected_.end();
-}
-
 void ClientLink::on_carrier_lost(session::SessionLink&, const Error& why) {
-  log::info("endpoint", {{"event", "away"}, {"name", principal_.name}, {"why", why.detail}});
+  log::info("endpoint", {{"event", "away"}, {"name", name_}, {"why", why.detail}});
+  context_.directory.set_away_since(place_, context_.loop.now());
 }
 
 void ClientLink::on_session_down(session::SessionLink&, const Error& why) {
@@ -114,14 +112,14 @@ void ClientLink::forward(mux::StreamId stream, const control::Target& target, Na
         UdpForward::Context{context_.loop, context_.dns, context_.guard, named_by, media_by_tcp,
                             context_.config.forwarding.media_by_tcp,
                             context_.config.limits.connect},
-        link_, stream, target, principal_.name, static_cast<UdpForward::Listener&>(*this));
+        link_, stream, target, name_, static_cast<UdpForward::Listener&>(*this));
     auto& started = *udp;
     udp_forwards_.emplace(&started, std::move(udp));
     return started.start();
   }
   auto tcp = std::make_unique<Forward>(Forward::Context{context_.loop, context_.dns, context_.guard,
                                                         named_by, context_.config.limits.connect},
-                                       link_, stream, target, principal_.name,
+                                       link_, stream, target, name_,
                                        static_cast<Forward::Listener&>(*this));
   auto& started = *tcp;
   forwards_.emplace(&started, std::move(tcp));
@@ -161,7 +159,9 @@ void ClientLink::on_control(session::SessionLink&, const control::Message& messa
           [this](const control::Publish& publish) { handle(publish); },
           [this](const control::PublishUdp& publish) { handle(publish); },
           [this](const control::Lookup& lookup) { handle(lookup); },
-          [this](const control::Expect& expect) { expected_ = expect.callers; },
+          [this](const control::Expect& expect) {
+            context_.directory.set_expected(place_, expect.callers);
+          },
           [](const control::Found&) {},  // these two are for endpoints to hear
           [](const control::Incoming&) {},
           [this](const control::TryInbound& wish) { handle(wish); },
@@ -191,15 +191,16 @@ void ClientLink::handle(const control::PublishUdp& publish) {
 bool ClientLink::may_log() {
   if (!lines_.take(context_.loop.now())) return false;
   if (const auto left_out = lines_.left_out())
-    log::warning("endpoint",
-                 {{"event", "lines-left-out"}, {"name", principal_.name}, {"lines", left_out}});
+    log::warning("endpoint", {{"event", "lines-left-out"}, {"name", name_}, {"lines", left_out}});
   return true;
 }
 
 void ClientLink::tell_published(bool before) {
-  if (before == is_published() || !may_log()) return;
+  if (before == is_published()) return;
+  context_.directory.set_published(place_, is_published());
+  if (!may_log()) return;
   log::info("endpoint", {{"event", before ? "unpublished" : "published"},
-                         {"name", principal_.name},
+                         {"name", name_},
                          {"ports", ports_.size()},
                          {"udp-ports", udp_ports_.size()}});
 }
@@ -207,10 +208,10 @@ void ClientLink::tell_published(bool before) {
 void ClientLink::handle(const control::PathOffer& offer) {
   if (context_.path_packets.places().empty()) return;
   if (path_ == nullptr)
-    path_ = std::make_unique<ClientPath>(context_.loop, context_.path_packets, link_,
-                                         static_cast<ClientPath::Listener&>(*this));
+    path_ = std::make_unique<ClientPath>(context_.loop, context_.mailbox, context_.path_packets,
+                                         link_, static_cast<ClientPath::Listener&>(*this));
   path_->take(offer, seen_,
-              context_.prover.stated(offer.statements, principal_.key, loop::Loop::wall_clock()));
+              context_.prover.stated(offer.statements, key_, loop::Loop::wall_clock()));
 }
 
 void ClientLink::handle(const control::ProveAddress& shown) {
@@ -220,11 +221,11 @@ void ClientLink::handle(const control::ProveAddress& shown) {
     statements_ = 0;
   }
   if (statements_++ >= kMostStatements) return;
-  auto statement = context_.prover.state(shown, principal_.key, now, loop::Loop::wall_clock());
+  auto statement = context_.prover.state(shown, key_, now, loop::Loop::wall_clock());
   if (!statement)
-    return log::info("endpoint", {{"event", "address-not-stated"},
-                                  {"name", principal_.name},
-                                  {"why", statement.error().detail}});
+    return log::info(
+        "endpoint",
+        {{"event", "address-not-stated"}, {"name", name_}, {"why", statement.error().detail}});
   send(control::AddressStated{std::move(*statement)});
 }
 
@@ -257,7 +258,7 @@ void ClientLink::on_inbound_tried(const control::InboundTried& outcome) {
   const bool open = outcome.error == ErrorCode::kNone;
   inbound_ = open ? control::Inbound::kOpen : control::Inbound::kClosed;
   log::info("endpoint", {{"event", "inbound-tried"},
-                         {"name", principal_.name},
+                         {"name", name_},
                          {"open", open ? "yes" : "no"},
                          {"why", outcome.detail}});
   send(outcome);
@@ -268,20 +269,25 @@ void ClientLink::handle(const control::Lookup& lookup) {
   if (lookup.kind == control::Lookup::Kind::kOrdinary) return look_up_ordinary(lookup);
   const auto name = resolver::canonical_name(lookup.name);
   if (!name) return answer(lookup, ErrorCode::kNameUnknown, name.error().detail);
-  look_up_endpoint(lookup, *name);
+  look_up_endpoint(lookup, *name, /*again=*/false);
 }
 
 // The same answer whether a name is not enrolled, not online or silent: who is enrolled is not for
 // everybody to find out.
-void ClientLink::look_up_endpoint(const control::Lookup& lookup, const std::string& name) {
+void ClientLink::look_up_endpoint(const control::Lookup& lookup, const std::string& name,
+                                  bool again) {
   if (may_use_hosted(name)) return answer(lookup, ErrorCode::kNone, "");
-  const auto* const client = context_.directory.reachable(name, {});
-  if (client == nullptr)
+  const auto there = context_.directory.reachable(name, {}, context_.loop.now());
+  if (!there && !again)
+    return context_.directory.ask_again(name, self_, [lookup, name](ClientLink& link) {
+      link.look_up_endpoint(lookup, name, /*again=*/true);
+    });
+  if (!there)
     return answer(lookup, ErrorCode::kNameUnknown,
                   "no endpoint " + name + " is online with a published port");
   control::Found found;
   found.query = lookup.query;
-  found.certificate = client->principal().certificate;
+  found.certificate = there->certificate;
   send(found);
 }
 
@@ -310,7 +316,7 @@ void ClientLink::on_lookup_done(OrdinaryLookup& lookup, const control::Found& fo
   if (found.error == ErrorCode::kNotPermitted && may_log())
     log::warning("forward", {{"event", "denied"},
                              {"error", to_string(found.error)},
-                             {"endpoint", principal_.name},
+                             {"endpoint", name_},
                              {"host", lookup.name()},
                              {"why", found.detail}});
   send(found);

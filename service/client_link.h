@@ -1,5 +1,7 @@
 // service/client_link.h: one endpoint's session at the service: what it publishes, asks and has
 // forwarded. Everything it may do follows from the Principal of its login (S9, S10).
+//
+// Lives on one loop, whichever; others find it in the directory.
 #pragma once
 #include <memory>
 #include <unordered_map>
@@ -8,6 +10,7 @@
 #include "service/client_path.h"
 #include "service/conference.h"
 #include "service/config.h"
+#include "service/directory.h"
 #include "service/forward.h"
 #include "service/inbound_trial.h"
 #include "service/line_budget.h"
@@ -22,18 +25,6 @@
 
 namespace culvert::service {
 
-class ClientLink;
-
-// Who is online.
-class Directory {
- public:
-  // The endpoint's session if it is here and publishes at least one port, or expects this caller.
-  virtual ClientLink* reachable(std::string_view name, std::string_view caller) = 0;
-
- protected:
-  ~Directory() = default;
-};
-
 class ClientLink final : private session::SessionLink::Listener,
                          private Forward::Listener,
                          private UdpForward::Listener,
@@ -44,6 +35,7 @@ class ClientLink final : private session::SessionLink::Listener,
                          private InboundTrial::Listener,
                          private OrdinaryLookup::Listener {
  public:
+  using Id = std::uint64_t;
   class Listener {
    public:
     virtual void on_client_down(ClientLink& client, const Error& why) = 0;  // may destroy it
@@ -53,6 +45,7 @@ class ClientLink final : private session::SessionLink::Listener,
   };
   struct Context {
     loop::Loop& loop;
+    loop::Mailbox& mailbox;  // of this loop
     resolver::DnsClient& dns;
     const Guard& guard;
     const Config& config;
@@ -63,26 +56,25 @@ class ClientLink final : private session::SessionLink::Listener,
     PacketRelays& packet_relays;
   };
 
-  static constexpr std::chrono::seconds kAwayUnnoticed{10};  // others may still call it so long
-  static constexpr int kMostStatements = 8;                  // of addresses, in
+  static constexpr int kMostStatements = 8;  // of addresses, in
   static constexpr std::chrono::seconds kStatementsIn{10};
 
-  ClientLink(const Context& context, Principal principal, const control::SessionName& session,
+  // `context` outlives it. `id`: its owner's; `place`: this session's, in the directory.
+  ClientLink(const Context& context, Id id, const Principal& principal,
+             const control::SessionName& session, Directory::Place place,
              session::FreshCarrier carrier, Listener& listener);
   // Of an earlier process, without a carrier.
-  ClientLink(const Context& context, ClientSnapshot from, restart::Inherited& sockets,
-             Listener& listener);
+  ClientLink(const Context& context, Id id, ClientSnapshot from, Directory::Place place,
+             restart::Inherited& sockets, Listener& listener);
   ~ClientLink();
   // Nothing may run on it afterwards.
   ClientSnapshot take_snapshot(restart::Outgoing& out);
 
-  const Principal& principal() const { return principal_; }
-  const control::SessionName& session() const { return session_; }
+  Id id() const { return id_; }
+  const std::string& name() const { return name_; }
   void resume(session::FreshCarrier carrier);
-  bool admits(std::string_view caller) const;
   void send(const control::Message& message) { link_.send(message); }
-  void renew_certificate(const ByteVector& certificate);  // for the same name and key
-  void close(const std::string& reason);                  // on_client_down() follows
+  void close(const std::string& reason);  // on_client_down() follows
 
  private:
   void on_session_up(session::SessionLink&) override {}
@@ -129,16 +121,19 @@ class ClientLink final : private session::SessionLink::Listener,
   bool is_published() const { return !ports_.empty() || !udp_ports_.empty(); }
   void tell_published(bool before);
   void handle(const control::Lookup& lookup);
-  void look_up_endpoint(const control::Lookup& lookup, const std::string& name);
+  void look_up_endpoint(const control::Lookup& lookup, const std::string& name, bool again);
   void look_up_ordinary(const control::Lookup& lookup);
   void answer(const control::Lookup& lookup, ErrorCode error, const std::string& detail);
 
-  Context context_;
-  Principal principal_;
+  const Context& context_;
+  const Id id_;
+  std::string name_;  // of the endpoint, and its key
+  crypto::PublicKey key_;
+  Directory::Place place_;
+  loop::Remote<ClientLink> self_;
   Listener& listener_;
   control::SessionName session_;
   std::vector<std::uint16_t> ports_, udp_ports_;
-  std::vector<std::string> expected_;
   std::optional<SocketAddress> seen_;  // where its carrier comes from
   control::Inbound inbound_ = control::Inbound::kUnknown;
   TimePoint next_trial_at_{}, statements_since_{};

@@ -9,21 +9,22 @@ TimePoint now() { return loop::Loop::precise_now(); }
 
 }  // namespace
 
-ClientPath::ClientPath(loop::Loop& loop, PathPackets& packets, session::SessionLink& link,
-                       Listener& listener)
+ClientPath::ClientPath(loop::Loop& loop, loop::Mailbox& mailbox, PathPackets& packets,
+                       session::SessionLink& link, Listener& listener)
     : Deferred(loop),
       packets_(packets),
       link_(link),
       listener_(listener),
-      core_(packets.make_path()),
+      door_(*this, mailbox),
+      core_(packets.make_path(door_)),
       timer_(loop, *this) {
-  packets_.add(core_.name(), *this);
   link_.set_datagram_path(this);
 }
 
 ClientPath::~ClientPath() {
   link_.set_datagram_path(nullptr);
   packets_.remove(core_.name());
+  door_.remote().forget();
 }
 
 void ClientPath::take(const control::PathOffer& offer, const std::optional<SocketAddress>& seen,
@@ -83,15 +84,15 @@ void ClientPath::want() {
   link_.send(please);
 }
 
-void ClientPath::on_path_packet(std::size_t socket, const SocketAddress& from, Bytes packet) {
+void ClientPath::on_path_packets(std::size_t socket, const SocketAddress& from,
+                                 const Parcel& packets) {
   if (!punch::may_hear(from.ip, ground_)) return;
-  const auto datagram = core_.receive(packet, {socket, from}, now());
-  if (!datagram) return;
-  batch_.keep(static_cast<mux::StreamId>(datagram->stream), datagram->data);
-}
-
-void ClientPath::on_path_batch_ended() {
-  batch_.hand_over([this](const auto& arrived) { link_.take_datagrams(arrived); });
+  mux::ArrivedBatch batch;
+  packets.for_each([&](Bytes packet) {
+    if (const auto datagram = core_.receive(packet, {socket, from}, now()))
+      batch.keep(static_cast<mux::StreamId>(datagram->stream), datagram->data);
+  });
+  batch.hand_over([this](const auto& arrived) { link_.take_datagrams(arrived); });
   schedule();
 }
 

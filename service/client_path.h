@@ -35,9 +35,9 @@ class ClientPath final : private session::SessionLink::DatagramPath,
     ~Listener() = default;
   };
 
-  // All of them outlive it.
-  ClientPath(loop::Loop& loop, PathPackets& packets, session::SessionLink& link,
-             Listener& listener);
+  // All of them outlive it. `mailbox`: of this loop.
+  ClientPath(loop::Loop& loop, loop::Mailbox& mailbox, PathPackets& packets,
+             session::SessionLink& link, Listener& listener);
   ~ClientPath() override;
 
   // `seen`: where the endpoint's session comes from; `stated`: where it receives besides.
@@ -49,8 +49,8 @@ class ClientPath final : private session::SessionLink::DatagramPath,
  private:
   bool carry(mux::StreamId stream, Bytes datagram) override;
   void want() override;
-  void on_path_packet(std::size_t socket, const SocketAddress& from, Bytes packet) override;
-  void on_path_batch_ended() override;
+  void on_path_packets(std::size_t socket, const SocketAddress& from,
+                       const Parcel& packets) override;
   void on_timer(loop::Timer& timer) override;
   void run_deferred() override;
   void look_at_state();
@@ -59,6 +59,7 @@ class ClientPath final : private session::SessionLink::DatagramPath,
   PathPackets& packets_;
   session::SessionLink& link_;
   Listener& listener_;
+  PathPackets::Door door_;
   path::Path core_;
   std::optional<control::PathOffer> theirs_;  // the last
   std::optional<IpAddress> endpoint_;
@@ -68,8 +69,6 @@ class ClientPath final : private session::SessionLink::DatagramPath,
   TimePoint begun_at_{}, up_since_{}, rest_until_{};
   std::optional<TimePoint> armed_for_;
   loop::Timer timer_;
-  // What came in a batch, until its end.
-  mux::ArrivedBatch batch_;
 };
 
 }  // namespace culvert::service

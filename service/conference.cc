@@ -2,9 +2,38 @@
 
 namespace culvert::service {
 
-std::size_t Conferences::members(const Place& place) const {
+bool Conferences::enter(const Place& place, const Door& member, std::size_t most) {
+  const std::lock_guard lock(mutex_);
+  auto& there = places_[place];
+  if (there.size() >= most) return false;
+  there.push_back(member);
+  return true;
+}
+
+void Conferences::leave(const Place& place, const Door& member) {
+  const std::lock_guard lock(mutex_);
   const auto found = places_.find(place);
-  return found == places_.end() ? 0 : found->second.size();
+  std::erase(found->second, member);
+  if (found->second.empty()) places_.erase(found);
+}
+
+std::vector<Conferences::Door> Conferences::members(const Place& place) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = places_.find(place);
+  return found == places_.end() ? std::vector<Door>{} : found->second;
+}
+
+std::unique_ptr<ConferenceMember> ConferenceMember::join(const Context& context,
+                                                         Conferences::Place place, std::size_t most,
+                                                         session::SessionLink& link,
+                                                         mux::StreamId stream, Listener& listener) {
+  std::unique_ptr<ConferenceMember> member(
+      new ConferenceMember(context, std::move(place), link, stream, listener));
+  member->entered_ = context.conferences.enter(member->place_, member->door_, most);
+  if (!member->entered_) return nullptr;
+  link.attach(stream, *member);
+  link.accept(stream);
+  return member;
 }
 
 ConferenceMember::ConferenceMember(const Context& context, Conferences::Place place,
@@ -14,17 +43,14 @@ ConferenceMember::ConferenceMember(const Context& context, Conferences::Place pl
       place_(std::move(place)),
       link_(link),
       stream_(stream),
-      listener_(listener) {
-  context_.conferences.places_[place_].push_back(this);
-  link_.attach(stream_, *this);
-  link_.accept(stream_);
-}
+      listener_(listener),
+      door_(*this, context.mailbox) {}
 
 ConferenceMember::~ConferenceMember() {
+  door_.remote().forget();
+  if (!entered_) return;
   if (!stream_gone_) link_.detach(stream_);
-  const auto found = context_.conferences.places_.find(place_);
-  std::erase(found->second, this);
-  if (found->second.empty()) context_.conferences.places_.erase(found);
+  context_.conferences.leave(place_, door_);
 }
 
 void ConferenceMember::on_stream_readable() {
@@ -35,13 +61,23 @@ void ConferenceMember::on_stream_readable() {
 
 void ConferenceMember::on_stream_datagrams(std::span<const mux::ArrivedDatagram> datagrams) {
   const auto now = context_.loop.now();
-  for (auto* const other : context_.conferences.places_[place_]) {
-    if (other == this) continue;
+  for (const auto& other : context_.conferences.members(place_)) {
+    if (other == door_) continue;
+    Parcel parcel;
     for (const auto& one : datagrams)
-      if (context_.budget.spend(one.data.size(), now))
-        other->link_.send_datagram(other->stream_, one.data);
-    other->link_.schedule();
+      if (context_.budget.spend(one.data.size(), now)) parcel.add(one.data);
+    if (other.leads_to(context_.mailbox))
+      other.remote().object()->send(parcel);
+    else
+      other.post(std::move(parcel),
+                 [](ConferenceMember& member, const Parcel& there) { member.send(there); });
   }
+}
+
+void ConferenceMember::send(const Parcel& datagrams) {
+  if (stream_gone_) return;
+  datagrams.for_each([this](Bytes one) { link_.send_datagram(stream_, one); });
+  link_.schedule();
 }
 
 void ConferenceMember::on_stream_reset(const Error&) {

@@ -57,8 +57,8 @@ struct Config {
   bool ftp = true;  // is an FTP server to those who wait to be greeted
   std::string state_directory = "/var/lib/culvert-service";
   log::Level log_level = log::Level::kInfo;
-  std::optional<std::size_t> circuit_threads;  // none: LoopThreads::default_count()
-  std::chrono::days certificate_life{365};     // of name certificates
+  std::optional<std::size_t> threads;       // none: LoopThreads::default_count()
+  std::chrono::days certificate_life{365};  // of name certificates
   TlsFiles tls;
   Forwarding forwarding;
   DiscoveryConfig discovery;

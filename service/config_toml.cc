@@ -189,9 +189,8 @@ void read_all(Section& root, Config& config) {
   root.flag("ftp", config.ftp);
   root.path("state_directory", config.state_directory);
   root.log_level("log_level", config.log_level);
-  root.number("circuit_threads", 0, loop::LoopThreads::kMost, [&](std::int64_t threads) {
-    config.circuit_threads = static_cast<std::size_t>(threads);
-  });
+  root.number("threads", 0, loop::LoopThreads::kMost,
+              [&](std::int64_t threads) { config.threads = static_cast<std::size_t>(threads); });
   root.number("certificate_days", 1, 3650,
               [&](std::int64_t days) { config.certificate_life = std::chrono::days{days}; });
   root.table("tls", [&](Section& section) { read_tls(section, config.tls); });

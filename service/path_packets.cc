@@ -4,10 +4,16 @@
 
 namespace culvert::service {
 
-path::Path PathPackets::make_path() const {
+path::Path PathPackets::make_path(const Door& door) {
+  const std::lock_guard lock(mutex_);
   path::Path path(random_);
-  while (paths_.contains(path.name())) path = path::Path(random_);
+  while (!paths_.try_emplace(path.name(), door).second) path = path::Path(random_);
   return path;
+}
+
+void PathPackets::remove(std::uint32_t path) {
+  const std::lock_guard lock(mutex_);
+  paths_.erase(path);
 }
 
 void PathPackets::set_sender(Sender* sender, std::vector<Place> places) {
@@ -30,17 +36,27 @@ void PathPackets::send(std::size_t socket, const SocketAddress& to,
 bool PathPackets::take(std::size_t socket, const SocketAddress& from, Bytes packet) {
   const auto name = path::name_of(packet);
   if (!name) return false;
-  const auto found = paths_.find(name->path);
-  if (found == paths_.end() || name->type != path::PacketType::kSealed) return true;
-  found->second->on_path_packet(socket, from, packet);
-  if (std::ranges::find(in_batch_, name->path) == in_batch_.end()) in_batch_.push_back(name->path);
+  if (name->type != path::PacketType::kSealed) return true;
+  auto found = std::ranges::find_if(arrived_, [&](const Arrived& one) {
+    return one.path == name->path && one.socket == socket && one.from == from;
+  });
+  if (found == arrived_.end())
+    found = arrived_.insert(found, Arrived{name->path, socket, from, {}});
+  found->packets.add(packet);
   return true;
 }
 
 void PathPackets::batch_ended() {
-  for (const auto path : std::exchange(in_batch_, {}))
-    if (const auto found = paths_.find(path); found != paths_.end())
-      found->second->on_path_batch_ended();
+  if (arrived_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (auto& one : std::exchange(arrived_, {})) {
+    const auto found = paths_.find(one.path);
+    if (found == paths_.end()) continue;
+    found->second.post(std::move(one.packets), [socket = one.socket, from = one.from](
+                                                   Receiver& path, const Parcel& packets) {
+      path.on_path_packets(socket, from, packets);
+    });
+  }
 }
 
 }  // namespace culvert::service

@@ -116,12 +116,10 @@ void Reception::on_answered(Visitor& visitor) {
                                 visitor.take_received(),
                                 visitor.from()};
   const auto from = visitor.from().to_string() + "/" + std::string(visitor.carrier());
-  if (!one.resumes)
-    return context_.sessions.adopt(std::move(*one.admitted), one.hello.session, from,
-                                   std::move(carrier));
-  // Gone in this very moment: the end of the pipe tells the endpoint, which asks once more.
-  if (!context_.sessions.resume(*one.admitted, one.hello.session, from, carrier))
-    carrier.pipe->abort();
+  if (one.resumes)
+    context_.sessions.resume(*one.admitted, one.hello.session, from, std::move(carrier));
+  else
+    context_.sessions.adopt(*one.admitted, one.hello.session, from, std::move(carrier));
 }
 
 void Reception::refuse(Case& one, const Error& why) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "service/client_link.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::service {
@@ -14,16 +15,17 @@ std::string pair_of(const std::string& caller, const std::string& callee) {
 
 }  // namespace
 
-Relay::Relay(loop::Loop& loop, const loop::LoopThreads& threads, const Limits& limits,
-             Directory& directory, Random& random)
+Relay::Relay(loop::Loop& loop, loop::Mailbox& mailbox, const loop::LoopThreads& threads,
+             const Limits& limits, const Directory& directory, Random& random)
     : loop_(loop),
       limits_(limits),
       directory_(directory),
       random_(random),
+      self_(*this, mailbox),
       circuits_(loop, threads, static_cast<loop::Circuits::Listener&>(*this)),
       timer_(loop, *this) {}
 
-Relay::~Relay() = default;
+Relay::~Relay() { self_.forget(); }
 
 void Relay::refuse(Visitor& visitor, ErrorCode code, const std::string& reason) {
   control::HelloAnswer answer;
@@ -58,16 +60,30 @@ void Relay::count(const std::string& caller, const std::string& callee, int chan
 }
 
 void Relay::call(Visitor& visitor, const Principal& caller, const std::string& callee) {
-  auto* const client = directory_.reachable(callee, caller.name);
-  if (client == nullptr)
-    return refuse(visitor, ErrorCode::kNameUnknown,
-                  "no endpoint " + callee + " is online with a published port");
-  if (const auto why = no_room(caller.name, callee))
-    return refuse(visitor, ErrorCode::kExhausted, *why);
+  if (const auto client = directory_.reachable(callee, caller.name, loop_.now()))
+    return ring(visitor, caller.name, callee, client->link);
+  const auto question = ++last_question_;
+  asking_.emplace(question, Asking{&visitor, {caller.name, callee}});
+  directory_.ask_again(callee, self_, [question](Relay& relay) { relay.look_again(question); });
+}
+
+void Relay::look_again(Question question) {
+  const auto asked = asking_.extract(question);
+  if (asked.empty()) return;  // the visitor has left
+  const auto& [visitor, names] = asked.mapped();
+  const auto client = directory_.reachable(names.callee, names.caller, loop_.now());
+  if (client) return ring(*visitor, names.caller, names.callee, client->link);
+  refuse(*visitor, ErrorCode::kNameUnknown,
+         "no endpoint " + names.callee + " is online with a published port");
+}
+
+void Relay::ring(Visitor& visitor, const std::string& caller, const std::string& callee,
+                 const loop::Remote<ClientLink>& at) {
+  if (const auto why = no_room(caller, callee)) return refuse(visitor, ErrorCode::kExhausted, *why);
   Ticket ticket;
   random_.fill(ticket);
   Meeting meeting;
-  meeting.caller = caller.name;
+  meeting.caller = caller;
   meeting.callee = callee;
   meeting.call.visitor = &visitor;
   meeting.until = loop_.now() + limits_.circuit_answer;
@@ -75,7 +91,7 @@ void Relay::call(Visitor& visitor, const Principal& caller, const std::string& c
   meetings_.emplace(ticket, std::move(meeting));
   waiting_.emplace(&visitor, ticket);
   arm_timer();
-  client->send(control::Incoming{ticket, caller.name});
+  at.post([ringing = control::Incoming{ticket, caller}](ClientLink& link) { link.send(ringing); });
 }
 
 void Relay::answer(Visitor& visitor, const Principal& callee, const Ticket& ticket) {
@@ -152,6 +168,7 @@ void Relay::give_up(const Ticket& ticket, ErrorCode code, const std::string& rea
 }
 
 void Relay::on_visitor_gone(Visitor& visitor) {
+  std::erase_if(asking_, [&](const auto& one) { return one.second.visitor == &visitor; });
   const auto found = waiting_.find(&visitor);
   if (found == waiting_.end()) return;
   const auto ticket = found->second;
@@ -198,6 +215,7 @@ void Relay::drop(const std::string& endpoint) {
 void Relay::drop_all() {
   timer_.stop();
   waiting_.clear();
+  asking_.clear();
   meetings_.clear();
   circuits_.clear();
   joined_.clear();

@@ -5,7 +5,9 @@
 #include <map>
 #include <unordered_map>
 
-#include "service/client_link.h"
+#include "service/config.h"
+#include "service/directory.h"
+#include "service/login.h"
 #include "service/visitor.h"
 #include "tunnel/loop/circuits.h"
 
@@ -13,9 +15,9 @@ namespace culvert::service {
 
 class Relay final : private loop::Circuits::Listener, private loop::Timer::Listener {
  public:
-  // `threads`: for circuits, see there.
-  Relay(loop::Loop& loop, const loop::LoopThreads& threads, const Limits& limits,
-        Directory& directory, Random& random);
+  // `mailbox`: of this loop; `threads`: for circuits, see there.
+  Relay(loop::Loop& loop, loop::Mailbox& mailbox, const loop::LoopThreads& threads,
+        const Limits& limits, const Directory& directory, Random& random);
   ~Relay();
 
   // Both answer the visitor, now or later. The visitor has logged in.
@@ -44,6 +46,10 @@ class Relay final : private loop::Circuits::Listener, private loop::Timer::Liste
   struct Pair {
     std::string caller, callee;
   };
+  using Question = std::uint64_t;
+  void ring(Visitor& visitor, const std::string& caller, const std::string& callee,
+            const loop::Remote<ClientLink>& at);
+  void look_again(Question question);
   void on_circuit_ended(loop::Circuits::Id circuit,
                         const loop::Circuits::Outcome& outcome) override;
   void on_timer(loop::Timer& timer) override;
@@ -60,8 +66,15 @@ class Relay final : private loop::Circuits::Listener, private loop::Timer::Liste
 
   loop::Loop& loop_;
   const Limits& limits_;
-  Directory& directory_;
+  const Directory& directory_;
   Random& random_;
+  loop::Remote<Relay> self_;
+  struct Asking {
+    Visitor* visitor;
+    Pair names;
+  };
+  Question last_question_ = 0;
+  std::map<Question, Asking> asking_;  // for the directory's second answer
   std::map<Ticket, Meeting> meetings_;
   std::unordered_map<Visitor*, Ticket> waiting_;
   loop::Circuits circuits_;

@@ -21,19 +21,19 @@ Result<State> State::open(loop::Loop& loop, Config config, Random& random) {
 
 Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, Random& random,
                  Listener& listener, resolver::DnsClient::Options dns)
-    : threads_(state.config.circuit_threads.value_or(loop::LoopThreads::default_count())),
+    : mailbox_(loop),
+      threads_(state.config.threads.value_or(loop::LoopThreads::default_count())),
       listener_(listener),
       state_(std::move(state)),
       tls_(std::move(tls)),
-      guard_(state_.config.forwarding.allow, state_.config.forwarding.deny),
-      dns_(loop, std::move(dns)),
+      dns_(std::move(dns)),
       floors_(loop, *state_.store, *this),
       path_packets_(random),
       prover_(random, state_.key.signing),
-      sessions_({loop, dns_, guard_, state_.config, *state_.store, state_.key.signing,
-                 path_packets_, prover_},
+      sessions_({loop, mailbox_, threads_, dns_, state_.config, *state_.store, state_.key.signing,
+                 directory_, path_packets_, prover_},
                 *this),
-      relay_(loop, threads_, state_.config.limits, sessions_, random),
+      relay_(loop, mailbox_, threads_, state_.config.limits, directory_, random),
       reception_(
           {loop, state_.config, state_.key.signing, *state_.store, floors_, sessions_, relay_}),
       front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
@@ -100,8 +100,7 @@ Result<void> Service::start_threads() {
     return {};
   } catch (const std::system_error& why) {
     return fail(ErrorCode::kIo, std::string("the system gives no more threads: ") + why.what() +
-                                    "; raise its limit (TasksMax of the unit), or set "
-                                    "\"circuit_threads\"");
+                                    "; raise its limit (TasksMax of the unit), or set \"threads\"");
   }
 }
 
@@ -117,7 +116,7 @@ void Service::refresh() {
       own.insert(address->canonical());
       ports.insert(named->port);
     }
-  guard_.set_own(std::move(own), std::move(ports));
+  sessions_.set_own(own, ports);
 }
 
 void Service::on_timer(loop::Timer&) {
@@ -128,6 +127,7 @@ void Service::on_timer(loop::Timer&) {
 }
 
 ByteVector Service::hand_over(restart::Outgoing& out) {
+  threads_.stop();
   floors_.flush();
   ServiceSnapshot snapshot;
   snapshot.listeners = front_door_.pass_on(out);

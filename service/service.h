@@ -58,13 +58,15 @@ class Service final : private ReplayFloors::Listener,
   Result<void> start_threads();
   void take_over();
 
-  loop::LoopThreads threads_;  // whoever has something on them stops them first
+  // Whose sessions and circuits are elsewhere in the list stops them first.
+  loop::Mailbox mailbox_;
+  loop::LoopThreads threads_;
   Listener& listener_;
   State state_;
   carrier::TlsServerContext tls_;
-  Guard guard_;
-  resolver::DnsClient dns_;
+  const resolver::DnsClient::Options dns_;
   ReplayFloors floors_;
+  Directory directory_;
   PathPackets path_packets_;
   AddressProver prover_;
   Sessions sessions_;

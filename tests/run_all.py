@@ -55,7 +55,7 @@ for directory, definitions, targets in (
         # One build for the second compiler, the sanitizers and the fuzzers: compiling takes longest.
         (SANITIZED, (*CLANG, "-DCULVERT_SANITIZE=ON", "-DCULVERT_FUZZ=ON"), ()),
         # AddressSanitizer and this one exclude each other.
-        (THREADS, (*CLANG, "-DCULVERT_SANITIZE_THREADS=ON"), ("loop_threads_test",))):
+        (THREADS, (*CLANG, "-DCULVERT_SANITIZE_THREADS=ON"), ("loop_threads_test", "service_test"))):
     CONFIGURE[directory] = ["cmake", "-S", ".", "-B", str(directory), "-G", "Ninja", *definitions]
     COMPILE[directory] = ["ninja", "-C", str(directory), *targets]
 TIDY = ["tools/check-tidy"]

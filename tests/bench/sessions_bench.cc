@@ -134,7 +134,8 @@ class Bench final : private loop::Timer::Listener {
       auto& endpoint = waiting_.emplace_back();
       endpoint.key = crypto::KeyPair::generate(random_);
       crypto::NameCertificate certificate{"e" + std::to_string(i) + ".example.net",
-                                          endpoint.key.public_key, now - 1h, now + 24h, i + 1};
+                                          endpoint.key.public_key, now - 1h,
+                                          now + Duration{config_.certificate_life}, i + 1};
       endpoint.certificate = *certificate.sign(state->key.signing);
       batch.push_back({service::endpoint_key(certificate.name),
                        encode(service::EndpointRecord{certificate.key, i + 1, now, now + 24h})});

@@ -7,7 +7,7 @@ namespace {
 constexpr auto kRoom = "room.example.net";
 constexpr std::uint16_t kPort = 4000;
 
-class ConferenceTest : public testing::Test {
+class ConferenceTest : public testing::TestWithParam<std::size_t> {
  protected:
   ConferenceTest() {
     for (auto* one : {&a_, &b_, &stranger_}) {
@@ -38,12 +38,13 @@ class ConferenceTest : public testing::Test {
                     room.most_members = 3;
                     config.conferences.push_back(room);
                     config.forwarding.enabled = false;  // is another matter
+                    config.threads = GetParam();
                   }};
   TestEndpoint a_{lab_, "a.office.example.net"}, b_{lab_, "b.office.example.net"},
       stranger_{lab_, "stranger.example.net"};
 };
 
-TEST_F(ConferenceTest, WhatOneSaysAllOthersHear) {
+TEST_P(ConferenceTest, WhatOneSaysAllOthersHear) {
   Asker first(a_, kRoom, kPort), second(b_, kRoom, kPort), third(b_, kRoom, kPort);
   second.send("second is here");
   third.send("third is here");
@@ -55,7 +56,7 @@ TEST_F(ConferenceTest, WhatOneSaysAllOthersHear) {
   EXPECT_EQ(std::ranges::count(second.answers, "answer"), 0);
 }
 
-TEST_F(ConferenceTest, PortsAreConferencesOfTheirOwn) {
+TEST_P(ConferenceTest, PortsAreConferencesOfTheirOwn) {
   Asker sound(a_, kRoom, kPort), other_sound(b_, kRoom, kPort), picture(b_, kRoom, kPort + 2);
   picture.send("here");
   other_sound.send("here");
@@ -63,7 +64,7 @@ TEST_F(ConferenceTest, PortsAreConferencesOfTheirOwn) {
   EXPECT_TRUE(picture.answers.empty());
 }
 
-TEST_F(ConferenceTest, WhoLeavesMakesRoomAndIsNotMissed) {
+TEST_P(ConferenceTest, WhoLeavesMakesRoomAndIsNotMissed) {
   Asker first(a_, kRoom, kPort), second(b_, kRoom, kPort);
   {
     Asker third(a_, kRoom, kPort);
@@ -80,7 +81,7 @@ TEST_F(ConferenceTest, WhoLeavesMakesRoomAndIsNotMissed) {
   say(first, "still heard", second);
 }
 
-TEST_F(ConferenceTest, StrangersAreToldThatThereIsNoSuchName) {
+TEST_P(ConferenceTest, StrangersAreToldThatThereIsNoSuchName) {
   const auto found = stranger_.look_up(control::Lookup::Kind::kEndpoint, kRoom);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->error, ErrorCode::kNameUnknown);
@@ -88,20 +89,20 @@ TEST_F(ConferenceTest, StrangersAreToldThatThereIsNoSuchName) {
   EXPECT_EQ(refusal_of(intruder), ErrorCode::kNotPermitted);
 }
 
-TEST_F(ConferenceTest, MembersFindTheNameWithoutACertificate) {
+TEST_P(ConferenceTest, MembersFindTheNameWithoutACertificate) {
   const auto found = a_.look_up(control::Lookup::Kind::kEndpoint, kRoom);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->error, ErrorCode::kNone);
   EXPECT_TRUE(found->certificate.empty());
 }
 
-TEST_F(ConferenceTest, HasNoTcpPorts) {
+TEST_P(ConferenceTest, HasNoTcpPorts) {
   a_.forward(kRoom, 80, "GET / HTTP/1.0\r\n\r\n");
   ASSERT_TRUE(lab_.until([&] { return a_.reset.has_value(); }));
   EXPECT_EQ(a_.reset->code, ErrorCode::kRefused);
 }
 
-TEST_F(ConferenceTest, AMemberWhoseSessionEndsIsGone) {
+TEST_P(ConferenceTest, AMemberWhoseSessionEndsIsGone) {
   Asker first(a_, kRoom, kPort);
   {
     Asker second(b_, kRoom, kPort);
@@ -113,6 +114,8 @@ TEST_F(ConferenceTest, AMemberWhoseSessionEndsIsGone) {
   Asker third(a_, kRoom, kPort);
   say(first, "to the third", third);
 }
+
+INSTANTIATE_TEST_SUITE_P(Threads, ConferenceTest, kThreadCounts, name_of_threads);
 
 }  // namespace
 }  // namespace culvert::service

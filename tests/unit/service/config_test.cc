@@ -27,7 +27,7 @@ TEST(Config, ReadsEveryKey) {
     public_address = "tunnel.example.net"
     state_directory = "state"
     log_level = "debug"
-    circuit_threads = 3
+    threads = 3
     certificate_days = 30
     [tls]
     certificate = "tls/cert.pem"
@@ -54,7 +54,7 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_EQ(config->public_address->to_string(), "tunnel.example.net:443");
   EXPECT_EQ(config->state_directory, "/etc/culvert/state");
   EXPECT_EQ(config->log_level, log::Level::kDebug);
-  EXPECT_EQ(config->circuit_threads, 3u);
+  EXPECT_EQ(config->threads, 3u);
   EXPECT_EQ(config->certificate_life, std::chrono::days{30});
   EXPECT_EQ(config->tls.certificate, "/etc/culvert/tls/cert.pem");
   EXPECT_EQ(config->tls.key, "/etc/ssl/key.pem");

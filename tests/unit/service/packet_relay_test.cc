@@ -42,7 +42,7 @@ class Party final : public session::SessionLink::StreamHandler {
   mux::StreamId stream_;
 };
 
-class PacketRelayTest : public testing::Test {
+class PacketRelayTest : public testing::TestWithParam<std::size_t> {
  protected:
   PacketRelayTest() {
     for (auto* one : {&a_, &b_, &c_}) {
@@ -55,11 +55,14 @@ class PacketRelayTest : public testing::Test {
     return lab_.until(
         [&] { return one.other == RelayedBy::kSession && other.other == RelayedBy::kSession; });
   }
-  ServiceLab lab_{{}, {}, [](Config& config) { config.forwarding.enabled = false; }};
+  ServiceLab lab_{{}, {}, [](Config& config) {
+                    config.forwarding.enabled = false;
+                    config.threads = GetParam();
+                  }};
   TestEndpoint a_{lab_, "a.example.net"}, b_{lab_, "b.example.net"}, c_{lab_, "c.example.net"};
 };
 
-TEST_F(PacketRelayTest, WhoNamesTheSameTokenHearsTheOtherAndNobodyElse) {
+TEST_P(PacketRelayTest, WhoNamesTheSameTokenHearsTheOtherAndNobodyElse) {
   Party a(a_, "one"), b(b_, "one"), c(c_, "other");
   ASSERT_TRUE(meet(a, b));
   a.send("from a");
@@ -71,7 +74,7 @@ TEST_F(PacketRelayTest, WhoNamesTheSameTokenHearsTheOtherAndNobodyElse) {
   EXPECT_EQ(c.other, RelayedBy::kNobody);
 }
 
-TEST_F(PacketRelayTest, AThirdIsRefusedUntilOneHasLeftAndTheOneThatStaysIsTold) {
+TEST_P(PacketRelayTest, AThirdIsRefusedUntilOneHasLeftAndTheOneThatStaysIsTold) {
   Party a(a_, "one"), b(b_, "one");
   ASSERT_TRUE(meet(a, b));
   Party early(c_, "one");
@@ -83,7 +86,7 @@ TEST_F(PacketRelayTest, AThirdIsRefusedUntilOneHasLeftAndTheOneThatStaysIsTold) 
   EXPECT_TRUE(meet(a, late));
 }
 
-TEST_F(PacketRelayTest, AnEndpointThatGoesIsLeftAndOneThatSendsDataIsShownOut) {
+TEST_P(PacketRelayTest, AnEndpointThatGoesIsLeftAndOneThatSendsDataIsShownOut) {
   Party a(a_, "one");
   {
     Party b(b_, "one");
@@ -97,6 +100,8 @@ TEST_F(PacketRelayTest, AnEndpointThatGoesIsLeftAndOneThatSendsDataIsShownOut) {
   Party again(b_, "one");
   EXPECT_TRUE(meet(a, again));
 }
+
+INSTANTIATE_TEST_SUITE_P(Threads, PacketRelayTest, kThreadCounts, name_of_threads);
 
 }  // namespace
 }  // namespace culvert::service

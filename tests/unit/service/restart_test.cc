@@ -8,7 +8,7 @@ namespace {
 
 using std::chrono::seconds;
 
-class RestartTest : public testing::Test {
+class RestartTest : public testing::TestWithParam<std::size_t> {
  protected:
   void start_stream() {
     ASSERT_EQ(a_.enrol().refusal, ErrorCode::kNone);
@@ -33,12 +33,12 @@ class RestartTest : public testing::Test {
     ASSERT_TRUE(answer.wait());
   }
 
-  ServiceLab lab_{{"127.0.0.5/32"}};
+  ServiceLab lab_{{"127.0.0.5/32"}, {}, [](Config& config) { config.threads = GetParam(); }};
   EchoServer server_{lab_.loop(), "127.0.0.5"};
   TestEndpoint a_{lab_, "a.example.net"};
 };
 
-TEST_F(RestartTest, AForwardedConnectionGoesOn) {
+TEST_P(RestartTest, AForwardedConnectionGoesOn) {
   start_stream();
   for (int i = 0; i < 3; ++i) {
     a_.write("before ");
@@ -55,7 +55,7 @@ TEST_F(RestartTest, AForwardedConnectionGoesOn) {
   EXPECT_FALSE(a_.down || a_.reset);
 }
 
-TEST_F(RestartTest, AnEndpointGoesOnFromItsSnapshotToo) {
+TEST_P(RestartTest, AnEndpointGoesOnFromItsSnapshotToo) {
   start_stream();
   const auto snapshot = a_.link->take_snapshot();
   a_.link.reset();
@@ -65,7 +65,7 @@ TEST_F(RestartTest, AnEndpointGoesOnFromItsSnapshotToo) {
   ASSERT_TRUE(lab_.until([&] { return a_.received == "one two"; }));
 }
 
-TEST_F(RestartTest, WhoConnectsWhileNoServiceRunsIsNotRefused) {
+TEST_P(RestartTest, WhoConnectsWhileNoServiceRunsIsNotRefused) {
   start_stream();
   std::unique_ptr<loop::TcpSocket> early;
   lab_.hand_over([&](restart::Estate&) { early = lab_.dial(); });
@@ -75,7 +75,7 @@ TEST_F(RestartTest, WhoConnectsWhileNoServiceRunsIsNotRefused) {
   ASSERT_TRUE(lab_.until([&] { return a_.received == "one two"; }));
 }
 
-TEST_F(RestartTest, AnEndpointThatWasRevokedMeanwhileLosesItsConnections) {
+TEST_P(RestartTest, AnEndpointThatWasRevokedMeanwhileLosesItsConnections) {
   start_stream();
   ASSERT_TRUE(server_.connected());
   lab_.hand_over([&](restart::Estate&) { revoke(a_.name); });
@@ -84,7 +84,7 @@ TEST_F(RestartTest, AnEndpointThatWasRevokedMeanwhileLosesItsConnections) {
   EXPECT_EQ(server_.broken_by, ECONNRESET);
 }
 
-TEST_F(RestartTest, StateThatMakesNoSenseCostsTheConnectionsAndNothingElse) {
+TEST_P(RestartTest, StateThatMakesNoSenseCostsTheConnectionsAndNothingElse) {
   start_stream();
   lab_.hand_over([&](restart::Estate& estate) { estate.state.resize(estate.state.size() - 1); });
   EXPECT_EQ(lab_.service().session_count(), 0u);
@@ -93,13 +93,13 @@ TEST_F(RestartTest, StateThatMakesNoSenseCostsTheConnectionsAndNothingElse) {
   ASSERT_TRUE(lab_.until([&] { return a_.up; }));
 }
 
-TEST_F(RestartTest, StateOfAnotherVersionIsNotRead) {
+TEST_P(RestartTest, StateOfAnotherVersionIsNotRead) {
   start_stream();
   lab_.hand_over([&](restart::Estate& estate) { estate.state[5] ^= std::byte{0x80}; });
   EXPECT_EQ(lab_.service().session_count(), 0u);
 }
 
-TEST_F(RestartTest, AConnectionWhoseSocketWasNotPassedOnIsReset) {
+TEST_P(RestartTest, AConnectionWhoseSocketWasNotPassedOnIsReset) {
   start_stream();
   lab_.hand_over([&](restart::Estate& estate) { estate.sockets = {}; });
   EXPECT_EQ(lab_.service().session_count(), 1u);
@@ -107,7 +107,7 @@ TEST_F(RestartTest, AConnectionWhoseSocketWasNotPassedOnIsReset) {
   ASSERT_TRUE(lab_.until([&] { return a_.reset.has_value(); }));
 }
 
-TEST_F(RestartTest, ADestinationThatIsNotConnectedYetIsConnectedByTheNextService) {
+TEST_P(RestartTest, ADestinationThatIsNotConnectedYetIsConnectedByTheNextService) {
   start_stream();
   a_.received.clear();
   a_.forward("127.0.0.5", server_.port(), "two");
@@ -116,6 +116,8 @@ TEST_F(RestartTest, ADestinationThatIsNotConnectedYetIsConnectedByTheNextService
   ASSERT_TRUE(lab_.until([&] { return a_.received == "two"; }));
   EXPECT_TRUE(a_.accepted);
 }
+
+INSTANTIATE_TEST_SUITE_P(Threads, RestartTest, kThreadCounts, name_of_threads);
 
 }  // namespace
 }  // namespace culvert::service

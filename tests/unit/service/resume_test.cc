@@ -11,7 +11,7 @@ using std::chrono::seconds;
 
 const Error kCut{ErrorCode::kReset, "the test cut it"};
 
-class ResumeTest : public testing::Test {
+class ResumeTest : public testing::TestWithParam<std::size_t> {
  protected:
   void go_online(TestEndpoint& endpoint) {
     if (endpoint.certificate.empty()) {
@@ -37,11 +37,11 @@ class ResumeTest : public testing::Test {
     return greeting.answer();
   }
 
-  ServiceLab lab_{{"127.0.0.5/32"}};
+  ServiceLab lab_{{"127.0.0.5/32"}, {}, [](Config& config) { config.threads = GetParam(); }};
   TestEndpoint a_{lab_, "a.example.net"}, b_{lab_, "b.example.net"};
 };
 
-TEST_F(ResumeTest, AForwardedConnectionOutlivesItsCarriers) {
+TEST_P(ResumeTest, AForwardedConnectionOutlivesItsCarriers) {
   EchoServer server(lab_.loop(), "127.0.0.5");
   start_stream(server);
   for (int i = 1; i <= 20; ++i) {
@@ -55,7 +55,7 @@ TEST_F(ResumeTest, AForwardedConnectionOutlivesItsCarriers) {
   EXPECT_FALSE(a_.down || a_.reset);
 }
 
-TEST_F(ResumeTest, AFreshCarrierTakesThePlaceOfOneThatSeemsToLive) {
+TEST_P(ResumeTest, AFreshCarrierTakesThePlaceOfOneThatSeemsToLive) {
   EchoServer server(lab_.loop(), "127.0.0.5");
   start_stream(server);
   a_.link->introduce(lab_.dial());  // the service has not noticed that anything is wrong
@@ -64,7 +64,7 @@ TEST_F(ResumeTest, AFreshCarrierTakesThePlaceOfOneThatSeemsToLive) {
   EXPECT_EQ(lab_.service().session_count(), 1u);
 }
 
-TEST_F(ResumeTest, ASessionThatIsNotThereIsRefusedAsClosed) {
+TEST_P(ResumeTest, ASessionThatIsNotThereIsRefusedAsClosed) {
   ASSERT_EQ(a_.enrol().refusal, ErrorCode::kNone);
   auto hello = a_.hello(Purpose::kSession);
   hello.resume = Resume::kExisting;
@@ -73,7 +73,7 @@ TEST_F(ResumeTest, ASessionThatIsNotThereIsRefusedAsClosed) {
   EXPECT_NE(answer.reason.find("resume_seconds"), std::string::npos) << "it says what to do";
 }
 
-TEST_F(ResumeTest, NobodyElseGetsASessionByItsName) {
+TEST_P(ResumeTest, NobodyElseGetsASessionByItsName) {
   EchoServer server(lab_.loop(), "127.0.0.5");
   start_stream(server);
   ASSERT_EQ(b_.enrol().refusal, ErrorCode::kNone);
@@ -84,7 +84,7 @@ TEST_F(ResumeTest, NobodyElseGetsASessionByItsName) {
   EXPECT_FALSE(a_.down);
 }
 
-TEST_F(ResumeTest, AKeyThatWasReplacedResumesNothing) {
+TEST_P(ResumeTest, AKeyThatWasReplacedResumesNothing) {
   EchoServer server(lab_.loop(), "127.0.0.5");
   start_stream(server);
   auto hello = a_.hello(Purpose::kSession);
@@ -94,7 +94,7 @@ TEST_F(ResumeTest, AKeyThatWasReplacedResumesNothing) {
   EXPECT_EQ(ask(thief, hello).refusal, ErrorCode::kAuthentication);
 }
 
-TEST_F(ResumeTest, TheServiceLetsGoWhenGraceHasPassed) {
+TEST_P(ResumeTest, TheServiceLetsGoWhenGraceHasPassed) {
   Limits limits;
   limits.resume = seconds{1};
   ServiceLab lab({}, limits);
@@ -110,7 +110,7 @@ TEST_F(ResumeTest, TheServiceLetsGoWhenGraceHasPassed) {
   EXPECT_EQ(endpoint.down->code, ErrorCode::kClosed);
 }
 
-TEST_F(ResumeTest, AnEndpointThatIsExpectedIsReachedThoughNothingIsPublished) {
+TEST_P(ResumeTest, AnEndpointThatIsExpectedIsReachedThoughNothingIsPublished) {
   go_online(a_);
   go_online(b_);
   auto hello = a_.hello(Purpose::kCircuitCall);
@@ -126,6 +126,8 @@ TEST_F(ResumeTest, AnEndpointThatIsExpectedIsReachedThoughNothingIsPublished) {
   ASSERT_TRUE(lab_.until([&] { return !b_.messages.empty(); }));
   EXPECT_EQ(std::get<control::Incoming>(b_.messages.back()).caller, a_.name);
 }
+
+INSTANTIATE_TEST_SUITE_P(Threads, ResumeTest, kThreadCounts, name_of_threads);
 
 }  // namespace
 }  // namespace culvert::service

@@ -61,6 +61,12 @@ class ServiceLab final : private Service::Listener, private loop::Timer::Listene
   std::optional<Service> service_;
 };
 
+// For tests of what sessions on different loops do, and those on the service's own.
+inline const auto kThreadCounts = testing::Values<std::size_t>(0, 1, 3);
+inline std::string name_of_threads(const testing::TestParamInfo<std::size_t>& count) {
+  return "Threads" + std::to_string(count.param);
+}
+
 // Sends one hello by hand and keeps what comes back.
 class RawGreeting final : private loop::BytePipe::Listener {
  public:
