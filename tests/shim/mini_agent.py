@@ -10,6 +10,7 @@ output says "ready", then one line for each question, for the tests to look at.
 import collections
 import errno
 import os
+import select
 import socket
 import struct
 import sys
@@ -47,11 +48,27 @@ def log(*words):
     sys.stdout.flush()
 
 
+def send_all(data, target, source):
+    """Whether anybody reads there or not: a reset of where the octets come from ends it."""
+    watch = select.poll()
+    watch.register(target, select.POLLOUT)
+    watch.register(source, 0)  # errors alone
+    while data:
+        try:
+            data = data[target.send(data, socket.MSG_DONTWAIT):]
+        except BlockingIOError:
+            events = dict(watch.poll())
+            if events.get(source.fileno(), 0) & select.POLLERR:
+                raise ConnectionResetError(errno.ECONNRESET, 'reset behind what nobody reads')
+            if source.fileno() in events:
+                watch.unregister(source)  # both have ended their sides; nothing more is to be heard
+
+
 def relay_one_way(source, target):
     """Octets, the end of them, and a reset."""
     try:
         while data := source.recv(65536):
-            target.sendall(data)
+            send_all(data, target, source)
         target.shutdown(socket.SHUT_WR)
     except OSError as failure:
         if failure.errno in (errno.ECONNRESET, errno.EPIPE):

@@ -144,7 +144,8 @@ void Flow::on_stream_writable() {
 }
 
 void Flow::on_stream_readable() {
-  if (!socket_full_ && pump_down()) update_interest();
+  if (socket_full_ && !link_.streams().is_reset(stream_)) return;
+  if (pump_down()) update_interest();
 }
 
 void Flow::on_writable() {
@@ -163,15 +164,12 @@ bool Flow::pump_down() {
     for (const auto& piece : some) size += piece.size();
     const auto put = urgent ? socket_.write_urgent(some[0][0]) : socket_.write(some);
     if (put.state == State::kFailed) return abort_stream(put.error);
-    if (put.state != State::kMoved) {
-      socket_full_ = true;
-      return true;
-    }
+    if (put.state != State::kMoved) return find_full();
     socket_full_ = put.count < size;
     if (urgent) urgent_at_ = kNone;
     streams.consumed(stream_, put.count);
     link_.schedule();
-    if (socket_full_) return true;
+    if (socket_full_) return find_full();
   }
   if (down_ended_ || !streams.at_end(stream_)) return true;
   down_ended_ = true;
@@ -180,6 +178,21 @@ bool Flow::pump_down() {
   streams.end_taken(stream_);
   link_.schedule();
   return end_if_done();
+}
+
+// What whoever is behind the socket has no room for would never have come to it, natively: it was
+// still with who has reset the connection, and is lost with it. The reset comes at once, behind
+// what there was room for.
+bool Flow::find_full() {
+  socket_full_ = true;
+  auto& streams = link_.streams();
+  if (!streams.is_reset(stream_)) return true;
+  link_.detach(stream_);
+  streams.reset(stream_, ErrorCode::kReset);  // the peer has done so: nothing goes out
+  stream_gone_ = true;
+  socket_.abort();
+  end();
+  return false;
 }
 
 void Flow::on_broken(int error) { abort_stream(error); }

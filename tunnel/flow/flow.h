@@ -37,6 +37,7 @@ class Flow final : private loop::BytePipe::Listener, private session::SessionLin
   loop::IoResult read_socket();
   bool pump_up();  // these return false when the flow has ended
   bool pump_down();
+  bool find_full();
   bool abort_stream(int error);
   bool end_if_done();
 

@@ -43,7 +43,7 @@ struct Event {
   enum class Kind : std::uint8_t {
     kOpened,    // by the peer: target(stream); answer with accept() or reset()
     kAccepted,  // a stream of ours reached its destination
-    kReadable,  // readable(stream) is not empty, or at_end(stream)
+    kReadable,  // readable(stream) is not empty, or at_end(stream); again if is_reset() since
     kWritable,  // room again after write() came short
     kReset,     // by the peer: `code`; the id is forgotten; last_reason() until the next receive()
     kDone,      // both directions ended and acknowledged; the id is forgotten
@@ -73,6 +73,8 @@ class Mux {
   Bytes target(StreamId stream) const;
   Bytes readable(StreamId stream);
   bool at_end(StreamId stream) const;  // the peer finished and everything was consumed
+  // The peer reset it behind what is readable(); kReset comes when all of that was consumed.
+  bool is_reset(StreamId stream) const { return find(stream).reset != ErrorCode::kNone; }
   // The same as up to kMostPieces pieces in order, perhaps not all; gives how many.
   static constexpr std::size_t kMostPieces = 64;
   std::size_t pieces(StreamId stream, std::array<Bytes, kMostPieces>& out) const;

@@ -135,8 +135,12 @@ Result<void> Mux::on_frame(const Reset& frame) {
   stream->send = {};
   stream->send.finished = stream->send.end_sent = true;  // nothing more goes out
   stream->open_unsent = false;
-  // As with TCP, what arrived before the reset can still be read; consumed() reports it then.
-  if (stream->receive.waiting() == 0) report_reset(*stream);
+  // As with TCP, what arrived before the reset can still be read; consumed() reports it then. An
+  // owner who has stopped reading has to hear of it all the same: is_reset().
+  if (stream->receive.waiting() == 0)
+    report_reset(*stream);
+  else
+    announce_readable(*stream);
   return {};
 }
 

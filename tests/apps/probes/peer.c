@@ -9,6 +9,9 @@
  *   c  count the octets until the end, then write the number in decimal and close
  *   f  write "bye", shut down, then echo nothing but read until the end
  *   s  arm the slow port: write "armed\n"
+ *   b  write until nothing more is taken for a third of a second, then reset the connection
+ *   w  read nothing, and wait for the connection to be reset; "q" asks what the last one has seen
+ *   q  write "reset" or "nothing" within six seconds, and close
  * The slow port: its accept queue is full, so that SYNs are ignored, until it is armed; then the
  * second SYN, a second after the first, is accepted, and the connection echoes.
  * The refused port: bound, and not listened on.
@@ -85,6 +88,29 @@ static void* open_slow_port(void* unused) {
   return unused;
 }
 
+static int seen[2]; /* a pipe from "w" to "q" */
+
+static void write_all_it_takes(int fd) {
+  static const char data[65536];
+  const struct timeval third = {0, 333333};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &third, sizeof third);
+  while (write(fd, data, sizeof data) > 0) {
+  }
+}
+
+static void wait_for_reset(int fd) {
+  struct pollfd look = {fd, 0, 0}; /* errors alone */
+  const char news = poll(&look, 1, 5000) == 1 && (look.revents & POLLERR) != 0 ? 'y' : 'n';
+  if (write(seen[1], &news, 1) != 1) perror("write");
+}
+
+static const char* what_was_seen(void) {
+  struct pollfd look = {seen[0], POLLIN, 0};
+  char news = 'n';
+  if (poll(&look, 1, 6000) == 1 && read(seen[0], &news, 1) != 1) perror("read");
+  return news == 'y' ? "reset" : "nothing";
+}
+
 static void start(void* (*function)(void*), void* argument) {
   pthread_t thread;
   if (pthread_create(&thread, NULL, function, argument) != 0) die("pthread_create");
@@ -99,7 +125,13 @@ static void* serve(void* argument) {
   if (read(fd, &command, 1) != 1) command = 0;
   switch (command) {
     case 'e': echo(fd); break;
+    case 'b': write_all_it_takes(fd); /* fall through */
     case 'r': setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); break;
+    case 'w': wait_for_reset(fd); break;
+    case 'q':
+      strcpy(text, what_was_seen());
+      if (write(fd, text, strlen(text)) < 0) perror("write");
+      break;
     case 'c':
       snprintf(text, sizeof text, "%ld", count(fd));
       if (write(fd, text, strlen(text)) < 0) perror("write");
@@ -140,6 +172,7 @@ int main(int argc, char** argv) {
   const char* ports[] = {argc == 5 ? argv[2] : "0", argc == 5 ? argv[3] : "0",
                          argc == 5 ? argv[4] : "0"};
   signal(SIGPIPE, SIG_IGN);
+  if (pipe(seen) != 0) die("pipe");
   struct sockaddr_in echo_address, refused_address;
   int echo_listener = bind_to(argv[1], ports[0], &echo_address);
   slow_listener = bind_to(argv[1], ports[1], &slow_address);

@@ -279,6 +279,33 @@ TEST_F(FlowTest, AResetArrivesAsAReset) {
   EXPECT_EQ(errno, ECONNRESET);
 }
 
+// Natively the kernel tells of it by an event, however much lies unread before it.
+TEST_F(FlowTest, AResetArrivesThoughNobodyReadsWhatCameBefore) {
+  join();
+  fcntl(program_.get(), F_SETFL, O_NONBLOCK);
+  const ByteVector block(1 << 16);
+  std::size_t unmoved = 0;
+  run_until([&] {
+    unmoved = ::send(program_.get(), block.data(), block.size(), 0) > 0 ? 0 : unmoved + 1;
+    return unmoved > 1000;
+  });
+  const linger now{1, 0};
+  setsockopt(program_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  program_.reset();
+  run_until([this] {
+    pollfd p{destination_.get(), POLLRDHUP, 0};
+    return ::poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+  });
+  ByteVector buffer(1 << 16);
+  EXPECT_GT(::recv(destination_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT), 0)
+      << "what had come is there to be read";
+  ssize_t last = 1;
+  for (int i = 0; i < 10'000 && last > 0; ++i)
+    last = ::recv(destination_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  EXPECT_EQ(last, -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
 TEST_F(FlowTest, ARefusalReachesTheOpenerWithItsReason) {
   opener_.stream = *opener_.link->open({control::Target::Kind::kEndpointPort, "", 81}, opener_);
   run_until([this] { return opener_.reset.has_value(); });

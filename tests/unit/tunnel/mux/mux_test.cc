@@ -187,6 +187,19 @@ TEST(Mux, CarriesAHalfCloseAndGoesOnInTheOtherDirection) {
   EXPECT_EQ(as_text(pair.alice.readable(pair.stream)), "late answer");
 }
 
+TEST(Mux, WhoHasStoppedReadingHearsOfAReset) {
+  Pair pair;
+  pair.connect();
+  pair.alice.write(pair.stream, as_bytes("last words"));
+  carry_record(pair.alice, pair.bob, 1024);
+  EXPECT_TRUE(event_of(pair.bob, Kind::kReadable));
+  EXPECT_FALSE(pair.bob.is_reset(pair.stream));
+  pair.alice.reset(pair.stream, ErrorCode::kReset, "gone");
+  carry_record(pair.alice, pair.bob, 1024);
+  EXPECT_TRUE(event_of(pair.bob, Kind::kReadable));
+  EXPECT_TRUE(pair.bob.is_reset(pair.stream));
+}
+
 TEST(Mux, WhatCameBeforeAResetCanStillBeRead) {
   Pair pair;
   pair.connect();
@@ -195,6 +208,7 @@ TEST(Mux, WhatCameBeforeAResetCanStillBeRead) {
   pair.alice.reset(pair.stream, ErrorCode::kReset, "gone");
   carry_record(pair.alice, pair.bob, 1024);
   EXPECT_FALSE(event_of(pair.bob, Kind::kReset));
+  EXPECT_TRUE(pair.bob.is_reset(pair.stream));
   EXPECT_EQ(as_text(pair.bob.readable(pair.stream)), "last words");
   pair.bob.consumed(pair.stream, 10);
   const auto event = event_of(pair.bob, Kind::kReset);
