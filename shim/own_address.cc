@@ -85,6 +85,27 @@ int connect_from_elsewhere(int fd, const sockaddr* address, socklen_t length) {
   return real.connect(fd, address, length);
 }
 
+bool is_at_every_address(const Local& local) {
+  return local.any.sa_family == AF_INET ? local.v4.sin_addr.s_addr == 0
+                                        : IN6_IS_ADDR_UNSPECIFIED(&local.v6.sin6_addr);
+}
+
+// On a TCP socket with a port IP_BIND_ADDRESS_NO_PORT has no effect any more: it says later that
+// the program has bound it to every address, and not to 127.0.0.1, nor accepted it there.
+void mark(int fd) {
+  constexpr int kOn = 1;
+  if (!is_udp(fd))
+    syscall(SYS_setsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &kOn, sizeof kOn);
+}
+
+bool is_marked(int fd) {
+  int marked = 0;
+  socklen_t length = sizeof marked;
+  return is_udp(fd) ||
+         (syscall(SYS_getsockopt, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &marked, &length) == 0 &&
+          marked != 0);
+}
+
 }  // namespace
 
 void leave_device(int fd) {
@@ -97,13 +118,31 @@ void leave_device(int fd) {
 
 void take_own_address(int fd) {
   Local local;
-  if (settings.own_address == 0 || !read_local(fd, local) || is_bound(local)) return;
-  bind_without_port(fd, local.any.sa_family, settings.own_address);
+  if (settings.own_address == 0 || !read_local(fd, local)) return;
+  if (!is_bound(local)) return bind_without_port(fd, local.any.sa_family, settings.own_address);
+  if (is_at_every_address(local)) mark(fd);
 }
 
 bool has_own_address(int fd) {
   Local local;
   return settings.own_address != 0 && read_local(fd, local) && v4_of(local) == settings.own_address;
+}
+
+void show_own_address(int fd, sockaddr* address, socklen_t length) {
+  Local local = {};
+  memcpy(&local, address, length < sizeof local ? length : sizeof local);
+  const bool v4 = local.any.sa_family == AF_INET && length >= sizeof local.v4;
+  const bool v6 = local.any.sa_family == AF_INET6 && length >= kLeastV6;
+  if ((!v4 && !v6) || v4_of(local) != INADDR_LOOPBACK) return;
+  Local peer = {};
+  socklen_t size = v4 ? sizeof peer.v4 : sizeof peer.v6;
+  // Not by getpeername(): see is_connected().
+  if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERNAME, &peer, &size) != 0) return;
+  if (!settings.in_pool(v4_of(peer)) || !is_marked(fd)) return;
+  const uint32_t octets = htonl(settings.own_address);
+  void* const place = v4 ? static_cast<void*>(&local.v4.sin_addr) : local.v6.sin6_addr.s6_addr + 12;
+  memcpy(place, &octets, sizeof octets);
+  memcpy(address, &local, length < sizeof local ? length : sizeof local);
 }
 
 int connect_elsewhere(int fd, const sockaddr* address, socklen_t length) {

@@ -17,6 +17,10 @@ void leave_device(int fd);
 void take_own_address(int fd);
 bool has_own_address(int fd);
 
+// Of what getsockname() has just written: 127.0.0.1 of a socket that its program had bound to every
+// address, and that is connected to a virtual one, becomes this machine's own.
+void show_own_address(int fd, sockaddr* address, socklen_t length);
+
 // connect() to what is no virtual address. Where the kernel says EINVAL: a socket that had first
 // been connected to a virtual one cannot leave this machine from there (loopback is no source for
 // other interfaces), so it has to leave that address first. EINVAL of an address that is too short,

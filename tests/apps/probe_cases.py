@@ -16,6 +16,7 @@ SENTENCES = {
     "interrupted": "time limits and signals interrupt a connect",
     "library-handle": "functions taken from a library's handle are carried too",
     "no-descriptor-left": "a program without a descriptor left connects all the same",
+    "own-name": "a socket that was bound to every address shows one that can be called",
     "peer-name": "getpeername and reverse names tell the peer",
     "reset": "a reset arrives as a reset",
     "threads": "threads connect at once",
