@@ -34,9 +34,10 @@ bool is_udp(int fd) {
   return get_option(fd, SOL_SOCKET, SO_PROTOCOL, protocol) && protocol == IPPROTO_UDP;
 }
 
-// Not by getpeername(), which sandboxes of UDP programs may not know.
+// Not by getpeername(), which sandboxes of UDP programs may not know. SO_PEERNAME fails where there
+// is more room than address (net/core/sock.c), and gives a part where there is less.
 bool is_connected(int fd) {
-  sockaddr_in6 peer;
+  sockaddr_in peer;
   return get_option(fd, SOL_SOCKET, SO_PEERNAME, peer);
 }
 
