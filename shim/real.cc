@@ -130,6 +130,8 @@ constinit Real real = {
     .execveat = raw_execveat,
     .posix_spawn = nullptr,
     .posix_spawnp = nullptr,
+    .system = nullptr,
+    .popen = nullptr,
     .dlopen = nullptr,
     .dlsym = nullptr,
     .getaddrinfo = nullptr,
@@ -183,6 +185,8 @@ void find_real_functions() {
   find(real.execveat, "execveat");
   find(real.posix_spawn, "posix_spawn");
   find(real.posix_spawnp, "posix_spawnp");
+  find(real.system, "system");
+  find(real.popen, "popen");
   find(real.dlopen, "dlopen");
   find(real.getaddrinfo, "getaddrinfo");
   find(real.resolver_init, "__res_init");

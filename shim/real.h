@@ -41,6 +41,8 @@ struct Real {
                      const posix_spawnattr_t*, char* const*, char* const*);
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const*, char* const*);
+  int (*system)(const char*);
+  FILE* (*popen)(const char*, const char*);
   void* (*dlopen)(const char*, int);
   void* (*dlsym)(void*, const char*);
   int (*getaddrinfo)(const char*, const char*, const addrinfo*, addrinfo**);

@@ -95,6 +95,33 @@ int main(int argc, char** argv) {
   posix_spawnp(&pid, self, NULL, NULL, anew, kEmpty);
   report("posix_spawnp", wait_for(pid));
 
+  /* Of a program that has cleared its environment, whose shell libc starts by itself. */
+  char command[sizeof self + 64];
+  snprintf(command, sizeof command, "'%s' --anew '%s' '%s'", self, argv[1], argv[2]);
+  pid = fork();
+  if (pid == 0) {
+    clearenv();
+    _exit(system(command) == 0 ? 0 : 9);
+  }
+  report("system", wait_for(pid));
+  pid = fork();
+  if (pid == 0) {
+    clearenv();
+    FILE* const shell = popen(command, "r");
+    _exit(shell != NULL && pclose(shell) == 0 ? 0 : 9);
+  }
+  report("popen", wait_for(pid));
+  pid = fork();
+  if (pid == 0) {
+    clearenv();
+    printf("a command that is none: %d\n", WEXITSTATUS(system("exit 7")));
+    printf("one in error: %d\n", WEXITSTATUS(system("( 2>&1")));
+    printf("an empty one: %d\n", system(""));
+    printf("is there a shell: %d\n", system(NULL) != 0);
+    _exit(0);
+  }
+  wait_for(pid);
+
   /* ssh and daemons close every descriptor they do not know. */
   pid = fork();
   if (pid == 0) {
