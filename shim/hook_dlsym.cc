@@ -1,6 +1,6 @@
 // shim/hook_dlsym.cc: functions that a program takes from libc's own handle, or from one of a
-// library that found them in libc: ctypes, JNA, P/Invoke. All else is passed on by a jump, so that
-// the loader sees who called: RTLD_NEXT depends on it.
+// library that found them in libc: ctypes, JNA, P/Invoke; by version too. All else is passed on by
+// a jump, so that the loader sees who called: RTLD_NEXT depends on it.
 #include <dlfcn.h>
 
 #include "shim/export.h"
@@ -21,6 +21,15 @@ bool defines_it_too(const void* caller, const char* name) {
   return find_symbol(read_image(map->l_addr, map->l_ld), name) != nullptr;
 }
 
+// What `caller` gets for `found`, which is libc's or another library's function of that name.
+void* in_front_of(void* found, const char* name, const void* caller) {
+  const void* const ours = own_function(name);
+  if (ours == nullptr || found == ours || start_of_object(found) != start_of_libc() ||
+      defines_it_too(caller, name))
+    return found;
+  return const_cast<void*>(ours);
+}
+
 }  // namespace
 }  // namespace culvert::shim
 
@@ -30,10 +39,17 @@ CULVERT_INTERPOSE void* dlsym(void* handle, const char* name) noexcept {
   if (handle == RTLD_NEXT || handle == RTLD_DEFAULT || !settings.active)
     return real.dlsym(handle, name);
   void* const found = real.dlsym(handle, name);
-  if (found == nullptr) return nullptr;
-  const void* const ours = own_function(name);
-  if (ours == nullptr || found == ours || start_of_object(found) != start_of_libc() ||
-      defines_it_too(__builtin_return_address(0), name))
-    return found;
-  return const_cast<void*>(ours);
+  return found == nullptr ? nullptr : in_front_of(found, name, __builtin_return_address(0));
+}
+
+// Ours have no version, which the loader takes for another one, and passes over: so not even
+// RTLD_DEFAULT finds them. A version of libc's that is not the one in use is not exchanged.
+CULVERT_INTERPOSE void* dlvsym(void* handle, const char* name, const char* version) noexcept {
+  using namespace culvert::shim;
+  if (real.dlsym == nullptr) find_real_dlsym();
+  if (handle == RTLD_NEXT || !settings.active) return real.dlvsym(handle, name, version);
+  void* const found = real.dlvsym(handle, name, version);
+  if (found == nullptr || own_function(name) == nullptr) return found;
+  if (found != real.dlsym(RTLD_NEXT, name)) return found;
+  return in_front_of(found, name, __builtin_return_address(0));
 }

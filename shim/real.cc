@@ -2,10 +2,13 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "shim/elf_image.h"
 
 namespace culvert::shim {
 namespace {
@@ -98,6 +101,25 @@ constexpr const char* kVersions[] = {"GLIBC_2.34", "GLIBC_2.17"};
 constexpr const char* kVersions[] = {"GLIBC_2.34", "GLIBC_2.2.5"};
 #endif
 
+// In the object that comes behind this one in the order of loading, or, if none has it, in front.
+template <typename Function>
+void find_by_hand(Function& function, const char* name) {
+  Dl_info found;
+  void* own = nullptr;
+  if (dladdr1(&real, &found, &own, RTLD_DL_LINKMAP) == 0) return;
+  const auto* const here = static_cast<const link_map*>(own);
+  const auto look = [&](const link_map* object) {
+    const ElfImage image = read_image(object->l_addr, object->l_ld);
+    const auto* const symbol = find_symbol(image, name);
+    if (symbol != nullptr) function = reinterpret_cast<Function>(image.base + symbol->st_value);
+    return symbol != nullptr;
+  };
+  for (const auto* object = here->l_next; object != nullptr; object = object->l_next)
+    if (look(object)) return;
+  for (const auto* object = here->l_prev; object != nullptr; object = object->l_prev)
+    if (look(object)) return;
+}
+
 template <typename Function>
 void find(Function& function, const char* name) {
   if (void* found = real.dlsym(RTLD_NEXT, name)) function = reinterpret_cast<Function>(found);
@@ -134,6 +156,7 @@ constinit Real real = {
     .popen = nullptr,
     .dlopen = nullptr,
     .dlsym = nullptr,
+    .dlvsym = nullptr,
     .getaddrinfo = nullptr,
     .resolver_init = nullptr,
     .resolver_ninit = nullptr,
@@ -147,13 +170,15 @@ constinit Real real = {
     .resolver_nsend = nullptr,
 };
 
-// By dlvsym(), as dlsym() is ours (of no version). Where libc was itself preloaded, before us,
-// nothing comes next.
+// dlsym() and dlvsym() are ours (of no version), wherever we ask for them: so one of the two is
+// looked up by hand, and gives the other. Where libc was itself preloaded, before us, nothing comes
+// next.
 void find_real_dlsym() {
+  find_by_hand(real.dlvsym, "dlvsym");
   void* const places[] = {RTLD_NEXT, RTLD_DEFAULT};
   for (void* where : places) {
     for (const char* version : kVersions) {
-      real.dlsym = reinterpret_cast<decltype(real.dlsym)>(dlvsym(where, "dlsym", version));
+      real.dlsym = reinterpret_cast<decltype(real.dlsym)>(real.dlvsym(where, "dlsym", version));
       if (real.dlsym != nullptr) return;
     }
   }

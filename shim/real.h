@@ -45,6 +45,7 @@ struct Real {
   FILE* (*popen)(const char*, const char*);
   void* (*dlopen)(const char*, int);
   void* (*dlsym)(void*, const char*);
+  void* (*dlvsym)(void*, const char*, const char*);
   int (*getaddrinfo)(const char*, const char*, const addrinfo*, addrinfo**);
   int (*resolver_init)();
   int (*resolver_ninit)(res_state);
@@ -62,6 +63,6 @@ extern Real real;  // NOLINT(bugprone-dynamic-static-initializers): it is consti
 
 // Uses dlsym(), which may allocate: for the constructor, and for an exec before it.
 void find_real_functions();
-void find_real_dlsym();  // alone: for who asks before the constructor
+void find_real_dlsym();  // and dlvsym(), alone: for who asks before the constructor
 
 }  // namespace culvert::shim

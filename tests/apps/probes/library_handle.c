@@ -3,14 +3,20 @@
 
 #include "probe.h"
 
+#if defined(__x86_64__)
+static const char kVersion[] = "GLIBC_2.2.5";
+#else
+static const char kVersion[] = "GLIBC_2.17";
+#endif
+
 typedef int (*connect_function)(int, const struct sockaddr*, socklen_t);
 typedef int (*getpeername_function)(int, struct sockaddr*, socklen_t*);
 typedef int (*getaddrinfo_function)(const char*, const char*, const struct addrinfo*,
                                     struct addrinfo**);
 
-/* `function`: where its address is put; ISO C has no cast for that. */
-static void take(void* handle, const char* name, void* function) {
-  void* const found = dlsym(handle, name);
+/* `function`: where its address is put; ISO C has no cast for that. `version`: may be null. */
+static void take(void* handle, const char* name, const char* version, void* function) {
+  void* const found = version == NULL ? dlsym(handle, name) : dlvsym(handle, name, version);
   if (found == NULL) {
     printf("cannot go on: %s\n", dlerror());
     exit(2);
@@ -18,13 +24,13 @@ static void take(void* handle, const char* name, void* function) {
   memcpy(function, &found, sizeof found);
 }
 
-static void use(void* handle, const struct probe_target* target) {
+static void use(void* handle, const char* version, const struct probe_target* target) {
   connect_function connect_it;
   getpeername_function peer_of;
   getaddrinfo_function find;
-  take(handle, "connect", &connect_it);
-  take(handle, "getpeername", &peer_of);
-  take(handle, "getaddrinfo", &find);
+  take(handle, "connect", version, &connect_it);
+  take(handle, "getpeername", version, &peer_of);
+  take(handle, "getaddrinfo", version, &find);
 
   struct addrinfo* found = NULL;
   printf("the name: %s\n", gai_strerror(find(target->host, "80", NULL, &found)));
@@ -52,10 +58,17 @@ int main(int argc, char** argv) {
     printf("of %s\n", libraries[i] == NULL ? "the program" : libraries[i]);
     void* const handle = dlopen(libraries[i], RTLD_NOW);
     if (handle == NULL) give_up(dlerror());
-    use(handle, &target);
+    use(handle, NULL, &target);
     printf("what there is not: %s\n", dlsym(handle, "no_such_function") == NULL ? "null" : "found");
     printf("the error is told: %s\n", dlerror() != NULL ? "yes" : "no");
     printf("no error is left: %s\n", dlerror() == NULL ? "yes" : "no");
   }
+  printf("by version, of libc\n");
+  use(dlopen("libc.so.6", RTLD_NOW), kVersion, &target);
+  printf("by version, of all\n");
+  use(RTLD_DEFAULT, kVersion, &target);
+  printf("a version that there is not: %s\n",
+         dlvsym(RTLD_DEFAULT, "connect", "GLIBC_1.0") == NULL ? "null" : "found");
+  printf("its error is told: %s\n", dlerror() != NULL ? "yes" : "no");
   return 0;
 }
