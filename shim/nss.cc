@@ -14,14 +14,15 @@
 namespace culvert::shim {
 namespace {
 
-// `error` is the caller's errno: left alone on success. Besides *host_error the thread's h_errno is
-// set, as libc's own DNS module does and some callers of gethostbyaddr_r() (python) rely on.
+// `error` is the caller's errno: left alone on success and, as by libc's own DNS module, where
+// there is no such name. Besides *host_error the thread's h_errno is set, as that module does and
+// some callers of gethostbyaddr_r() (python) rely on.
 nss_status end(const NameAnswer& answer, bool fits, int* error, int* host_error) {
   if (answer.status == NSS_STATUS_SUCCESS && fits) {
     *host_error = NETDB_SUCCESS;
     return NSS_STATUS_SUCCESS;
   }
-  *error = fits ? answer.error : ERANGE;
+  if (!fits || answer.status != NSS_STATUS_NOTFOUND) *error = fits ? answer.error : ERANGE;
   *host_error = fits ? answer.host_error : NETDB_INTERNAL;
   h_errno = *host_error;
   return fits ? answer.status : NSS_STATUS_TRYAGAIN;
