@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/datagram_errors.h"
 #include "agent/enclosure_network.h"
 #include "agent/ip_packet.h"
 #include "agent/transparent_udp.h"
@@ -47,17 +48,24 @@ class EnclosedDatagrams::Far final : public std::enable_shared_from_this<Far>,
  public:
   Far(EnclosedDatagrams& owner, const Key& asked, const SocketAddress& really, UniqueFd fd)
       : owner_(owner), asked_(asked), really_(really), fd_(std::move(fd)) {
+    tell_errors(fd_);
     watch_.emplace(owner.loop_, fd_.get(), static_cast<loop::FdWatch::Listener&>(*this));
     watch_->start(/*readable=*/true, /*writable=*/false);
   }
   void send(const SocketAddress& to, Bytes datagram) {
     sockaddr_storage address{};
     const auto length = to.fill(address);
-    ::sendto(fd_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-             reinterpret_cast<sockaddr*>(&address), length);
+    const auto try_it = [&] {
+      return ::sendto(fd_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                      reinterpret_cast<sockaddr*>(&address), length);
+    };
+    if (try_it() < 0 && errno != EAGAIN) try_it();  // it was an earlier one's error
   }
 
  private:
+  Key key_of(const SocketAddress& outside) const {
+    return outside == really_ ? asked_ : Key{asked_.first, outside};
+  }
   void on_fd_ready(loop::FdWatch&, bool, bool) override {
     const auto stays = shared_from_this();  // flows that are made may displace ours
     for (int i = 0; i < kAtOnce; ++i) {
@@ -66,12 +74,12 @@ class EnclosedDatagrams::Far final : public std::enable_shared_from_this<Far>,
       auto& buffer = owner_.buffer_;
       const auto size = ::recvfrom(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT,
                                    reinterpret_cast<sockaddr*>(&from), &length);
-      if (size < 0 && errno == EAGAIN) return;
-      if (size < 0) continue;  // an error that the network reported: reading it has cleared it
-      const auto at = SocketAddress::from(reinterpret_cast<sockaddr*>(&from));
-      owner_.pass_in(stays, at == really_ ? asked_ : Key{asked_.first, at},
+      if (size < 0 && errno == EAGAIN) break;
+      if (size < 0) continue;  // an error of one that was sent
+      owner_.pass_in(stays, key_of(SocketAddress::from(reinterpret_cast<sockaddr*>(&from))),
                      Bytes{buffer}.first(static_cast<std::size_t>(size)));
     }
+    while (const auto error = read_error(fd_)) owner_.pass_in(key_of(error->to), error->code);
   }
 
   EnclosedDatagrams& owner_;
@@ -193,6 +201,11 @@ EnclosedDatagrams::Flow* EnclosedDatagrams::make_flow(const Key& key, const Sock
   return flows_
       .emplace(key, std::make_unique<Flow>(*this, key, to, std::move(near), std::move(far)))
       .first->second.get();
+}
+
+void EnclosedDatagrams::pass_in(const Key& key, IcmpUnreachable code) {
+  if (!key.second.ip.is_v4()) return;
+  inside_.refusal->send(key.first.ip, make_udp_unreachable(key.first, key.second, code));
 }
 
 // From where nothing was sent to yet: whoever can reach the socket outside, as natively.

@@ -3,14 +3,15 @@
 // a socket inside that stands at the address the program wrote to, and one outside that is
 // bound when it sends to the true destination. What follows goes through these two. Who
 // answers the one outside from elsewhere (TFTP does) gets a flow of its own, with the same socket
-// outside. Flows end when they were silent for a while; errors that the destination's network
-// reports (ICMP) are not passed back.
+// outside. Flows end when they were silent for a while. Errors that the destination's network
+// reports (ICMP) are passed back.
 #pragma once
 #include <list>
 #include <map>
 #include <memory>
 
 #include "agent/enclosed_connect.h"
+#include "agent/ip_packet.h"
 #include "tunnel/loop/timer.h"
 
 namespace culvert::agent {
@@ -39,6 +40,7 @@ class EnclosedDatagrams final : private loop::FdWatch::Listener, private loop::T
   Flow* flow_of(const Key& key);
   Flow* make_flow(const Key& key, const SocketAddress& to, std::shared_ptr<Far> far);
   void pass_in(const std::shared_ptr<Far>& far, const Key& key, Bytes datagram);
+  void pass_in(const Key& key, IcmpUnreachable code);
 
   loop::Loop& loop_;
   const AgentFacts& agent_;

@@ -49,6 +49,34 @@ for number in range(3):
             print(size, data == b"x" * size, sender == there)
 """
 
+# Without CAP_NET_RAW the agent tells of a refusal with the second datagram.
+REFUSED_OR_NOT = """
+import socket, sys
+there = (socket.gethostbyname(sys.argv[1]), int(sys.argv[2]))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    one.connect(there)
+    one.settimeout(0.5)
+    for _ in range(20):
+        try:
+            one.send(b"hello")
+            print(one.recv(100))
+            break
+        except TimeoutError:
+            continue
+        except OSError as error:
+            print(error.strerror)
+            break
+    else:
+        print("silence")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.sendto(b"hello", there)
+        other.settimeout(0.2)
+        try:
+            print(other.recv(100))
+        except OSError as error:
+            print(type(error).__name__)
+"""
+
 CASES = [
     Case("every UDP call does what it does natively",
          f"{PROBE} $CULVERT_B 7004 7005 7006 2>&1", must_show="exit status 0", limit=90),
@@ -64,6 +92,9 @@ CASES = [
          asked_elsewhere("?peer"), must_show="again, of the same' True\nTrue"),
     Case("a program in a namespace is answered from another port",
          "$CULVERT_NAMESPACE " + asked_elsewhere("?port"), must_show="again, of the same' True\nTrue"),
+    Case("a program in a namespace hears that nobody serves a UDP port",
+         f"for port in 7006 7004; do $CULVERT_NAMESPACE python3 -c '{REFUSED_OR_NOT}' $CULVERT_B $port 2>&1; done",
+         must_show="Connection refused\n"),
     Case("a UDP server in a namespace sends from the port to the same port elsewhere",
          f"$CULVERT_NAMESPACE python3 -c '{FROM_THAT_PORT}' 2>&1", must_show="60000 True True"),
     Case("asyncio is reached at a UDP port that it has told by TCP",
