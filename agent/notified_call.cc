@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -28,6 +29,20 @@ pid_t NotifiedCall::process() const {
   for (std::string word; status >> word;)
     if (pid_t process = 0; word == "Tgid:" && status >> process) return process;
   return 0;
+}
+
+bool NotifiedCall::has_capability(int capability) const {
+  const auto directory = "/proc/" + std::to_string(notification_.pid);
+  struct stat theirs {
+  }, ours{};
+  if (::stat((directory + "/ns/user").c_str(), &theirs) != 0 ||
+      ::stat("/proc/self/ns/user", &ours) != 0 || theirs.st_ino != ours.st_ino)
+    return false;
+  std::ifstream status(directory + "/status");
+  for (std::string word; status >> word;)
+    if (std::uint64_t set = 0; word == "CapEff:" && status >> std::hex >> set)
+      return (set >> capability & 1) != 0;
+  return false;
 }
 
 bool NotifiedCall::same_as(const NotifiedCall& other) const {

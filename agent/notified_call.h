@@ -19,7 +19,9 @@ class NotifiedCall {
   int number() const { return notification_.data.nr; }
   std::uint64_t argument(unsigned index) const { return notification_.data.args[index]; }
   int int_argument(unsigned index) const { return static_cast<int>(argument(index)); }
-  pid_t process() const;                          // 0: it is gone
+  pid_t process() const;  // 0: it is gone
+  // Whether its thread has one of capabilities(7), in the user namespace that we are in.
+  bool has_capability(int capability) const;
   bool same_as(const NotifiedCall& other) const;  // the same thread calls the same again
 
   // One of them, once. Below zero: an errno. False: a signal has interrupted the call, or killed

@@ -1,6 +1,7 @@
 #include "agent/supervised_calls.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -51,6 +52,14 @@ SocketAddress bound_address(const UniqueFd& socket) {
   socklen_t length = sizeof address;
   ::syscall(SYS_getsockname, socket.get(), &address, &length);
   return SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
+}
+
+// Of this process: without it we may do no more than the program.
+bool may_bind_low_ports() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  return ::syscall(SYS_capget, &header, sets.data()) != 0 ||
+         (sets[0].effective >> CAP_NET_BIND_SERVICE & 1) != 0;
 }
 
 }  // namespace
@@ -200,7 +209,9 @@ void SupervisedCalls::tell(culvert_question kind, const NotifiedCall& call, cons
 // The program's own rights and working directory decide about all others.
 void SupervisedCalls::bind(const NotifiedCall& call, Turn& turn) {
   const auto at = read_address(call, 1, 2);
-  if (!at || (at->value().port < IPPORT_RESERVED && at->value().port != 0)) return call.let_run();
+  if (!at || (at->value().port < IPPORT_RESERVED && at->value().port != 0 && may_bind_low_ports() &&
+              !call.has_capability(CAP_NET_BIND_SERVICE)))
+    return call.let_run();
   const auto socket = call.descriptor();
   if (!socket || !is_internet(socket) || option_of(socket, SO_TYPE) != SOCK_DGRAM)
     return call.let_run();
