@@ -114,7 +114,7 @@ void SupervisedCalls::connect(const NotifiedCall& call, Turn& turn) {
   if (!to) return call.let_run();
   const bool asks_names = names_.is_name_server(to->value());
   if (!asks_names && !concerns_us(to->value())) return call.let_run();
-  const auto socket = call.descriptor();
+  auto socket = call.descriptor();
   if (!socket && errno == EBADF) return call.let_run();
   if (!socket) {
     // Out of reach, perhaps: virtual addresses are nobody's but ours.
@@ -123,13 +123,16 @@ void SupervisedCalls::connect(const NotifiedCall& call, Turn& turn) {
   if (!is_internet(socket)) return call.let_run();
   direct(socket, *to);
   turn.may_take_long();
-  connect_and_wait(call, socket, *to);
+  const auto result = connect_and_wait(call, socket, *to);
+  socket.reset();
+  if (result) finish(call, *result);
 }
 
 // A blocking connect is started like any other, and waited for here: so a signal interrupts it, and
-// the end of the program, and it goes on by itself then, as natively.
-void SupervisedCalls::connect_and_wait(const NotifiedCall& call, const UniqueFd& socket,
-                                       const ProgramAddress& to) {
+// the end of the program, and it goes on by itself then, as natively. Nothing: nobody waits.
+std::optional<std::int64_t> SupervisedCalls::connect_and_wait(const NotifiedCall& call,
+                                                              const UniqueFd& socket,
+                                                              const ProgramAddress& to) {
   const int flags = ::fcntl(socket.get(), F_GETFL);
   const bool waits = (flags & O_NONBLOCK) == 0 && option_of(socket, SO_TYPE) == SOCK_STREAM;
   const auto connect_now = [&] {
@@ -139,13 +142,14 @@ void SupervisedCalls::connect_and_wait(const NotifiedCall& call, const UniqueFd&
     return result;
   };
   const auto started = connect_now();
-  if (!waits || (started != -EINPROGRESS && started != -EALREADY)) return finish(call, started);
+  if (!waits || (started != -EINPROGRESS && started != -EALREADY)) return started;
   const auto deadline = deadline_of(socket, SO_SNDTIMEO);
   while (call.waits()) {
     pollfd look{socket.get(), POLLOUT, 0};
-    if (::poll(&look, 1, kLookAgainMs) > 0) return finish(call, connect_now());
-    if (std::chrono::steady_clock::now() >= deadline) return finish(call, started);
+    if (::poll(&look, 1, kLookAgainMs) > 0) return connect_now();
+    if (std::chrono::steady_clock::now() >= deadline) return started;
   }
+  return std::nullopt;
 }
 
 // The hold completes no multipath connection.
@@ -194,48 +198,59 @@ void SupervisedCalls::socket_error(const NotifiedCall& call, Turn& turn) {
   finish(call, written ? 0 : -EFAULT);
 }
 
-void SupervisedCalls::tell(culvert_question kind, const NotifiedCall& call, const UniqueFd& socket,
-                           Turn& turn, std::uint32_t flags) {
-  if (!agent_.publishes) return;
-  turn.may_take_long();
+culvert_question_packet SupervisedCalls::news(culvert_question kind, const NotifiedCall& call,
+                                              const UniqueFd& socket, std::uint32_t flags) {
   auto local = bound_address(socket);
   local.ip = local.ip.canonical();
   if (!local.ip.is_v4()) local.ip = IpAddress::v4(0);  // the agent asks the kernel itself
   auto told = make_question(kind, cookie_of(socket), local);
   told.flags |= static_cast<std::uint32_t>(call.process()) << CULVERT_PROGRAM_SHIFT | flags;
+  return told;
+}
+
+void SupervisedCalls::tell(const culvert_question_packet& told, Turn& turn) {
+  if (!agent_.publishes) return;
+  turn.may_take_long();
   if (const auto link = open_agent(agent_.socket)) (void)ask_agent_on(*link, told, kAgentLimit);
 }
 
-// The program's own rights and working directory decide about all others.
+// The program's own rights and working directory decide about all others. Whoever has its answer
+// may close the socket and bind another one to that port: no duplicate may be left then.
 void SupervisedCalls::bind(const NotifiedCall& call, Turn& turn) {
   const auto at = read_address(call, 1, 2);
   if (!at || (at->value().port < IPPORT_RESERVED && at->value().port != 0 && may_bind_low_ports() &&
               !call.has_capability(CAP_NET_BIND_SERVICE)))
     return call.let_run();
-  const auto socket = call.descriptor();
-  if (!socket || !is_internet(socket) || option_of(socket, SO_TYPE) != SOCK_DGRAM)
-    return call.let_run();
-  if (at->value().port == 0) return bind_anywhere(call, socket, *at, turn);
-  auto result = ::syscall(SYS_bind, socket.get(), as_sockaddr(*at), at->length);
-  const bool everywhere = at->value().ip.canonical().is_unspecified();
+  auto socket = call.descriptor();
+  std::optional<std::int64_t> result;
+  if (socket && is_internet(socket) && option_of(socket, SO_TYPE) == SOCK_DGRAM)
+    result = at->value().port == 0 ? bind_anywhere(call, socket, *at, turn)
+                                   : bind_somewhere(call, socket, *at, turn);
+  socket.reset();
+  return result ? finish(call, *result) : call.let_run();
+}
+
+std::int64_t SupervisedCalls::bind_somewhere(const NotifiedCall& call, const UniqueFd& socket,
+                                             const ProgramAddress& at, Turn& turn) {
+  auto result = ::syscall(SYS_bind, socket.get(), as_sockaddr(at), at.length);
+  const bool everywhere = at.value().ip.canonical().is_unspecified();
   if (result != 0 && errno == EADDRINUSE && everywhere)
-    result = bind_beside_agent(socket, *at, turn);
-  finish(call, outcome(result));
-  if (result != 0) return;
+    result = bind_beside_agent(socket, at, turn);
+  if (result != 0) return outcome(result);
   const AddressSharing shared(socket, everywhere);
-  tell(CULVERT_TELL_BOUND, call, socket, turn);
+  tell(news(CULVERT_TELL_BOUND, call, socket), turn);
+  return 0;
 }
 
 // Whether the program asks for the port is not seen: getsockname() costs such programs nothing.
-void SupervisedCalls::bind_anywhere(const NotifiedCall& call, const UniqueFd& socket,
-                                    const ProgramAddress& at, Turn& turn) {
+std::optional<std::int64_t> SupervisedCalls::bind_anywhere(const NotifiedCall& call,
+                                                           const UniqueFd& socket,
+                                                           const ProgramAddress& at, Turn& turn) {
   const auto ip = at.value().ip.canonical();
-  if (!agent_.publishes_all || (ip.is_loopback() && !agent_.pool.contains(ip)))
-    return call.let_run();
-  const auto result = ::syscall(SYS_bind, socket.get(), as_sockaddr(at), at.length);
-  const auto told_as = outcome(result);
-  if (result == 0) tell(CULVERT_TELL_BOUND, call, socket, turn, CULVERT_KERNEL_CHOSE);
-  finish(call, told_as);
+  if (!agent_.publishes_all || (ip.is_loopback() && !agent_.pool.contains(ip))) return std::nullopt;
+  const auto result = outcome(::syscall(SYS_bind, socket.get(), as_sockaddr(at), at.length));
+  if (result == 0) tell(news(CULVERT_TELL_BOUND, call, socket, CULVERT_KERNEL_CHOSE), turn);
+  return result;
 }
 
 // As the shim does it (shim/wire.h, CULVERT_ASK_TO_SHARE).
@@ -256,11 +271,13 @@ std::int64_t SupervisedCalls::bind_beside_agent(const UniqueFd& socket, const Pr
 }
 
 void SupervisedCalls::listen(const NotifiedCall& call, Turn& turn) {
-  const auto socket = call.descriptor();
+  auto socket = call.descriptor();
   if (!socket || !is_internet(socket)) return call.let_run();
-  const auto result = ::syscall(SYS_listen, socket.get(), call.int_argument(1));
-  finish(call, outcome(result));
-  if (result == 0) tell(CULVERT_TELL_LISTENING, call, socket, turn);
+  const auto result = outcome(::syscall(SYS_listen, socket.get(), call.int_argument(1)));
+  const auto told = news(CULVERT_TELL_LISTENING, call, socket);
+  socket.reset();
+  finish(call, result);
+  if (result == 0) tell(told, turn);
 }
 
 }  // namespace culvert::agent

@@ -31,18 +31,22 @@ class SupervisedCalls {
  private:
   void open_multipath(const NotifiedCall& call);
   void connect(const NotifiedCall& call, Turn& turn);
-  void connect_and_wait(const NotifiedCall& call, const UniqueFd& socket, const ProgramAddress& to);
+  std::optional<std::int64_t> connect_and_wait(const NotifiedCall& call, const UniqueFd& socket,
+                                               const ProgramAddress& to);
   void peer_name(const NotifiedCall& call, Turn& turn);
   void socket_error(const NotifiedCall& call, Turn& turn);
   void bind(const NotifiedCall& call, Turn& turn);
-  void bind_anywhere(const NotifiedCall& call, const UniqueFd& socket, const ProgramAddress& at,
-                     Turn& turn);
+  std::optional<std::int64_t> bind_anywhere(const NotifiedCall& call, const UniqueFd& socket,
+                                            const ProgramAddress& at, Turn& turn);
+  std::int64_t bind_somewhere(const NotifiedCall& call, const UniqueFd& socket,
+                              const ProgramAddress& at, Turn& turn);
   std::int64_t bind_beside_agent(const UniqueFd& socket, const ProgramAddress& at, Turn& turn);
   void listen(const NotifiedCall& call, Turn& turn);
   bool concerns_us(const SocketAddress& to) const;
   void direct(const UniqueFd& socket, ProgramAddress& to);  // to the agent's name server
-  void tell(culvert_question kind, const NotifiedCall& call, const UniqueFd& socket, Turn& turn,
-            std::uint32_t flags = 0);
+  static culvert_question_packet news(culvert_question kind, const NotifiedCall& call,
+                                      const UniqueFd& socket, std::uint32_t flags = 0);
+  void tell(const culvert_question_packet& told, Turn& turn);
 
   // supervised_datagrams.cc
   void send_to(const NotifiedCall& call, Turn& turn);
