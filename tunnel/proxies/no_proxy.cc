@@ -35,7 +35,9 @@ bool excludes_address(std::string_view item, const IpAddress& host) {
   if (!address || address->is_v4() != host.is_v4()) return false;
   unsigned bits = 0;
   if (slash != std::string_view::npos) {
-    const auto digits = item.substr(slash + 1);
+    auto digits = item.substr(slash + 1);
+    if (digits.starts_with('-')) return false;
+    if (digits.starts_with('+')) digits.remove_prefix(1);
     if (std::from_chars(digits.data(), digits.data() + digits.size(), bits).ec != std::errc{})
       bits = 0;
   }

@@ -4,6 +4,10 @@
 //   - items are separated by commas or blanks; "*" alone excludes every host
 //   - a name excludes itself and what lies below it; a leading dot and a final dot mean nothing
 //   - an address excludes itself, "10.0.0.0/8" a prefix, but only hosts given as addresses
+//   - nothing has a port: "host:443" excludes nobody
+//
+// For IPv6 what its manual says, and its later versions do: 7.88 itself compares such hosts letter
+// by letter.
 #pragma once
 #include <string_view>
 

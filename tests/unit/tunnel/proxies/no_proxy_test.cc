@@ -11,7 +11,7 @@ struct Row {
   bool excluded;
 };
 
-// To put a row to curl itself: `no_proxy=LIST http_proxy=http://127.0.0.1:9 curl HOST`.
+// no_proxy_curl_test.cc has some hundred more, which it puts to curl itself.
 constexpr Row kRows[] = {
     {"", "www.example.org", false},
     {"*", "www.example.org", true},
@@ -34,6 +34,8 @@ constexpr Row kRows[] = {
     {"192.0.2.0/24", "192.0.2.77", true},
     {"192.0.2.0/24", "192.0.3.77", false},
     {"192.0.2.1/33", "192.0.2.1", false},
+    {"192.0.2.1/-1", "192.0.2.1", false},
+    {"192.0.2.0/+24", "192.0.2.77", true},
     {"192.0.2.1", "192.0.2.10", false},
     {"192.0.2", "192.0.2.1", false},
     {"192.0.2.0/24", "www.example.org", false},
