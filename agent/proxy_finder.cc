@@ -76,8 +76,9 @@ std::vector<carrier::Proxy> ProxyFinder::add(const std::vector<proxies::Hint>& h
 
 std::vector<carrier::Proxy> ProxyFinder::add(std::vector<carrier::Proxy> proxies) {
   std::erase_if(proxies, [&](const carrier::Proxy& proxy) {
+    const auto same = [&](const auto& other) { return other.is_same_place(proxy); };
     const bool known =
-        std::ranges::any_of(found_, [&](const auto& other) { return other.is_same_place(proxy); });
+        std::ranges::any_of(found_, same) || std::ranges::any_of(sources_.configured, same);
     if (!known && found_.size() < kMost) {
       found_.push_back(proxy);
       return false;
@@ -96,11 +97,15 @@ void ProxyFinder::on_kind_heard(const carrier::Proxy& named, proxies::Spoken hea
                                 const std::vector<carrier::Proxy>& others) {
   if (others.empty()) return;
   step(named.to_string(), "is called so, and is " + std::string(to_string(heard)));
+  listener_.on_proxy_miscalled(named, heard);
   add(others);
 }
 
 void ProxyFinder::begin() {
   begun_ = true;
+  // They are ways of their own since before this began, and have not led out.
+  for (const auto& proxy : sources_.configured) kinds_.check(proxy);
+  kinds_.hurry();
   if (!sources_.pac_url.empty()) start_script({sources_.pac_url, "pac_url of agent.toml", true});
   for (const auto& settings : sources_.settings) take(settings);
   add_of_users(/*passing=*/false);

@@ -54,6 +54,7 @@ class ProxyFinder final : private loop::Timer::Listener,
     // Perhaps several times. None of these may destroy the finder.
     virtual void on_proxies_found(const std::vector<carrier::Proxy>& fresh) = 0;
     virtual void on_finding_step(const Step&) {}
+    virtual void on_proxy_miscalled(const carrier::Proxy&, proxies::Spoken) {}
     virtual void on_finding_done() = 0;  // once
 
    protected:
@@ -64,7 +65,8 @@ class ProxyFinder final : private loop::Timer::Listener,
               ProxySources sources, std::optional<NetworkFacts> network, Listener& listener);
   ~ProxyFinder();
 
-  void settle() { kinds_.stop(); }  // a way out was found: whatever they are, they are
+  void settle() { kinds_.stop(); }       // a way out was found: whatever they are, they are
+  void way_failed() { kinds_.hurry(); }  // one through a proxy
   bool done() const { return phase_ == Phase::kDone; }
   const std::vector<carrier::Proxy>& found() const { return found_; }
   const std::vector<Step>& steps() const { return steps_; }

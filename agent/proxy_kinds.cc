@@ -10,7 +10,7 @@ using carrier::ProxyKind;
 using proxies::Spoken;
 
 std::vector<ProxyKind> other_kinds(ProxyKind named, Spoken heard) {
-  const bool http = named == ProxyKind::kHttp;
+  const bool http = named == ProxyKind::kHttp, ftp = named == ProxyKind::kFtp;
   const bool socks =
       named == ProxyKind::kSocks4 || named == ProxyKind::kSocks4a || named == ProxyKind::kSocks5;
   switch (heard) {
@@ -21,6 +21,7 @@ std::vector<ProxyKind> other_kinds(ProxyKind named, Spoken heard) {
     case Spoken::kSocks:  // or who speaks TLS alone
       if (http) return {ProxyKind::kSocks5, ProxyKind::kHttps};
       return socks ? std::vector<ProxyKind>{} : std::vector{ProxyKind::kSocks5};
+    case Spoken::kFtp: return ftp ? std::vector<ProxyKind>{} : std::vector{ProxyKind::kFtp};
     default: return {};
   }
 }
@@ -35,13 +36,17 @@ ProxyKinds::ProxyKinds(loop::Loop& loop, resolver::DnsClient& dns, HostPort serv
       clear_(loop, *this) {}
 
 void ProxyKinds::check(const carrier::Proxy& named) {
-  if (!named.before.empty() || named.kind == ProxyKind::kFtp) return;
+  if (!named.before.empty()) return;
   const auto same = [&](const carrier::Proxy& other) { return other.at == named.at; };
   if (std::ranges::any_of(waiting_, same) ||
       std::ranges::any_of(checks_, [&](const Check& one) { return same(one.named); }))
     return;
   waiting_.push_back(named);
   if (!start_.running()) start_.start(kAfter);
+}
+
+void ProxyKinds::hurry() {
+  if (!waiting_.empty()) start_.start(Duration::zero());
 }
 
 void ProxyKinds::stop() {

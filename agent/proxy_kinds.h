@@ -1,9 +1,9 @@
 // agent/proxy_kinds.h: whether proxies are of the kind that they are called. Scripts say PROXY of a
 // SOCKS port, and variables https:// of what speaks no TLS; browsers take them at their word.
 //
-// While a proxy that was named has not led out for kAfter, one request shows what it speaks
-// (tunnel/proxies/probe_answer.h); if that is another kind, it is told as one more proxy. Knows
-// nothing of chains, and does not judge what was probed already.
+// While a proxy that was named has not led out for kAfter, or as soon as a way by one has failed,
+// one request shows what it speaks (tunnel/proxies/probe_answer.h); if that is another kind, it is
+// told as one more proxy. Knows nothing of chains, and does not judge what was probed already.
 #pragma once
 #include <list>
 #include <memory>
@@ -25,7 +25,7 @@ class ProxyKinds final : private loop::Timer::Listener,
                          private resolver::DnsRequest::Listener,
                          private proxies::Probe::Listener {
  public:
-  static constexpr std::chrono::milliseconds kAfter{500}, kLimit{1000};
+  static constexpr std::chrono::milliseconds kAfter{250}, kLimit{1000};
 
   class Listener {
    public:
@@ -42,6 +42,7 @@ class ProxyKinds final : private loop::Timer::Listener,
   ProxyKinds(loop::Loop& loop, resolver::DnsClient& dns, HostPort service, Listener& listener);
 
   void check(const carrier::Proxy& named);
+  void hurry();  // those that wait are asked now
   bool busy() const { return !waiting_.empty() || !checks_.empty(); }
   void stop();  // a way out was found
 

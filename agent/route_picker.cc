@@ -36,7 +36,7 @@ void RoutePicker::add(carrier::Way way) {
 }
 
 std::optional<std::size_t> RoutePicker::next_start(TimePoint now) {
-  if (winner_ || started_ == attempts_.size() || now < next_at_) return std::nullopt;
+  if (winner_ || started_ == order_.size() || now < next_at_) return std::nullopt;
   next_at_ = now + (started_ == 0 && head_start_ ? Duration{kHeadStart} : Duration{kStagger});
   const auto next = take_next();
   attempts_[next].state = State::kRunning;
@@ -69,7 +69,7 @@ std::size_t RoutePicker::take_next() {
 }
 
 std::optional<TimePoint> RoutePicker::next_deadline() const {
-  if (winner_ || started_ == attempts_.size()) return std::nullopt;
+  if (winner_ || started_ == order_.size()) return std::nullopt;
   return next_at_;
 }
 
@@ -78,6 +78,23 @@ void RoutePicker::failed(std::size_t way, Error why, TimePoint now, bool by_serv
   attempts_[way].failure = std::move(why);
   attempts_[way].by_service = by_service;
   next_at_ = std::min(next_at_, now);
+}
+
+std::vector<std::size_t> RoutePicker::rule_out(const carrier::Proxy& proxy, const Error& why,
+                                               TimePoint now) {
+  std::vector<std::size_t> running;
+  for (std::size_t i = 0; i < attempts_.size(); ++i) {
+    const auto& attempt = attempts_[i];
+    if (!attempt.way.proxy || !attempt.way.proxy->is_same_place(proxy) ||
+        attempt.state == State::kFailed)
+      continue;
+    if (attempt.state == State::kRunning)
+      running.push_back(i);
+    else
+      std::erase(order_, i);
+    failed(i, why, now);
+  }
+  return running;
 }
 
 bool RoutePicker::exhausted() const {

@@ -33,6 +33,8 @@ class RoutePicker {
   std::optional<TimePoint> next_deadline() const;        // when to ask again
   // `by_service`: it was reached and said no (session::Introduction::Listener).
   void failed(std::size_t way, Error why, TimePoint now, bool by_service = false);
+  // All ways by this proxy have failed, gives those that are under way.
+  std::vector<std::size_t> rule_out(const carrier::Proxy& proxy, const Error& why, TimePoint now);
   void won(std::size_t way) { winner_ = way; }
 
   const carrier::Way& way(std::size_t index) const { return attempts_[index].way; }
@@ -61,7 +63,7 @@ class RoutePicker {
   std::size_t take_next();  // moves it to order_[started_]
 
   std::vector<Attempt> attempts_;
-  std::vector<std::size_t> order_;  // of attempts_
+  std::vector<std::size_t> order_;  // of attempts_, but for what was ruled out
   std::size_t started_ = 0;         // of order_
   TimePoint next_at_;
   bool head_start_;

@@ -54,7 +54,7 @@ class Uplink final : private UplinkAttempt::Listener,
   struct Options {
     WayOptions ways;
     std::string remembered_file;  // the ways that worked the last time (network_memory.h)
-    ProxySources sources;         // of proxies, besides those that were configured
+    ProxySources sources;         // of proxies
     Duration grace{};             // how long a session waits for another carrier
   };
 
@@ -118,6 +118,7 @@ class Uplink final : private UplinkAttempt::Listener,
   void on_session_down(session::SessionLink& link, const Error& why) override;
   void on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses) override;
   void on_proxies_found(const std::vector<carrier::Proxy>& fresh) override;
+  void on_proxy_miscalled(const carrier::Proxy& named, proxies::Spoken is) override;
   void on_finding_done() override;
   void on_timer(loop::Timer& timer) override;
 

@@ -48,7 +48,7 @@ void Uplink::race() {
   const auto key = memory().find(key_of(network_)).value_or("");
   bool known = put_first(ways, key);
   // Where proxies are not looked for, only those that are named now are used.
-  if (!known && options_.sources.wanted()) {
+  if (!known && options_.sources.worth_asking()) {
     if (auto way = way_from_key(key, options_.ways)) {
       ways.insert(ways.begin(), *std::move(way));
       known = true;
@@ -87,7 +87,7 @@ void Uplink::take_hints(std::vector<proxies::Hint> hints) {
 
 void Uplink::start_finding() {
   find_timer_.stop();
-  if (finder_ || stopping_ || !options_.sources.wanted()) return;
+  if (finder_ || stopping_ || !options_.sources.worth_asking()) return;
   finder_.emplace(self_.loop, dns_, self_.random, options_.ways.service, options_.sources, network_,
                   static_cast<ProxyFinder::Listener&>(*this));
 }
@@ -98,6 +98,19 @@ void Uplink::on_proxies_found(const std::vector<carrier::Proxy>& fresh) {
               {{"event", "proxy-found"}, {"proxy", proxy.to_string()}, {"source", proxy.source}});
   found_.insert(found_.end(), fresh.begin(), fresh.end());
   look_up_found();
+}
+
+void Uplink::on_proxy_miscalled(const carrier::Proxy& named, proxies::Spoken is) {
+  log::warning("uplink", {{"event", "proxy-miscalled"},
+                          {"proxy", named.to_string()},
+                          {"source", named.source},
+                          {"is", to_string(is)}});
+  // "Perhaps" is said of what hung up: so have the attempts.
+  if (state_ != State::kRacing || is == proxies::Spoken::kSocks) return;
+  const Error why{ErrorCode::kProtocol, named.to_string() + " is " + std::string(to_string(is))};
+  for (const auto number : picker_->rule_out(named, why, self_.loop.now()))
+    std::erase_if(attempts_, [&](const auto& one) { return one->number() == number; });
+  start_attempts();
 }
 
 void Uplink::look_up_found() {

@@ -86,6 +86,7 @@ void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool re
   picker_->failed(number, {error.code, detail}, self_.loop.now(), refused);
   start_attempts();
   start_finding();
+  if (finder_ && picker_->way(number).proxy) finder_->way_failed();
   give_up_if_exhausted();
 }
 

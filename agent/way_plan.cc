@@ -113,7 +113,7 @@ std::string way_key(const carrier::Way& way) {
 
 std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions& options) {
   const auto first = key.find(' ');
-  if (first == std::string_view::npos || !options.proxies.empty()) return std::nullopt;
+  if (first == std::string_view::npos) return std::nullopt;
   const auto second = key.find(' ', first + 1);
   const auto hop = SocketAddress::parse(
       key.substr(first + 1, second == std::string_view::npos ? second : second - first - 1));
@@ -125,8 +125,20 @@ std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions&
     return std::nullopt;
   auto proxy = carrier::parse_proxy(key.substr(second + 1));
   if (!proxy || !recipe->goes_through(proxy->kind)) return std::nullopt;
-  proxy->source = "it worked in this network before";
   proxy->forget_credentials();
+  proxy->source = "it worked in this network before";
+  if (!options.proxies.empty()) {  // the same place alone, which was called another kind
+    const auto named = std::ranges::find_if(options.proxies, [&](const carrier::Proxy& one) {
+      return one.at == proxy->at && one.kind != proxy->kind && one.before.empty() &&
+             proxy->before.empty();
+    });
+    if (named == options.proxies.end()) return std::nullopt;
+    const auto kind = proxy->kind;
+    *proxy = *named;
+    proxy->kind = kind;
+    // What was meant for TLS alone does not go in clear.
+    if (named->kind == carrier::ProxyKind::kHttps) proxy->forget_credentials();
+  }
   const auto& host = name.empty() ? options.service.host : options.also_named;
   carrier::Way way{recipe, *std::move(proxy), service_for(*recipe, options, host), *hop, {}};
   way.also_named = !name.empty();

@@ -48,7 +48,7 @@ std::vector<carrier::Way> plan_ways(const WayOptions& options, const WayAddresse
 std::string way_key(const carrier::Way& way);
 // The way of this key, although nobody has planned it: its proxy was found the last time, and need
 // not be found again. nullopt: no way_key(), or against `options`, as any proxy is that is not
-// among those which they name.
+// at a place which they name (there it may be of another kind than it is called).
 std::optional<carrier::Way> way_from_key(std::string_view key, const WayOptions& options);
 // Puts the way of this key first; false if it is not among them.
 bool put_first(std::vector<carrier::Way>& ways, std::string_view key);

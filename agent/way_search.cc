@@ -15,19 +15,20 @@ WaySearch::WaySearch(loop::Loop& loop, Random& random, WayOptions options, Proxy
       dns_(loop),
       timer_(loop, *this) {
   lookup_.emplace(loop_, dns_, options_, static_cast<WayLookup::Listener&>(*this));
-  if (sources_.wanted()) timer_.start(kFindAfter);
+  if (sources_.worth_asking()) timer_.start(kFindAfter);
 }
 
 void WaySearch::hurry() {
   timer_.stop();
-  if (finder_ || !sources_.wanted()) return;
+  if (finder_) return finder_->way_failed();
+  if (!sources_.worth_asking()) return;
   finder_.emplace(loop_, dns_, random_, options_.service, sources_, look_at_network(),
                   static_cast<ProxyFinder::Listener&>(*this));
 }
 
 bool WaySearch::ended() const {
   return addresses_ && !proxy_lookup_ && found_.empty() &&
-         (finder_ ? finder_->done() : !sources_.wanted());
+         (finder_ ? finder_->done() : !sources_.worth_asking());
 }
 
 void WaySearch::on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses) {

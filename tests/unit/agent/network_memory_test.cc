@@ -91,6 +91,27 @@ TEST(WayFromKey, does_not_go_by_a_proxy_that_another_has_been_named_instead_of) 
   EXPECT_FALSE(way_from_key("connect 10.0.0.1:3128 http://old.site:3128", options));
 }
 
+TEST(WayFromKey, knows_again_a_configured_proxy_that_is_of_another_kind_than_it_is_called) {
+  WayOptions options{{"service.example.net", 443},
+                     "auto",
+                     0,
+                     {*carrier::parse_proxy("http://me:secret@p.site:1080")}};
+  options.proxies[0].trusted = true;
+  options.proxies[0].source = "agent.toml";
+  const auto way = way_from_key("socks 10.0.0.1:1080 socks5://p.site:1080", options);
+  ASSERT_TRUE(way);
+  EXPECT_EQ(way->proxy->to_string(), "socks5://p.site:1080");
+  EXPECT_TRUE(way->proxy->trusted);
+  EXPECT_EQ(way->proxy->source, "agent.toml");
+  EXPECT_TRUE(way->proxy->has_credentials());
+  // Its address is what names say now.
+  EXPECT_FALSE(way_from_key("connect 10.0.0.1:1080 http://p.site:1080", options));
+  options.proxies[0].kind = carrier::ProxyKind::kHttps;  // whose password is not for the clear
+  const auto clear = way_from_key("connect 10.0.0.1:1080 http://p.site:1080", options);
+  ASSERT_TRUE(clear);
+  EXPECT_FALSE(clear->proxy->has_credentials());
+}
+
 TEST(RoutePicker, takes_ways_that_are_found_while_it_runs) {
   constexpr TimePoint start{std::chrono::seconds{100}};
   const WayOptions options{{"service.example.net", 443}, "auto", 0, {}};

@@ -44,6 +44,29 @@ TEST(RoutePicker, starts_the_next_route_at_once_when_one_fails) {
             "direct to 192.0.2.1:443: connection refused; tls to 192.0.2.1:443: no answer");
 }
 
+TEST(RoutePicker, rules_out_all_ways_by_a_proxy_that_is_another_kind_than_it_is_called) {
+  auto through = [](const char* recipe, const char* proxy) {
+    auto one = way(recipe, "10.0.0.1:1080");
+    one.proxy = *carrier::parse_proxy(proxy);
+    return one;
+  };
+  RoutePicker picker({through("socks", "socks5://10.0.0.1:1080"),
+                      through("socks-tls", "socks5://10.0.0.1:1080"), way("tls", "192.0.2.1:443")},
+                     false, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  picker.add(through("connect", "http://10.0.0.1:1080"));
+  const Error why{ErrorCode::kProtocol, "socks5://10.0.0.1:1080 is an HTTP proxy"};
+  EXPECT_EQ(picker.rule_out(*carrier::parse_proxy("socks5://10.0.0.1:1080"), why, kStart),
+            std::vector<std::size_t>{0});
+  EXPECT_EQ(picker.next_start(kStart), 3u);  // at once
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{400}), 2u);
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{800}), std::nullopt);
+  EXPECT_EQ(picker.next_deadline(), std::nullopt);
+  EXPECT_FALSE(picker.exhausted());
+  for (const std::size_t left : {2, 3}) picker.failed(left, why, kStart);
+  EXPECT_TRUE(picker.exhausted());
+}
+
 TEST(RoutePicker, tells_of_refusals_before_silence_when_nothing_led_out) {
   RoutePicker picker(two_routes(), true, kStart);
   EXPECT_EQ(picker.next_start(kStart), 0u);
