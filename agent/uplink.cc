@@ -51,6 +51,7 @@ void Uplink::stop() {
   lookup_.reset();
   found_lookup_.reset();
   finder_.reset();
+  portal_.reset();
   attempts_.clear();
   better_attempts_.clear();
   if (link_ != nullptr) link_->close("the agent stops");
@@ -76,11 +77,12 @@ void Uplink::enter(State state, std::string why) {
               {"service", options_.ways.service.to_string()},
               {"via", up() ? way_->recipe->name : "none"},
               {"proxy", up() && way_->proxy ? way_->proxy->to_string() : "none"},
-              {"why", why_}});
+              {"why", up() ? why_ : with_portal(why_)}});
 }
 
 std::string Uplink::why() const {
-  return state_ == State::kRacing ? picker_->progress(why_) : why_;
+  if (up()) return why_;
+  return with_portal(state_ == State::kRacing ? picker_->progress(why_) : why_);
 }
 
 void Uplink::resolve() {

@@ -18,6 +18,7 @@
 
 #include "agent/lookups.h"
 #include "agent/network_memory.h"
+#include "agent/portal_watch.h"
 #include "agent/proxy_finder.h"
 #include "agent/reconnect_delay.h"
 #include "agent/route_picker.h"
@@ -33,6 +34,7 @@ class Uplink final : private UplinkAttempt::Listener,
                      private session::SessionLink::Listener,
                      private WayLookup::Listener,
                      private ProxyFinder::Listener,
+                     private PortalWatch::Listener,
                      private loop::Timer::Listener {
  public:
   class Listener {
@@ -120,6 +122,8 @@ class Uplink final : private UplinkAttempt::Listener,
   void on_proxies_found(const std::vector<carrier::Proxy>& fresh) override;
   void on_proxy_miscalled(const carrier::Proxy& named, proxies::Spoken is) override;
   void on_finding_done() override;
+  void on_portal(const std::string& where) override;
+  void on_portal_gone() override;
   void on_timer(loop::Timer& timer) override;
 
   session::SessionLink::Initiator initiator() const;
@@ -144,6 +148,7 @@ class Uplink final : private UplinkAttempt::Listener,
   void enter(State state, std::string why);
   void send_unsent();
   void arm_lookup_timer();
+  std::string with_portal(std::string why) const;
   Duration patience() const;
   NetworkMemory memory() const;
   void remember(const carrier::Way& way);
@@ -166,6 +171,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::optional<ProxyFinder> finder_;               // of this network
   std::vector<carrier::Proxy> found_, looking_up_;  // still without an address
   std::vector<carrier::Way> found_ways_;
+  std::optional<PortalWatch> portal_;  // while nothing leads out
   std::optional<RoutePicker> picker_;
   std::optional<WayAddresses> addresses_;               // as last looked up
   std::string names_failure_;                           // why they are of before, or none

@@ -68,6 +68,7 @@ void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::
   timer_.stop();
   find_timer_.stop();
   if (finder_) finder_->settle();
+  portal_.reset();
   attempts_.clear();
   better_attempts_.clear();
   attached_at_ = self_.loop.now();

@@ -11,6 +11,8 @@ namespace {
 // A known way is one attempt, without a question to the network. Otherwise proxies are looked for
 // when nothing answered for longer than a direct way takes, or as soon as a way has failed.
 constexpr std::chrono::milliseconds kFindAfter{150}, kFindAfterKnown{1000};
+constexpr std::chrono::seconds kPortalAfter{2};
+constexpr std::chrono::seconds kAtPortal{60};  // portal_watch.h sees when it is gone
 
 std::string key_of(const std::optional<NetworkFacts>& network) {
   return network ? network->key() : std::string("no gateway");
@@ -58,6 +60,9 @@ void Uplink::race() {
     return wait_and_retry("there is no way to try: nothing that via = \"" + options_.ways.via +
                           "\" needs has an address");
   const bool none = ways.empty();
+  if (!portal_ || portal_->done())
+    portal_.emplace(self_.loop, dns_, options_.ways.service, kPortalAfter,
+                    static_cast<PortalWatch::Listener&>(*this));
   picker_.emplace(std::move(ways), known, self_.loop.now());
   enter(State::kRacing, why_);
   start_attempts();
@@ -193,10 +198,34 @@ void Uplink::give_up_if_exhausted() {
   if (state_ != State::kRacing || stopping_ || !picker_->exhausted() || may_find_more()) return;
   auto why = picker_->why();
   if (addresses_->service.empty() && !names_failure_.empty()) why = names_failure_ + "; " + why;
-  if (finder_ && !finder_->captive_portal().empty())
-    why = "this network has a portal: open " + finder_->captive_portal() + " in a browser; " + why;
   wait_and_retry(why, picker_->refused_alike() ? Duration{ReconnectDelay::kMostRefused}
                                                : Duration{ReconnectDelay::kMost});
+  if (portal_ && portal_->is_certain()) timer_.start(kAtPortal);
+}
+
+std::string Uplink::with_portal(std::string why) const {
+  std::string where = portal_ ? portal_->where() : std::string{};
+  if (where.empty() && finder_) where = finder_->captive_portal();
+  if (where.empty()) return why;
+  if (where.starts_with("http"))
+    return "this network has a portal: open " + where + " in a browser; " + why;
+  return "this network seems to have a portal (" + where +
+         " instead of the service): log in there with a browser; " + why;
+}
+
+void Uplink::on_portal(const std::string& where) {
+  log::warning("uplink", {{"event", "portal"}, {"where", where}});
+}
+
+// Whoever has just logged in waits for this, and attempts from before may be silent for long.
+void Uplink::on_portal_gone() {
+  log::info("uplink", {{"event", "portal-gone"}, {"was", portal_->where()}});
+  portal_.reset();
+  if (up() || stopping_) return;
+  attempts_.clear();
+  lookup_.reset();
+  delay_.reset();
+  resolve();
 }
 
 NetworkMemory Uplink::memory() const {

@@ -174,7 +174,8 @@ void Uplink::on_control(session::SessionLink&, const control::Message& message) 
 
 Result<void> Uplink::open(const control::Target& target, StreamOpening& opening) {
   if (link_ == nullptr || !link_->up())
-    return fail(ErrorCode::kNetworkUnreachable, "there is no session to the service: " + why_);
+    return fail(ErrorCode::kNetworkUnreachable,
+                "there is no session to the service: " + with_portal(why_));
   const auto stream = link_->open(target, opening);
   if (!stream) return fail(stream.error());
   opening.on_stream_opening(*link_, *stream);
