@@ -8,8 +8,7 @@ namespace culvert::exchange {
 namespace {
 
 constexpr std::size_t kTellAfter = 512 * 1024;
-constexpr Duration kPatience = std::chrono::seconds{20};  // of a parked GET
-constexpr Duration kGrace = std::chrono::seconds{8};      // for its answer
+constexpr Duration kGrace = std::chrono::seconds{8};  // for its answer
 constexpr Duration kPostLimit = std::chrono::seconds{12};
 constexpr Duration kIdleLane = std::chrono::seconds{20};
 constexpr std::size_t kIdleLanes = 2;
@@ -72,15 +71,15 @@ std::size_t Client::count(RequestKind kind) const {
 
 std::size_t Client::lanes_to_dial() const {
   if (failure_) return 0;
-  const auto have = lanes_.size() + dialling_;
+  const auto have = open_lanes() + dialling_;
   const auto wanted =
-      std::min(wanted_, have < kMaxLanes ? kMaxLanes - have + dialling_ : dialling_);
+      std::min(wanted_, have < most_lanes_ ? most_lanes_ - have + dialling_ : dialling_);
   const auto coming = dialling_ + lanes_that_log_in();
   return wanted > coming ? wanted - coming : 0;
 }
 
 void Client::dialled(LaneId id, TimePoint now) {
-  if (dialling_ != 0) --dialling_;
+  (void)dial_ended_beside();
   lanes_.push_back(std::make_unique<ClientLane>(id, now));
   knock_if_due(*lanes_.back(), now);
 }
@@ -115,7 +114,8 @@ std::uint64_t Client::begin(ClientLane& lane, RequestKind kind, TimePoint now, s
   request.proven = proven_;
   request.passes = at.passes;
   const bool sends = kind == RequestKind::kPost || kind == RequestKind::kPostStream;
-  const Duration patience = kind == RequestKind::kStream ? Duration{known_.quiet} : kPatience;
+  const Duration patience =
+      kind == RequestKind::kStream ? Duration{known_.quiet} : poll_patience(now);
   request.patience_ms = static_cast<std::uint32_t>(patience / std::chrono::milliseconds{1});
   request.most = static_cast<std::uint32_t>(poll_size_);
   for (auto& lost : lost_) {
@@ -213,7 +213,13 @@ void Client::pump_polls(TimePoint now) {
 
 void Client::pump(TimePoint now) {
   wanted_ = 0;
+  pumped_at_ = now;
   if (failure_ || now < retry_at_) return;
+  if (most_lanes_ != kMaxLanes && now >= more_lanes_at_) most_lanes_ = kMaxLanes;
+  if (few()) {
+    pump_few(now);
+    return close_idle(now);
+  }
   if (sender_.has_lost()) pump_posts(now);
   pump_up_streams(now);
   pump_posts(now);
@@ -223,6 +229,10 @@ void Client::pump(TimePoint now) {
   if (established_ && !known_.keep_alive && wanted_ == 0 &&
       now - active_at_ < std::chrono::seconds{3})
     (void)idle_lane_or_want();
+  close_idle(now);
+}
+
+void Client::close_idle(TimePoint now) {
   std::size_t idle = 0;
   for (const auto& lane : lanes_)
     if (lane->idle() && (++idle > kIdleLanes + wanted_ || now >= lane->idle_since() + kIdleLane))
@@ -235,6 +245,7 @@ std::optional<TimePoint> Client::next_deadline() const {
   const auto soonest = [&](TimePoint at) { due = std::min(due, at); };
   if (retry_at_ != TimePoint{}) return retry_at_;  // until then nothing is sent
   if (const auto at = sender_.next_deadline()) soonest(*at);
+  if (const auto at = dial_deadline()) soonest(*at);
   if (tell_at_) soonest(*tell_at_);
   if (gathers_until_) soonest(*gathers_until_);
   for (const auto& lane : lanes_) {
@@ -260,6 +271,7 @@ std::optional<TimePoint> Client::next_deadline() const {
 void Client::tick(TimePoint now) {
   if (failure_) return;
   if (now >= retry_at_) retry_at_ = {};
+  watch_dials(now);
   if (tell_at_ && now >= *tell_at_) {
     tell_at_.reset();
     tell_now_ = true;

@@ -54,7 +54,7 @@ class Client {
 
   // Lanes.
   std::size_t lanes_to_dial() const;  // now; call dialling() for each
-  void dialling() { ++dialling_; }
+  void dialling();
   void dialled(LaneId id, TimePoint now);
   void dial_failed(const Error& why, TimePoint now);
   void receive(LaneId lane, Bytes octets, TimePoint now);
@@ -92,6 +92,7 @@ class Client {
   void post(ClientLane& lane, TimePoint now);
   void pump_posts(TimePoint now);
   void pump_polls(TimePoint now);
+  void close_idle(TimePoint now);
   bool active(TimePoint now) const { return now - active_at_ < kActive; }
 
   // client_streams.cc
@@ -111,6 +112,17 @@ class Client {
   void up_streams(bool yes, TimePoint now);
   void stalled(std::uint64_t request, TimePoint now);
   void down_stalled(ClientLane& lane, TimePoint now);
+
+  // client_few_lanes.cc
+  bool few() const;
+  std::size_t open_lanes() const;
+  std::optional<TimePoint> dial_deadline() const;
+  void lane_refused(TimePoint now);
+  void limit_lanes(std::size_t most, TimePoint now);
+  void watch_dials(TimePoint now);
+  bool dial_ended_beside();
+  Duration poll_patience(TimePoint now) const;
+  void pump_few(TimePoint now);
 
   // client_login.cc
   void knock(ClientLane& lane, TimePoint now);
@@ -133,6 +145,7 @@ class Client {
   void refused_size(const Flight& flight);
 
   static constexpr Duration kActive = std::chrono::seconds{15};
+  static constexpr Duration kPatience = std::chrono::seconds{20};     // of a parked GET
   static constexpr Duration kFindOutAnew = std::chrono::seconds{60};  // whether streams pass
 
   Options options_;
@@ -142,7 +155,12 @@ class Client {
   Sender sender_;
   Receiver receiver_;
   std::vector<std::unique_ptr<ClientLane>> lanes_;
-  std::size_t dialling_ = 0, wanted_ = 0;
+  std::size_t dialling_ = 0, silent_dials_ = 0, dials_beside_ = 0, wanted_ = 0;
+  std::size_t most_lanes_ = kMaxLanes;  // that the network lets us have at a time
+  int refusals_ = 0;                    // of further ones, in a row
+  Duration lane_pause_{};
+  TimePoint more_lanes_at_{}, dialling_since_{}, pumped_at_{};
+  bool posted_last_ = false;  // on the only lane
   std::uint64_t next_number_ = 1;
   std::vector<Lost> lost_;
   std::uint64_t proven_ = 0;  // newest down stream that passed

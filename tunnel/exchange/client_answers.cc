@@ -82,7 +82,9 @@ bool Client::take_head(ClientLane& lane, TimePoint now) {
   if (final) {
     fail_with(why);
   } else {
+    const bool is_new = lane.served() == 0;
     lose(lane, why, now);
+    if (settled && is_new) lane_refused(now);  // squid's maxconn, for one
   }
   return false;
 }
@@ -196,7 +198,10 @@ void Client::completed(ClientLane& lane, TimePoint now) {
   }
   if (!flight.ended_in_order)
     return lose(lane, {ErrorCode::kReset, "the answer to an HTTP request was cut short"}, now);
-  if (lane.served() != 0) known_.keep_alive = true;
+  if (lane.served() != 0)
+    known_.keep_alive = true;
+  else
+    refusals_ = 0;
   switch (flight.kind) {
     case RequestKind::kPoll:
       if (flight.octets == 0 && polls_wanted_ > 2) --polls_wanted_;
@@ -259,14 +264,15 @@ void Client::lose(ClientLane& lane, const Error& why, TimePoint now) {
       break;
   }
   lane.close();
+  posted_last_ = flight.kind == RequestKind::kPoll;  // it is its turn again
   if (flight.kind == RequestKind::kPostStream && !flight.proven && !was_idle)
     up_streams(false, now);
   if (!was_idle) failed_once(why, now);
 }
 
 void Client::dial_failed(const Error& why, TimePoint now) {
-  if (dialling_ != 0) --dialling_;
-  failed_once(why, now);
+  if (!dial_ended_beside()) return failed_once(why, now);
+  lane_refused(now);
 }
 
 void Client::failed_once(const Error& why, TimePoint now) {

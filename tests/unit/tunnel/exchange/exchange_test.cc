@@ -99,11 +99,49 @@ TEST_P(ThroughMiddlebox, AnIdleExchangeStaysAndCostsFewRequests) {
   EXPECT_LE(echo_time(world), milliseconds{60});
 }
 
+const Case kFewConnections[] = {
+    {"LetsOneConnectionPass", {.most_connections = 1}},
+    {"LetsOneConnectionPassAndClosesIt", {.closes = true, .most_connections = 1}},
+    {"SwallowsASecondConnection", {.most_connections = 1, .silence = seconds{10}}},
+    {"HoldsBothAndLetsTwoPass",
+     {.holds_requests = true, .holds_answers = true, .most_connections = 2}},
+    {"LetsThreePass", {.most_connections = 3}},
+};
+class WithFewConnections : public testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(Boxes, WithFewConnections, testing::ValuesIn(kFewConnections),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+TEST_P(WithFewConnections, EveryOctetArrivesOnceAndInOrder) {
+  World world(1, GetParam().box);
+  transfer(world, 5'000'000);
+  EXPECT_LE(world.most_connections(), GetParam().box.most_connections);
+}
+
+TEST_P(WithFewConnections, AnEchoTakesAFewRoundTrips) {
+  World world(3, GetParam().box);
+  (void)echo_time(world);
+  world.idle_for(seconds{3});
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_LE(echo_time(world), milliseconds{400}) << world.client().describe();
+    world.idle_for(milliseconds{300});
+  }
+}
+
+TEST_P(WithFewConnections, AnIdleExchangeStays) {
+  World world(4, GetParam().box);
+  (void)echo_time(world);
+  world.idle_for(seconds{120});
+  const auto before = world.requests();
+  world.idle_for(seconds{200});
+  EXPECT_LE(world.requests() - before, 250u);
+  EXPECT_FALSE(world.client().failure());
+  EXPECT_LE(echo_time(world), milliseconds{1300});
+}
+
 class UnderFaults : public testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(Seeds, UnderFaults, testing::Range(0, 40));
 
-TEST_P(UnderFaults, NothingIsLostOrDoubledWhateverDiesOrIsRepeated) {
-  SeededRandom dice(static_cast<std::uint64_t>(GetParam()) + 1000);
+Middlebox faulty_box(SeededRandom& dice) {
   Middlebox box;
   box.holds_requests = dice.one_in(2);
   box.holds_answers = dice.one_in(2);
@@ -112,6 +150,21 @@ TEST_P(UnderFaults, NothingIsLostOrDoubledWhateverDiesOrIsRepeated) {
   box.repeats = 1 + dice.below(5);
   box.cut = std::size_t{1} << (7 + dice.below(10));
   box.dies = 10 + (60'000 + dice.below(300'000)) / (box.cut / 2);
+  return box;
+}
+
+TEST_P(UnderFaults, NothingIsLostOrDoubledWithFewConnectionsEither) {
+  SeededRandom dice(static_cast<std::uint64_t>(GetParam()) + 2000);
+  auto box = faulty_box(dice);
+  box.most_connections = 1 + dice.below(4);
+  box.silence = dice.one_in(2) ? Duration{} : seconds{10};
+  World world(static_cast<std::uint64_t>(GetParam()), box);
+  transfer(world, 200'000 + dice.below(200'000), seconds{900});
+}
+
+TEST_P(UnderFaults, NothingIsLostOrDoubledWhateverDiesOrIsRepeated) {
+  SeededRandom dice(static_cast<std::uint64_t>(GetParam()) + 1000);
+  const auto box = faulty_box(dice);
   World world(static_cast<std::uint64_t>(GetParam()), box);
   transfer(world, 400'000 + dice.below(400'000), seconds{900});
 }

@@ -252,6 +252,12 @@ bool World::move_links() {
     client_->dialling();
     at(now_ + box.delay / 4, [this] {
       if (refuses_) return client_->dial_failed({ErrorCode::kRefused, "refused"}, now_);
+      if (links_.size() >= box.most_connections) {
+        at(now_ + box.silence, [this] {
+          client_->dial_failed({ErrorCode::kRefused, "one connection too many"}, now_);
+        });
+        return;
+      }
       const auto lane = next_lane_++;
       links_.emplace(lane, std::make_shared<Link>(*this, lane));
       most_connections_ = std::max(most_connections_, links_.size());

@@ -45,6 +45,8 @@ struct Middlebox {
   std::size_t rate = 0;
   // Of an unfinished body only whole packets of so many octets pass at once; 0: all (tail.h).
   std::size_t packet = 0;
+  std::size_t most_connections = 1000;  // more are refused, after so long
+  Duration silence{};
   Asks asks = Asks::kNobody;
   bool gate_closes = false, wrong_word = false;
 };
