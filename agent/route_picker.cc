@@ -18,7 +18,7 @@ RoutePicker::RoutePicker(std::vector<carrier::Way> ways, bool first_is_remembere
   attempts_.reserve(ways.size());
   for (auto& way : ways) {
     order_.push_back(attempts_.size());
-    attempts_.push_back({std::move(way), State::kWaiting, {}});
+    attempts_.push_back({.way = std::move(way)});
   }
 }
 
@@ -32,7 +32,7 @@ void RoutePicker::add(carrier::Way way) {
     at = std::find_if(order_.begin() + static_cast<std::ptrdiff_t>(started_), order_.end(),
                       [&](std::size_t other) { return !goes_first(attempts_[other].way); });
   order_.insert(at, attempts_.size());
-  attempts_.push_back({std::move(way), State::kWaiting, {}});
+  attempts_.push_back({.way = std::move(way)});
 }
 
 std::optional<std::size_t> RoutePicker::next_start(TimePoint now) {
@@ -40,6 +40,7 @@ std::optional<std::size_t> RoutePicker::next_start(TimePoint now) {
   next_at_ = now + (started_ == 0 && head_start_ ? Duration{kHeadStart} : Duration{kStagger});
   const auto next = take_next();
   attempts_[next].state = State::kRunning;
+  attempts_[next].started_at = now;
   return next;
 }
 
@@ -73,7 +74,51 @@ std::optional<TimePoint> RoutePicker::next_deadline() const {
   return next_at_;
 }
 
+bool RoutePicker::is_refused_beside(std::size_t way, const Error& why) const {
+  if (why.code != ErrorCode::kRefused) return false;
+  for (std::size_t i = 0; i < attempts_.size(); ++i) {
+    const auto& other = attempts_[i];
+    if (i == way || other.way.first_hop != attempts_[way].way.first_hop) continue;
+    const bool spoke = other.state == State::kFailed &&
+                       (said_no(other.failure) || other.failure.code == ErrorCode::kProtocol);
+    if (spoke || other.state == State::kRunning) return true;
+  }
+  return false;
+}
+
+bool RoutePicker::goes_again(std::size_t way, const Error& why, TimePoint now) {
+  auto& attempt = attempts_[way];
+  if (!is_refused_beside(way, why)) return false;
+  const bool others_run = running_at(attempt.way.first_hop) > 1;
+  if (!others_run && ++attempt.again > kMostAgain) return false;
+  for (auto& other : attempts_)
+    if (other.state == State::kRunning && other.way.first_hop == attempt.way.first_hop)
+      other.in_the_way = true;
+  attempt.state = State::kWaiting;
+  attempt.in_the_way = false;
+  std::erase(order_, way);
+  --started_;
+  order_.insert(order_.begin() + static_cast<std::ptrdiff_t>(started_), way);
+  next_at_ = now + (others_run ? Duration{kStagger} : Duration{kAgainAfter});
+  return true;
+}
+
+std::vector<std::size_t> RoutePicker::in_the_way(TimePoint now) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < attempts_.size(); ++i) {
+    auto& attempt = attempts_[i];
+    if (attempt.state != State::kRunning || !attempt.in_the_way ||
+        now < attempt.started_at + kMostInTheWay)
+      continue;
+    failed(i, {ErrorCode::kTimedOut, "silent, and no other connection is let through beside it"},
+           now);
+    out.push_back(i);
+  }
+  return out;
+}
+
 void RoutePicker::failed(std::size_t way, Error why, TimePoint now, bool by_service) {
+  if (!by_service && goes_again(way, why, now)) return;
   attempts_[way].state = State::kFailed;
   attempts_[way].failure = std::move(why);
   attempts_[way].by_service = by_service;

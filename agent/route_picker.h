@@ -21,6 +21,11 @@ class RoutePicker {
  public:
   static constexpr std::chrono::milliseconds kStagger{400};
   static constexpr std::chrono::seconds kHeadStart{2};
+  // Where a place that has answered refuses the next connection, it lets one pass at a time: that
+  // way is tried again a little later, and what is silent there so long gives way.
+  static constexpr std::chrono::milliseconds kAgainAfter{150};
+  static constexpr int kMostAgain = 3;
+  static constexpr std::chrono::seconds kMostInTheWay{4};
   static constexpr std::size_t kMost = 64;           // ways
   static constexpr std::size_t kMostAtOnePlace = 2;  // that wait, while there is another place
 
@@ -35,6 +40,9 @@ class RoutePicker {
   void failed(std::size_t way, Error why, TimePoint now, bool by_service = false);
   // All ways by this proxy have failed, gives those that are under way.
   std::vector<std::size_t> rule_out(const carrier::Proxy& proxy, const Error& why, TimePoint now);
+  // Those that have to be given up for the sake of others; they have failed. To be asked before
+  // next_start().
+  std::vector<std::size_t> in_the_way(TimePoint now);
   void won(std::size_t way) { winner_ = way; }
 
   const carrier::Way& way(std::size_t index) const { return attempts_[index].way; }
@@ -56,10 +64,15 @@ class RoutePicker {
   struct Attempt {
     carrier::Way way;
     State state = State::kWaiting;
-    Error failure;
+    Error failure{};
     bool by_service = false;
+    TimePoint started_at{};
+    int again = 0;  // was refused beside another one
+    bool in_the_way = false;
   };
   std::size_t running_at(const SocketAddress& hop) const;
+  bool is_refused_beside(std::size_t way, const Error& why) const;
+  bool goes_again(std::size_t way, const Error& why, TimePoint now);
   std::size_t take_next();  // moves it to order_[started_]
 
   std::vector<Attempt> attempts_;

@@ -73,6 +73,8 @@ void Uplink::race() {
 }
 
 void Uplink::start_attempts() {
+  for (const auto number : picker_->in_the_way(self_.loop.now()))
+    std::erase_if(attempts_, [&](const auto& one) { return one->number() == number; });
   while (const auto next = picker_->next_start(self_.loop.now())) {
     attempts_.push_back(
         std::make_unique<UplinkAttempt>(self_, with_notes(picker_->way(*next)), *next,

@@ -36,7 +36,8 @@ def start(host: Host, box: Middlebox):
     """Gives the process once it listens."""
     process = host.spawn(as_somebody(box.command), box.name, env={**os.environ, **box.environment})
     while box.port not in host.wait_for_listener(process, set(), box.name):
-        pass
+        if process.poll() is not None:  # others listen here
+            raise LabError(f"{box.name} did not stay:\n" + process.log.read_text()[-2000:])
     return process
 
 
