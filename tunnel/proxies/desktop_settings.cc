@@ -108,6 +108,7 @@ ProxySettings from_gsettings(std::string_view printed) {
   settings.http_proxy = gnome_url(values, "http", "http");
   settings.https_proxy = gnome_url(values, "http", "https");
   settings.all_proxy = gnome_url(values, "socks5", "socks");
+  settings.ftp_proxy = gnome_url(values, "http", "ftp");
   settings.no_proxy = value_of(values, "ignore-hosts");
   if (value_of(values, "http use-authentication") == "true" && !settings.http_proxy.empty()) {
     const auto user = value_of(values, "http authentication-user");
@@ -138,6 +139,7 @@ ProxySettings from_kioslaverc(std::string_view file) {
     settings.http_proxy = kde_url(value_of(values, "httpProxy"), "http");
     settings.https_proxy = kde_url(value_of(values, "httpsProxy"), "http");
     settings.all_proxy = kde_url(value_of(values, "socksProxy"), "socks5");
+    settings.ftp_proxy = kde_url(value_of(values, "ftpProxy"), "http");
     settings.no_proxy = value_of(values, "NoProxyFor");
   } else if (type == "2") {
     settings.pac_url = value_of(values, "Proxy Config Script");

@@ -14,10 +14,12 @@ struct Name {
   std::string_view name;
   Member member;
 };
-constexpr std::array kNames{
-    Name{"http_proxy", &ProxySettings::http_proxy},
-    Name{"https_proxy", &ProxySettings::https_proxy}, Name{"all_proxy", &ProxySettings::all_proxy},
-    Name{"no_proxy", &ProxySettings::no_proxy}, Name{"pac_url", &ProxySettings::pac_url}};
+constexpr std::array kNames{Name{"http_proxy", &ProxySettings::http_proxy},
+                            Name{"https_proxy", &ProxySettings::https_proxy},
+                            Name{"all_proxy", &ProxySettings::all_proxy},
+                            Name{"ftp_proxy", &ProxySettings::ftp_proxy},
+                            Name{"no_proxy", &ProxySettings::no_proxy},
+                            Name{"pac_url", &ProxySettings::pac_url}};
 
 bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -69,6 +71,7 @@ ProxySettings from_environment(const std::function<const char*(const char*)>& va
   settings.http_proxy = first_of("http_proxy", is_cgi ? "http_proxy" : "HTTP_PROXY");
   settings.https_proxy = first_of("https_proxy", "HTTPS_PROXY");
   settings.all_proxy = first_of("all_proxy", "ALL_PROXY");
+  settings.ftp_proxy = first_of("ftp_proxy", "FTP_PROXY");
   settings.no_proxy = first_of("no_proxy", "NO_PROXY");
   return settings;
 }
@@ -123,6 +126,7 @@ std::vector<Hint> hints_of(const ProxySettings& settings, std::string_view host,
   else
     add("all_proxy", settings.all_proxy);
   add("http_proxy", settings.http_proxy);
+  add("ftp_proxy", settings.ftp_proxy);
   return hints;
 }
 

@@ -18,7 +18,8 @@
 namespace culvert::proxies {
 
 struct ProxySettings {
-  std::string http_proxy, https_proxy, all_proxy;  // "host:port" or a URL; empty: not set
+  // "host:port" or a URL; empty: not set
+  std::string http_proxy, https_proxy, all_proxy, ftp_proxy;
   std::string no_proxy;
   std::string pac_url;
   bool discover = false;  // "automatic" without a URL: ask the network (WPAD)
@@ -37,7 +38,8 @@ std::string to_text(const ProxySettings& settings);
 Result<ProxySettings> settings_from_text(std::string_view text);
 
 // The proxies for a connection to `host`, most fitting first: https_proxy or else all_proxy, as for
-// an https:// URL; then http_proxy, which may let CONNECT through as well. None for a host that
+// an https:// URL; then http_proxy, which may let CONNECT through as well, and ftp_proxy, which is
+// mostly an HTTP proxy for ftp:// URLs. None for a host that
 // no_proxy excludes. `whose` becomes part of the source: "https_proxy of the agent".
 std::vector<Hint> hints_of(const ProxySettings& settings, std::string_view host,
                            std::string_view whose);

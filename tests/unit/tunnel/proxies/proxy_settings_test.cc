@@ -60,6 +60,14 @@ TEST(ProxyHints, follow_the_order_of_https) {
               ElementsAre("socks5h://all:1080", "http://plain:3128"));
 }
 
+TEST(ProxyHints, end_with_the_proxy_for_ftp) {
+  const auto settings =
+      environment({{"http_proxy", "plain:3128"}, {"FTP_PROXY", "ftp://files:2121"}});
+  const auto hints = hints_of(settings, "service.example.net", "the agent");
+  EXPECT_THAT(urls(hints), ElementsAre("http://plain:3128", "ftp://files:2121"));
+  EXPECT_EQ(hints[1].source, "ftp_proxy of the agent");
+}
+
 TEST(ProxyHints, name_a_proxy_once) {
   ProxySettings settings;
   settings.https_proxy = settings.http_proxy = "http://one:3128";
