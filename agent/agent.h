@@ -140,7 +140,9 @@ class Agent final : private ShimGate::Handler,
   bool is_here(const std::string& name) const override;
   void on_peers_changed() override { tell_expected(); }
   void on_incoming_session_up(IncomingSession& session) override;
-  void on_incoming_carrier_lost(Duration age) override { uplink_.carrier_was_lost(age); }
+  void on_incoming_carrier_lost(Duration age, bool timed_out) override {
+    uplink_.carrier_was_lost(age, timed_out);
+  }
   void on_incoming_session_ended(IncomingSession& session) override;
   void on_caller_dialled(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) override;
   void on_direct_hello(std::unique_ptr<loop::BytePipe> pipe, ByteVector received,

@@ -167,7 +167,8 @@ void IncomingSession::network_changed() {
 // The caller calls again: it knows the way.
 void IncomingSession::on_carrier_lost(session::SessionLink&, const Error& why) {
   if (way_.with.empty())
-    listener_.on_incoming_carrier_lost(policy_.self.loop.now() - carrier_since_);
+    listener_.on_incoming_carrier_lost(policy_.self.loop.now() - carrier_since_,
+                                       why.code == ErrorCode::kTimedOut);
   way_ = {};
   log::info("peer", {{"event", "carrier-lost"}, {"name", caller_}, {"why", why.detail}});
 }

@@ -69,7 +69,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
     // A connection to that session's caller, who greets on it: make a session of it.
     virtual void on_caller_dialled(std::unique_ptr<loop::BytePipe> pipe, PeerWay way) = 0;
     // By the relay, so soon after it began.
-    virtual void on_incoming_carrier_lost(Duration age) = 0;
+    virtual void on_incoming_carrier_lost(Duration age, bool timed_out) = 0;
     virtual void on_incoming_session_ended(IncomingSession& session) = 0;  // destroy it
 
    protected:

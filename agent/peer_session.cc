@@ -179,7 +179,8 @@ std::unique_ptr<loop::BytePipe> PeerSession::make_circuit(std::unique_ptr<loop::
 void PeerSession::on_carrier_lost(session::SessionLink& link, const Error& why) {
   if (!link.up() && self_.loop.now() >= give_up_at_) return link.abandon(why);
   log::info("peer", {{"event", "carrier-lost"}, {"name", name_}, {"why", why.detail}});
-  if (way_.with.empty()) uplink_.carrier_was_lost(self_.loop.now() - carrier_since_);
+  if (way_.with.empty())
+    uplink_.carrier_was_lost(self_.loop.now() - carrier_since_, why.code == ErrorCode::kTimedOut);
   way_ = {};
   if (direct_) direct_->carrier_lost();
   // The peer has moved the session already: what it dropped is noticed before what it took.

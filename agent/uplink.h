@@ -75,9 +75,10 @@ class Uplink final : private UplinkAttempt::Listener,
   void show_certificate();  // this endpoint's, which is another one now
   void network_changed();   // look whether the carrier still works, or try again at once
 
-  // A carrier that goes our way out was lost so soon after it began; if that was early, long
-  // packets are suspected, and what is dialled from now on sends short ones.
-  void carrier_was_lost(Duration age);
+  // A carrier that goes our way out was lost so soon after it began; if that was early, or nobody
+  // answered any more, long packets are suspected: what is dialled sends short ones, in this
+  // network from now on, or once.
+  void carrier_was_lost(Duration age, bool timed_out);
 
   // The set of published ports, sent now if the session is up and after each login.
   void publish(std::vector<std::uint16_t> ports);
@@ -168,6 +169,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::optional<NetworkFacts> network_;  // of the last race
   bool hints_are_new_ = false;
   bool small_segments_ = false;                     // in this network
+  bool small_once_ = false;                         // of the next carrier
   std::optional<ProxyFinder> finder_;               // of this network
   std::vector<carrier::Proxy> found_, looking_up_;  // still without an address
   std::vector<carrier::Way> found_ways_;

@@ -69,6 +69,7 @@ void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::
   find_timer_.stop();
   if (finder_) finder_->settle();
   portal_.reset();
+  small_once_ = false;
   attempts_.clear();
   better_attempts_.clear();
   attached_at_ = self_.loop.now();

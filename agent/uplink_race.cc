@@ -238,7 +238,7 @@ NetworkMemory Uplink::memory() const {
 // An exchange begins with what was learned on this way in this network.
 carrier::Way Uplink::with_notes(carrier::Way way) const {
   way.notes = std::make_shared<carrier::WayNotes>();
-  way.small_segments = small_segments_;
+  way.small_segments = small_segments_ || small_once_;
   if (way.recipe->lanes == nullptr) return way;
   const auto text = memory().exchange(key_of(network_), way_key(way));
   way.notes->exchange = exchange::parse_capabilities(text).value_or(exchange::Capabilities{});

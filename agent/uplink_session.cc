@@ -15,6 +15,11 @@ constexpr std::chrono::milliseconds kBetterPatience{1000};
 // goes out was late by seconds for the same reason, so much patience is had with what comes in.)
 constexpr std::chrono::seconds kLosesAtOnce{30};
 
+// Nobody on our side of it can do anything else about them.
+bool may_lose_long_packets(const carrier::Way& way) {
+  return way.proxy || !way.first_hop.ip.is_v4();
+}
+
 }  // namespace
 
 // What is published and asked rides in the first message: a cold agent knows a name after one round
@@ -83,6 +88,10 @@ void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool re
     timer_.stop();
     return link_->abandon(error);
   }
+  // Its hello has data in it, and nobody answered.
+  if (error.code == ErrorCode::kTimedOut && link_ != nullptr && link_->up() &&
+      may_lose_long_packets(picker_->way(number)))
+    small_once_ = true;
   picker_->failed(number, {error.code, detail}, self_.loop.now(), refused);
   start_attempts();
   start_finding();
@@ -93,9 +102,12 @@ void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool re
 // A black hole for long packets (RFC 2923 section 2.1). TcpSocket::allow_fragments() has its way
 // over IPv4; by IPv6 nobody on the way cuts packets, and what a proxy sends here, only our own
 // greatest segment limits.
-void Uplink::carrier_was_lost(Duration age) {
-  if (age > kLosesAtOnce || small_segments_ || !way_) return;
-  if (!way_->proxy && way_->first_hop.ip.is_v4()) return;
+// After a longer life it may be another reason: then short ones are for the next carrier alone.
+// They have to be: what was unacknowledged goes along with its hello, in long packets else.
+void Uplink::carrier_was_lost(Duration age, bool timed_out) {
+  if (!way_ || !may_lose_long_packets(*way_)) return;
+  if (timed_out) small_once_ = way_->small_segments = true;
+  if (age > kLosesAtOnce || small_segments_) return;
   small_segments_ = way_->small_segments = true;
   log::info("uplink", {{"event", "small-segments"}, {"why", "long packets seem to get lost"}});
 }
@@ -106,7 +118,8 @@ void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
   log::info("uplink", {{"event", "carrier-lost"}, {"why", why.detail}});
   if (stopping_) return link.close("the agent stops");
   remember_exchange();
-  if (why.code == ErrorCode::kTimedOut) carrier_was_lost(self_.loop.now() - attached_at_);
+  if (why.code == ErrorCode::kTimedOut)
+    carrier_was_lost(self_.loop.now() - attached_at_, /*timed_out=*/true);
   why_ = why.detail;
   better_timer_.stop();
   if (!better_attempts_.empty()) {
