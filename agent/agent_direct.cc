@@ -17,6 +17,7 @@ void Agent::open_direct_port() {
                                         "from outside are reached all the same"}});
   place_.set_port(direct_.port());
   if (direct_.port() != 0 && direct_.listen_second()) place_.set_second_port(direct_.second_port());
+  place_.set_further_ports(&direct_);
   if (config_.direct.map_port && place_.port() != 0) {
     mapper_.want({portmap::Protocol::kTcp, place_.port()});
     ask_gateway();

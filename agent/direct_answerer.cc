@@ -30,7 +30,7 @@ void DirectAnswerer::place_changed() { send_offer(0); }
 void DirectAnswerer::send_offer(std::uint32_t round) {
   control::OfferToken unused;  // nobody dials back to who was called
   self_.random.fill(unused);
-  link_.send(place_.offer(round, unused, /*second=*/false));
+  link_.send(place_.offer(round, unused, place_.port()));
 }
 
 void DirectAnswerer::on_direct_dialled(DirectDial& dial, std::unique_ptr<loop::BytePipe> pipe) {

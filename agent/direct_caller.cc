@@ -36,8 +36,18 @@ void DirectCaller::begin() {
   answered_ = false;
   self_.random.fill(token_);
   udp_.renew();
-  link_.send(place_.offer(round_, token_, second_));
+  own_port_ = choose_port();
+  link_.send(place_.offer(round_, token_, own_port_));
   limit_.start(kRoundLimit);
+}
+
+// Whatever a barrier remembers of a path that died would keep the peer's SYN out, if that led
+// between the same two ports.
+std::uint16_t DirectCaller::choose_port() {
+  const auto usual = place_.punch_port(second_);
+  if (!lost_at_ || !std::exchange(from_fresh_, !from_fresh_)) return usual;
+  const auto fresh = place_.punch_port_since(*lost_at_);
+  return fresh != 0 ? fresh : usual;
 }
 
 void DirectCaller::place_changed() {
@@ -65,7 +75,7 @@ void DirectCaller::take(const control::Offer& offer,
 void DirectCaller::dial_some(bool lan) {
   for (const auto& dial : dials_)
     if (dial.lan == lan)
-      dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, place_.punch_port(second_),
+      dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, own_port_,
                                                        static_cast<DirectDial::Listener&>(*this)));
 }
 
@@ -124,6 +134,8 @@ void DirectCaller::carrier_lost() {
   if (!direct()) return;
   const Duration lived = self_.loop.now() - *direct_since_;
   direct_since_.reset();
+  lost_at_ = self_.loop.now();
+  from_fresh_ = true;
   why_ = "the direct path was lost; it is tried again";
   rest(patience_.lost(lived));
 }

@@ -72,6 +72,7 @@ class DirectCaller final : private DirectDial::Listener,
   void introduce_next();
   void end_round();
   void rest(Duration pause);
+  std::uint16_t choose_port();
 
   const OwnEndpoint& self_;
   const OwnPlace& place_;
@@ -81,6 +82,9 @@ class DirectCaller final : private DirectDial::Listener,
   Listener& listener_;
   punch::Patience patience_{punch::Patience::kAfterStale};
   bool second_;  // port of ours, if both dial at the same time: the peer may be calling us as well
+  std::uint16_t own_port_ = 0;        // of this round
+  std::optional<TimePoint> lost_at_;  // the path before
+  bool from_fresh_ = false;           // the next round, then; in turns
   std::uint32_t round_ = 0;
   bool offered_ = false;  // a round is on, and its token awaited
   bool answered_ = false;

@@ -77,6 +77,19 @@ Result<void> DirectListener::listen(std::uint16_t port) {
 
 Result<void> DirectListener::listen_second() { return listen(0, second_); }
 
+std::uint16_t DirectListener::port_since(TimePoint when) {
+  if (!listening_) return 0;
+  if (fresh_.empty() || fresh_.back().opened_at <= when) {
+    auto& fresh = fresh_.emplace_back(loop_.now());
+    if (!listen(0, fresh.listening)) {
+      fresh_.pop_back();
+      return 0;
+    }
+    if (fresh_.size() > kMostFresh) fresh_.pop_front();
+  }
+  return fresh_.back().listening->address().port;
+}
+
 Result<void> DirectListener::listen(std::uint16_t port, std::optional<loop::TcpListener>& at) {
   // Both families where there are two; IPv4 alone else.
   auto socket = bind_shared({IpAddress::v6({}), port});
@@ -90,6 +103,7 @@ Result<void> DirectListener::listen(std::uint16_t port, std::optional<loop::TcpL
 void DirectListener::close() {
   listening_.reset();
   second_.reset();
+  fresh_.clear();
   strangers_.clear();
 }
 

@@ -9,16 +9,18 @@
 #include <memory>
 #include <optional>
 
+#include "agent/punch_ports.h"
 #include "tunnel/loop/byte_pipe.h"
 #include "tunnel/loop/tcp_listener.h"
 #include "tunnel/punch/preamble.h"
 
 namespace culvert::agent {
 
-class DirectListener final : private loop::TcpListener::Listener {
+class DirectListener final : public PunchPorts, private loop::TcpListener::Listener {
  public:
   static constexpr std::size_t kMost = 64, kMostOfOneAddress = 8;  // strangers
   static constexpr std::chrono::seconds kLimit{5};                 // for the first octets
+  static constexpr std::size_t kMostFresh = 2;                     // ports of port_since()
 
   class Listener {
    public:
@@ -35,13 +37,14 @@ class DirectListener final : private loop::TcpListener::Listener {
   };
 
   DirectListener(loop::Loop& loop, Listener& listener);
-  ~DirectListener();
+  virtual ~DirectListener();
 
   Result<void> listen(std::uint16_t port);  // 0: the kernel chooses
   // Another one besides, from which alone we dial where the peer calls us as well; port() stays.
   Result<void> listen_second();
   std::uint16_t second_port() const { return second_ ? second_->address().port : 0; }
   std::uint16_t port() const { return listening_ ? listening_->address().port : 0; }
+  std::uint16_t port_since(TimePoint when) override;
   void close();
 
   // Whoever shows it is answered with it (control::TryInbound).
@@ -57,6 +60,12 @@ class DirectListener final : private loop::TcpListener::Listener {
   loop::Loop& loop_;
   Listener& listener_;
   std::optional<loop::TcpListener> listening_, second_;
+  struct Fresh {
+    explicit Fresh(TimePoint when) : opened_at(when) {}
+    TimePoint opened_at;
+    std::optional<loop::TcpListener> listening;
+  };
+  std::list<Fresh> fresh_;  // the newest is the last
   std::list<std::unique_ptr<Stranger>> strangers_;
   std::optional<control::TrialSecret> trial_;
 };

@@ -64,7 +64,7 @@ std::uint16_t OwnPlace::trial_port() const {
 }
 
 control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& token,
-                               bool second) const {
+                               std::uint16_t punch_port) const {
   using control::Candidate;
   control::Offer offer;
   offer.round = round;
@@ -89,7 +89,7 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
   for (auto& one : offer.candidates) {
     const bool is_seen = one.at.ip == seen_->ip;
     const bool let_in = is_seen && offer.inbound == control::Inbound::kOpen;
-    if (!let_in && (is_seen || is_stated(one.at.ip))) one.at.port = punch_port(second);
+    if (!let_in && (is_seen || is_stated(one.at.ip))) one.at.port = punch_port;
   }
   offer.statements = statements();
   return offer;

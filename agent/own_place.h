@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/config.h"
+#include "agent/punch_ports.h"
 #include "tunnel/control/messages.h"
 #include "tunnel/crypto/address_statement.h"
 #include "tunnel/punch/candidates.h"
@@ -24,6 +25,11 @@ class OwnPlace {
     return second && second_port_ != 0 ? second_port_ : port_;
   }
   void set_second_port(std::uint16_t port) { second_port_ = port; }
+  // ... where a path died at that time. `ports`: null, or outlives us.
+  std::uint16_t punch_port_since(TimePoint lost) const {
+    return further_ports_ == nullptr ? std::uint16_t{0} : further_ports_->port_since(lost);
+  }
+  void set_further_ports(PunchPorts* ports) { further_ports_ = ports; }
 
   const std::optional<SocketAddress>& seen() const { return seen_; }
   control::Inbound inbound() const;  // by either
@@ -41,8 +47,9 @@ class OwnPlace {
   bool set_seen(const std::optional<SocketAddress>& seen);
   bool set_inbound(const control::InboundTried& outcome);
 
-  // `second`: who dials at the same time as we do is to dial that port.
-  control::Offer offer(std::uint32_t round, const control::OfferToken& token, bool second) const;
+  // `punch_port`: who dials at the same time as we do is to dial that one.
+  control::Offer offer(std::uint32_t round, const control::OfferToken& token,
+                       std::uint16_t punch_port) const;
   // Ports of the UDP sockets; 0: there is none of that family.
   struct UdpPorts {
     std::uint16_t four = 0, six = 0;
@@ -74,6 +81,7 @@ class OwnPlace {
 
   DirectPolicy policy_;
   std::uint16_t port_ = 0, second_port_ = 0;
+  PunchPorts* further_ports_ = nullptr;
   std::optional<SocketAddress> seen_, udp_seen_six_;
   struct Stated {
     IpAddress address;

@@ -89,6 +89,24 @@ TEST_F(DirectListenerTest, ASecondPortTakesTheSame) {
   EXPECT_TRUE(until([&] { return pipes_.size() == 3; }));
 }
 
+TEST_F(DirectListenerTest, APortThatIsNewerThanALossServesAllThatWasLostBefore) {
+  const auto lost = loop_.now() - std::chrono::seconds{1};
+  const auto fresh = listener_.port_since(lost);
+  ASSERT_NE(fresh, 0);
+  EXPECT_NE(fresh, listener_.port());
+  EXPECT_EQ(listener_.port_since(lost - std::chrono::seconds{5}), fresh);
+  const auto newer = listener_.port_since(loop_.now());
+  EXPECT_NE(newer, fresh);
+  const auto hello = connect(from_hex("c7565401 0102"), fresh);
+  EXPECT_TRUE(until([&] { return pipes_.size() == 1; })) << "the one before is open";
+  EXPECT_NE(listener_.port_since(loop_.now() + std::chrono::seconds{1}), newer);
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_storage address{};
+  const auto length = SocketAddress{IpAddress::v4(0x7f000001), fresh}.fill(address);
+  EXPECT_NE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), length), 0)
+      << "those before are not";
+}
+
 TEST_F(DirectListenerTest, OnlyAKnownTokenIsTaken) {
   const auto good = connect(punch::reversed_preamble(known_));
   ASSERT_TRUE(until([&] { return !pipes_.empty(); }));
