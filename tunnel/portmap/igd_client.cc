@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tunnel/base/text.h"
 #include "tunnel/base/unique_fd.h"
 #include "tunnel/portmap/ssdp.h"
 
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::size_t kMostDescription = 64 * 1024;
 constexpr timeval kPatience{2, 0};
-constexpr int kPortsToTry = 5;
+constexpr int kPortsToTry = 5, kMostEntries = 64;
 // UPnP WANIPConnection:1 sections 2.4.16 and 2.5.16.
 constexpr int kConflict = 718, kConflictWithOther = 729, kSamePortsOnly = 724,
               kOnlyPermanentLeases = 725;
@@ -97,6 +98,42 @@ class Device {
     return ::UPNP_DeletePortMapping(urls_.controlURL, type(), std::to_string(external).c_str(),
                                     protocol(), nullptr);
   }
+  // Mapped to this very port already, by a process before: not every device replaces that.
+  bool is_ours(std::uint16_t external) {
+    std::array<char, 40> client{};
+    std::array<char, 6> port{};
+    std::array<char, 80> description{};
+    std::array<char, 4> enabled{};
+    std::array<char, 16> lease{};
+    return ::UPNP_GetSpecificPortMappingEntry(
+               urls_.controlURL, type(), std::to_string(external).c_str(), protocol(), nullptr,
+               client.data(), port.data(), description.data(), enabled.data(), lease.data()) == 0 &&
+           client.data() == task_.network.own.to_string() &&
+           port.data() == std::to_string(task_.port.number);
+  }
+  // ... under another number, as this one was another machine's then. 0: not so.
+  std::uint16_t mapped_before() {
+    for (int i = 0; i < kMostEntries; ++i) {
+      std::array<char, 6> external{}, port{};
+      std::array<char, 40> client{};
+      std::array<char, 4> which{}, enabled{};
+      std::array<char, 80> description{};
+      std::array<char, 64> remote{};
+      std::array<char, 16> lease{};
+      std::uint16_t number = 0;
+      if (::UPNP_GetGenericPortMappingEntry(urls_.controlURL, type(), std::to_string(i).c_str(),
+                                            external.data(), client.data(), port.data(),
+                                            which.data(), description.data(), enabled.data(),
+                                            remote.data(), lease.data()) != 0)
+        break;
+      if (std::string_view(which.data()) == protocol() &&
+          client.data() == task_.network.own.to_string() &&
+          port.data() == std::to_string(task_.port.number) &&
+          parse_number(std::string_view(external.data()), number))
+        return number;
+    }
+    return 0;
+  }
 
  private:
   const char* type() const { return &data_.first.servicetype[0]; }
@@ -144,12 +181,16 @@ Result<IgdAnswer> do_igd_task(const IgdTask& task) {
   for (int tries = 0; tries < kPortsToTry; ++tries) {
     code = device.map(external, lifetime);
     if (code == 0) return IgdAnswer{{device.external(), external}, lifetime};
-    if (code == kOnlyPermanentLeases && lifetime != 0)
+    if (code == kOnlyPermanentLeases && lifetime != 0) {
       lifetime = 0;
-    else if (code == kConflict || code == kConflictWithOther)
-      external = other_port();
-    else
+    } else if (code == kConflict || code == kConflictWithOther) {
+      const bool again = device.is_ours(external) && device.unmap(external) == 0;
+      if (again) continue;
+      const auto before = device.mapped_before();
+      external = before != 0 && before != external ? before : other_port();
+    } else {
       break;
+    }
   }
   if (code == kSamePortsOnly) return refused("it maps no port to another one", code);
   return refused("it refuses", code);
