@@ -3,19 +3,39 @@
 
 #include "agent/agent.h"
 #include "agent/network_facts.h"
+#include "agent/state_file.h"
+#include "tunnel/base/text.h"
 
 namespace culvert::agent {
+namespace {
+
+// 0: not known. It is only a wish.
+std::uint16_t last_port(const std::string& file) {
+  const auto text = read_state_file(file, Privacy::kOrdinary);
+  std::uint16_t port = 0;
+  if (!text || !parse_number(std::string_view(*text).substr(0, text->find('\n')), port)) return 0;
+  return port;
+}
+
+}  // namespace
 
 void Agent::open_direct_port() {
   if (!place_.enabled()) return;
   udp_.set_relay_door(this);
   udp_.chances().set_budget(config_.direct.mappings);
-  if (const auto listening = direct_.listen(config_.direct.port); !listening)
+  // What a gateway has mapped for the process before, it maps again, and peers' barriers know it.
+  const auto port_file = config_.state_directory + "/direct-port";
+  const auto before = config_.direct.port == 0 ? last_port(port_file) : config_.direct.port;
+  auto listening = direct_.listen(before);
+  if (!listening && before != config_.direct.port) listening = direct_.listen(0);
+  if (!listening)
     log::warning("direct", {{"event", "no-port"},
                             {"why", listening.error().detail +
                                         "; set another [direct] port, or 0. Peers that are let in "
                                         "from outside are reached all the same"}});
   place_.set_port(direct_.port());
+  if (listening && direct_.port() != before)
+    (void)write_state_file(port_file, std::to_string(direct_.port()) + "\n");
   if (direct_.port() != 0 && direct_.listen_second()) place_.set_second_port(direct_.second_port());
   place_.set_further_ports(&direct_);
   if (config_.direct.map_port && place_.port() != 0) {
