@@ -237,17 +237,22 @@ void ClientLink::handle(const control::PathSeen& seen) {
   if (path_ != nullptr) path_->take(seen);
 }
 
-// Only where its own session comes from, so nobody can have others connected to; never this
-// machine, whose firewall would let its own connections pass.
+// Only where its own session comes from, or where it has shown that it receives, so nobody can have
+// others connected to; never this machine, whose firewall would let its own connections pass.
 void ClientLink::handle(const control::TryInbound& wish) {
   const auto now = context_.loop.now();
-  if (!seen_ || wish.port == 0) return refuse_trial(wish, "there is no address to try");
-  if (context_.guard.is_own(seen_->ip.canonical()))
+  auto to = seen_ ? std::optional{seen_->ip} : std::nullopt;
+  if (!wish.statement.empty()) {
+    const auto stated = context_.prover.stated({wish.statement}, key_, loop::Loop::wall_clock());
+    to = stated.empty() ? std::nullopt : std::optional{stated.front()};
+  }
+  if (!to || wish.port == 0) return refuse_trial(wish, "there is no address to try");
+  if (context_.guard.is_own(to->canonical()))
     return refuse_trial(wish, "the endpoint is on the service's own machine");
   if (trial_ || now < next_trial_at_) return refuse_trial(wish, "one trial after the other");
   next_trial_at_ = now + InboundTrial::kLeastPause;
-  trial_ = std::make_unique<InboundTrial>(context_.loop, SocketAddress{seen_->ip, wish.port},
-                                          wish.secret, static_cast<InboundTrial::Listener&>(*this));
+  trial_ = std::make_unique<InboundTrial>(context_.loop, SocketAddress{*to, wish.port}, wish.secret,
+                                          static_cast<InboundTrial::Listener&>(*this));
 }
 
 void ClientLink::refuse_trial(const control::TryInbound& wish, const std::string& why) {
@@ -256,7 +261,8 @@ void ClientLink::refuse_trial(const control::TryInbound& wish, const std::string
 
 void ClientLink::on_inbound_tried(const control::InboundTried& outcome) {
   const bool open = outcome.error == ErrorCode::kNone;
-  inbound_ = open ? control::Inbound::kOpen : control::Inbound::kClosed;
+  if (seen_ && outcome.at == seen_->ip.canonical())
+    inbound_ = open ? control::Inbound::kOpen : control::Inbound::kClosed;
   log::info("endpoint", {{"event", "inbound-tried"},
                          {"name", name_},
                          {"open", open ? "yes" : "no"},

@@ -52,6 +52,7 @@ void InboundTrial::on_timer(loop::Timer&) {
 void InboundTrial::finish(ErrorCode error, const std::string& what) {
   control::InboundTried outcome;
   outcome.port = to_.port;
+  outcome.at = to_.ip.canonical();
   outcome.error = error;
   if (error != ErrorCode::kNone) outcome.detail = "connecting to " + to_.to_string() + ": " + what;
   listener_.on_inbound_tried(outcome);

@@ -1,5 +1,5 @@
 // service/inbound_trial.h: whether an endpoint is let be reached from outside: one TCP connection
-// to the address that its own session comes from, at a port it named, and a secret it gave. Sends
+// to an address of its own, at a port it named, and a secret it gave. Sends
 // 20 octets and believes only their repetition; so nobody else can be made to answer for it.
 #pragma once
 #include <memory>

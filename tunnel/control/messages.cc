@@ -128,11 +128,13 @@ void write_body(Writer& out, const Message& message) {
                  [&](const TryInbound& m) {
                    out.u16(m.port);
                    out.bytes(m.secret);
+                   out.bytes(m.statement);
                  },
                  [&](const InboundTried& m) {
                    out.u16(m.port);
                    out.u8(static_cast<std::uint8_t>(m.error));
                    put_text(out, m.detail);
+                   if (m.at) out.bytes(m.at->wire());
                  },
                  [&](const Offer& m) { write_offer(out, m); },
                  [&](const DiscoveryServers& m) { write_servers(out, m); },
@@ -197,6 +199,8 @@ std::optional<Message> read_body(Type type, Reader& in) {
       TryInbound m;
       m.port = in.u16();
       m.secret = in.array<16>();
+      const auto statement = in.rest();
+      m.statement.assign(statement.begin(), statement.end());
       return m;
     }
     case Type::kInboundTried: {
@@ -204,6 +208,7 @@ std::optional<Message> read_body(Type type, Reader& in) {
       m.port = in.u16();
       m.error = take_code(in);
       m.detail = take_text(in);
+      if (const auto at = in.ok() ? IpAddress::from_wire(in.rest()) : std::nullopt) m.at = *at;
       return m;
     }
     case Type::kOffer: return read_offer(in);

@@ -68,12 +68,13 @@ struct Expect {
   bool operator==(const Expect&) const = default;
 };
 
-// Endpoint to service: connect to me at this port of the address that you see, and show this: so I
-// learn whether connections from outside get in.
+// Endpoint to service: connect to me at this port of the address that you see, or of the one that
+// you have stated, and show this: so I learn whether connections from outside get in.
 using TrialSecret = std::array<std::byte, 16>;
 struct TryInbound {
   std::uint16_t port = 0;
   TrialSecret secret{};
+  ByteVector statement = {};  // empty: where the session comes from
   bool operator==(const TryInbound&) const = default;
 };
 
@@ -81,7 +82,8 @@ struct TryInbound {
 struct InboundTried {
   std::uint16_t port = 0;
   ErrorCode error = ErrorCode::kNone;
-  std::string detail;  // for people
+  std::string detail;                // for people
+  std::optional<IpAddress> at = {};  // earlier versions do not say: where the session comes from
   bool operator==(const InboundTried&) const = default;
 };
 

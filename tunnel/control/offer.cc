@@ -65,6 +65,8 @@ void write_offer(Writer& out, const Offer& offer) {
   out.bytes(offer.token);
   write_candidates(out, offer.candidates);
   write_statements(out, offer.statements);
+  if (!offer.statements.empty() && offer.other_inbound != Inbound::kUnknown)
+    out.u8(static_cast<std::uint8_t>(offer.other_inbound));
 }
 
 Offer read_offer(Reader& in) {
@@ -76,6 +78,8 @@ Offer read_offer(Reader& in) {
   offer.token = in.array<16>();
   offer.candidates = read_candidates(in);
   offer.statements = read_statements(in);
+  const auto other = in.ok() && !in.rest().empty() ? in.u8() : std::uint8_t{0};
+  if (other <= 2) offer.other_inbound = static_cast<Inbound>(other);
   return offer;
 }
 

@@ -39,6 +39,8 @@ struct Offer {
   std::vector<Candidate> candidates;
   // Of the service: addresses where the sender receives, besides the one that its session has.
   std::vector<ByteVector> statements;
+  // At the stated address of the family that the sender's session does not have.
+  Inbound other_inbound = Inbound::kUnknown;
   bool operator==(const Offer&) const = default;
 };
 

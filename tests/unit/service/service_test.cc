@@ -317,5 +317,16 @@ TEST_F(ServiceTest, AnEndpointOnTheServicesOwnMachineIsNotTried) {
   EXPECT_NE(tried.detail.find("own machine"), std::string::npos);
 }
 
+// Nor is anybody connected to whom somebody else has a statement for.
+TEST_F(ServiceTest, AnAddressIsTriedThatIsStatedOfThatVeryEndpointAlone) {
+  TestEndpoint endpoint(lab_, "here.example.net");
+  go_online(endpoint);
+  endpoint.link->send(control::TryInbound{4000, {}, ByteVector(118, std::byte{1})});
+  ASSERT_TRUE(lab_.until([&] { return !endpoint.messages.empty(); }));
+  const auto tried = std::get<control::InboundTried>(endpoint.messages.back());
+  EXPECT_EQ(tried.error, ErrorCode::kTryAgain);
+  EXPECT_NE(tried.detail.find("no address to try"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace culvert::service

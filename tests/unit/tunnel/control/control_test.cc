@@ -120,6 +120,7 @@ Offer an_offer() {
 Offer an_offer_with_statements() {
   auto offer = an_offer();
   offer.statements = {ByteVector(118, std::byte{7}), ByteVector{}};
+  offer.other_inbound = Inbound::kClosed;
   return offer;
 }
 
@@ -216,22 +217,25 @@ TEST(Offer, LeavesOutWhatALaterVersionMayKnowAndRefusesTooMany) {
 }
 
 TEST(Message, EveryKindSurvivesTheWireInAnyFragmentation) {
-  const Message messages[] = {Publish{{22, 80, 443}},
-                              Publish{{}},
-                              Lookup{7, Lookup::Kind::kEndpoint, "a.example.net"},
-                              Found{7, ErrorCode::kNone, "", from_hex("0102")},
-                              Found{8, ErrorCode::kNameUnknown, "no such name", {}},
-                              Incoming{CircuitTicket{std::byte{1}}, "b.example.net"},
-                              Goodbye{"shutting down"},
-                              TryInbound{4000, TrialSecret{std::byte{2}}},
-                              InboundTried{4000, ErrorCode::kTimedOut, "nobody answered"},
-                              an_offer(),
-                              an_offer_with_statements(),
-                              a_path_offer(),
-                              PathSeen{0xabcdef01, 1ull << 40},
-                              PathRelay{0xabcdef01},
-                              DiscoveryServers{{*SocketAddress::parse("192.0.2.1:3478"),
-                                                *SocketAddress::parse("[2001:db8::1]:3479")}}};
+  const Message messages[] = {
+      Publish{{22, 80, 443}},
+      Publish{{}},
+      Lookup{7, Lookup::Kind::kEndpoint, "a.example.net"},
+      Found{7, ErrorCode::kNone, "", from_hex("0102")},
+      Found{8, ErrorCode::kNameUnknown, "no such name", {}},
+      Incoming{CircuitTicket{std::byte{1}}, "b.example.net"},
+      Goodbye{"shutting down"},
+      TryInbound{4000, TrialSecret{std::byte{2}}},
+      TryInbound{4000, TrialSecret{std::byte{2}}, from_hex("0102")},
+      InboundTried{4000, ErrorCode::kTimedOut, "nobody answered"},
+      InboundTried{4000, ErrorCode::kNone, "", *IpAddress::parse("2001:db8::1")},
+      an_offer(),
+      an_offer_with_statements(),
+      a_path_offer(),
+      PathSeen{0xabcdef01, 1ull << 40},
+      PathRelay{0xabcdef01},
+      DiscoveryServers{
+          {*SocketAddress::parse("192.0.2.1:3478"), *SocketAddress::parse("[2001:db8::1]:3479")}}};
   for (const auto& message : messages) {
     const auto wire = encode(message);
     std::size_t taken = 0;
