@@ -98,7 +98,9 @@ void Agent::on_address_proof(const control::ProveAddress& proof) {
 }
 
 void Agent::on_address_stated() {
-  if (!stopping_) tell_place_changed();
+  if (stopping_) return;
+  trials_.look();
+  tell_place_changed();
 }
 
 void Agent::on_udp_seen(const UdpSight& sight) {
@@ -168,9 +170,12 @@ void Agent::on_inbound_tried(const control::InboundTried& outcome) {
   const bool changed = place_.set_inbound(outcome);
   trials_.answered(outcome);
   if (!changed) return;
-  const bool open = place_.inbound() == control::Inbound::kOpen;
+  const bool other = outcome.at && place_.other_stated() == outcome.at;
+  const auto found = other ? place_.other_inbound() : place_.inbound();
+  const bool open = found == control::Inbound::kOpen;
   log::info("direct", {{"event", "inbound"},
                        {"open", open ? "yes" : "no"},
+                       {"at", outcome.at ? outcome.at->to_string() : ""},
                        {"port", outcome.port},
                        {"why", outcome.detail}});
   if (open) tell_place_changed();

@@ -103,6 +103,7 @@ PlaceStatus place_status(const OwnPlace& place, bool map_port, const portmap::Ma
   for (const auto& also : place.stated()) out.stated.push_back(also.to_string());
   out.inbound = to_word(place.inbound());
   out.inbound_why = place.inbound_why();
+  if (place.other_stated()) out.other_inbound = to_word(place.other_inbound());
   out.map_port = map_port;
   for (const auto& one : mapper.report())
     out.mappings.push_back(mapping_status(one, place, udp_mapping, now));

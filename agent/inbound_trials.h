@@ -1,5 +1,6 @@
 // agent/inbound_trials.h: has the service try whether connections from outside get in, one port
-// after the other: first the direct port as it is, then the one that the gateway maps to it.
+// after the other: first the direct port as it is, then the one that the gateway maps to it, then
+// the direct port by the family that the session does not have.
 #pragma once
 #include "agent/direct_listener.h"
 #include "agent/own_endpoint.h"
@@ -32,6 +33,7 @@ class InboundTrials final : private loop::Timer::Listener {
   loop::Timer timer_;
   std::uint16_t asked_ = 0;  // 0: none
   int refusals_ = 0;
+  bool asked_other_ = false, other_unknown_ = false;  // ... to a service of an earlier version
 };
 
 }  // namespace culvert::agent

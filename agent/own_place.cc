@@ -18,7 +18,34 @@ bool OwnPlace::set_seen(const std::optional<SocketAddress>& seen) {
     inbound_ = mapped_inbound_ = control::Inbound::kUnknown;
     inbound_why_.clear();
   }
+  note_other();
   return other;
+}
+
+const OwnPlace::Stated* OwnPlace::find_other() const {
+  if (!seen_) return nullptr;
+  const auto found = std::ranges::find_if(
+      stated_, [&](const Stated& one) { return one.address.is_v4() != seen_->ip.is_v4(); });
+  return found == stated_.end() ? nullptr : &*found;
+}
+
+std::optional<IpAddress> OwnPlace::other_stated() const {
+  const auto* const other = find_other();
+  return other == nullptr ? std::nullopt : std::optional{other->address};
+}
+
+ByteVector OwnPlace::trial_statement() const {
+  const auto* const other = find_other();
+  const bool wanted = port_ != 0 && other_inbound_ == control::Inbound::kUnknown;
+  return other == nullptr || !wanted ? ByteVector{} : other->statement;
+}
+
+// What was found out is of one address.
+void OwnPlace::note_other() {
+  const auto other = other_stated();
+  if (other == other_) return;
+  other_ = other;
+  other_inbound_ = control::Inbound::kUnknown;
 }
 
 bool OwnPlace::set_inbound(const control::InboundTried& outcome) {
@@ -26,6 +53,9 @@ bool OwnPlace::set_inbound(const control::InboundTried& outcome) {
   const auto before = inbound();
   const auto found =
       outcome.error == ErrorCode::kNone ? control::Inbound::kOpen : control::Inbound::kClosed;
+  if (outcome.at && other_ == outcome.at)
+    return outcome.port == port_ && std::exchange(other_inbound_, found) != found;
+  if (outcome.at && (!seen_ || *outcome.at != seen_->ip.canonical())) return false;  // not any more
   if (outcome.port == port_)
     inbound_ = found;
   else if (outcome.port == mapped_port_)
@@ -88,10 +118,12 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
   }
   for (auto& one : offer.candidates) {
     const bool is_seen = one.at.ip == seen_->ip;
-    const bool let_in = is_seen && offer.inbound == control::Inbound::kOpen;
+    const bool let_in = (is_seen && offer.inbound == control::Inbound::kOpen) ||
+                        (other_ == one.at.ip && other_inbound_ == control::Inbound::kOpen);
     if (!let_in && (is_seen || is_stated(one.at.ip))) one.at.port = punch_port;
   }
   offer.statements = statements();
+  offer.other_inbound = other_inbound_;
   return offer;
 }
 
@@ -142,12 +174,14 @@ bool OwnPlace::set_stated(const crypto::AddressStatement& said, ByteVector state
   std::erase_if(stated_,
                 [&](const Stated& one) { return one.address.is_v4() == said.address.is_v4(); });
   stated_.push_back({said.address, said.not_after, std::move(statement)});
+  note_other();
   return !known;
 }
 
 void OwnPlace::forget_stated(bool v4, const std::optional<IpAddress>& but) {
   std::erase_if(stated_,
                 [&](const Stated& one) { return one.address.is_v4() == v4 && one.address != but; });
+  note_other();
 }
 
 std::vector<IpAddress> OwnPlace::stated() const {
@@ -172,6 +206,7 @@ punch::Ground OwnPlace::ground(const std::optional<SocketAddress>& peer_seen,
   ground.own_networks = discover_local_network().subnets;
   ground.lan_allowed = policy_.lan;
   ground.own_inbound = inbound();
+  ground.own_other_inbound = other_inbound_;
   return ground;
 }
 

@@ -34,6 +34,11 @@ class OwnPlace {
   const std::optional<SocketAddress>& seen() const { return seen_; }
   control::Inbound inbound() const;  // by either
   const std::string& inbound_why() const { return inbound_why_; }
+  // At the address that is stated of the family that the session does not have.
+  control::Inbound other_inbound() const { return other_inbound_; }
+  std::optional<IpAddress> other_stated() const;
+  // Of that address, while nobody knows whether it lets in; empty: there is nothing to be tried.
+  ByteVector trial_statement() const;
   // The port outside that the gateway maps to ours; 0: none.
   std::uint16_t mapped_port() const { return mapped_port_; }
   control::Inbound mapped_inbound() const;
@@ -89,6 +94,10 @@ class OwnPlace {
     ByteVector statement;
   };
   std::vector<Stated> stated_;
+  const Stated* find_other() const;
+  void note_other();
+  std::optional<IpAddress> other_;  // that other_inbound_ is about
+  control::Inbound other_inbound_ = control::Inbound::kUnknown;
   control::Inbound inbound_ = control::Inbound::kUnknown;
   std::string inbound_why_;
   std::uint16_t mapped_port_ = 0, udp_mapped_port_ = 0;

@@ -67,6 +67,7 @@ struct PlaceStatus {
   std::string inbound_why;  // closed: what the service met
   bool map_port = false;    // allowed by the configuration
   std::vector<MappingStatus> mappings{};
+  std::string other_inbound{};        // by the family that the session does not have; "": not there
   std::vector<std::string> stated{};  // addresses besides `seen` where it knows that we receive
   // Of UDP, towards the discovery servers; empty: not known.
   // "passes", "out-only", "in-only", "blocked", "proxied": by the SOCKS5 proxy alone

@@ -51,6 +51,7 @@ Json to_document(const StatusReport& report) {
   place["stated"] = report.place.stated;
   place["inbound"] = report.place.inbound;
   place["inbound_why"] = report.place.inbound_why;
+  place["other_inbound"] = report.place.other_inbound;
   place["map_port"] = report.place.map_port;
   place["mappings"] = Json::array();
   for (const auto& mapping : report.place.mappings)
@@ -121,6 +122,7 @@ StatusReport from_document(const Json& in) {
   report.place.stated = place.value("stated", std::vector<std::string>{});
   report.place.inbound = place.value("inbound", "");
   report.place.inbound_why = place.value("inbound_why", "");
+  report.place.other_inbound = place.value("other_inbound", "");
   report.place.map_port = place.value("map_port", false);
   for (const auto& one : place.value("mappings", Json::array()))
     report.place.mappings.push_back({one.value("protocol", ""), one.value("port", std::uint16_t{0}),

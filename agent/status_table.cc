@@ -83,10 +83,11 @@ std::string direct_line(const PlaceStatus& place) {
   auto line = "port " + std::to_string(place.port);
   if (!place.seen.empty()) line += ", seen from outside at " + plain_text(place.seen);
   for (const auto& also : place.stated) line += " and " + plain_text(also);
-  if (place.inbound == "open") return line + ", connections from outside get in";
+  if (place.inbound == "open") line += ", connections from outside get in";
   if (place.inbound == "closed")
-    return line + ", connections from outside do not get in (" + plain_text(place.inbound_why) +
-           ")";
+    line += ", connections from outside do not get in (" + plain_text(place.inbound_why) + ")";
+  if (place.other_inbound == "open") line += ", and get in by the other family";
+  if (place.other_inbound == "closed") line += ", and do not get in by the other family";
   return line;
 }
 

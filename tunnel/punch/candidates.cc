@@ -55,14 +55,20 @@ bool is_neighbour(const Candidate& candidate, const Ground& ground) {
          candidate.at.port >= kFirstOrdinaryPort && is_on_own_lan(candidate.at.ip, ground);
 }
 
-// Whether connections get in is tried where the session comes from, and known of no other address.
-Inbound inbound_at(const IpAddress& address, const std::optional<IpAddress>& tried, Inbound found) {
-  return tried == address ? found : Inbound::kUnknown;
+// Whether connections get in is tried where the session comes from, and at the stated address of
+// the other family; of no other one it is known.
+Inbound inbound_at(const IpAddress& address, const std::optional<IpAddress>& seen,
+                   const control::Offer& offer) {
+  if (seen == address) return offer.inbound;
+  const bool other_family = seen && seen->is_v4() != address.is_v4();
+  return other_family ? offer.other_inbound : Inbound::kUnknown;
 }
 
 // By that family the peer can dial us, whatever becomes of our own dial.
 bool lets_in(bool v4, const Ground& ground) {
-  return ground.own_inbound == Inbound::kOpen && ground.own_seen && ground.own_seen->is_v4() == v4;
+  if (!ground.own_seen) return false;
+  const bool of_session = ground.own_seen->is_v4() == v4;
+  return (of_session ? ground.own_inbound : ground.own_other_inbound) == Inbound::kOpen;
 }
 
 std::optional<IpAddress> own_six_outside(const Ground& ground) {
@@ -81,7 +87,7 @@ std::optional<Dial> judge(const Candidate& candidate, const control::Offer& offe
   if (is_peers(ip, ground)) {
     // A machine with a public address of its own may still sit behind a firewall: the trial tells.
     // It dials us, then, if we are let in.
-    const auto inbound = inbound_at(ip, ground.peer_seen, offer.inbound);
+    const auto inbound = inbound_at(ip, ground.peer_seen, offer);
     const bool punch = inbound != Inbound::kOpen && !lets_in(ip.is_v4(), ground);
     if (inbound == Inbound::kClosed && !punch) return std::nullopt;
     const bool by_six = punch && !ip.is_v4();

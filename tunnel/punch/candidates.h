@@ -32,6 +32,8 @@ struct Ground {
   // Where they receive besides, as the service states (crypto/address_statement.h). Shown by
   // UDP or TCP, it is their address for either.
   std::vector<IpAddress> own_stated, peer_stated;
+  // At the one of ours that is of another family than own_seen.
+  control::Inbound own_other_inbound = control::Inbound::kUnknown;
 };
 
 struct Dial {

@@ -135,6 +135,24 @@ TEST(Candidates, WhetherAMachineIsLetInIsKnownOfTheAddressThatWasTriedAlone) {
   EXPECT_FALSE(tcp_dials(offer({six}, Inbound::kClosed), where).front().punch);
 }
 
+TEST(Candidates, WhoIsLetInByTheOtherFamilyIsDialledThereAndOthersAreNot) {
+  auto where = ground("192.0.2.1", "198.51.100.7");
+  where.own_inbound = Inbound::kClosed;
+  where.peer_stated = {ip("2001:db8:9::9")};
+  where.own_stated = {ip("2001:db8:7::5")};
+  auto theirs = offer({tcp(Kind::kHost, "[2001:db8:9::9]:4000")}, Inbound::kClosed);
+  const auto way = [&](Inbound own, Inbound peers) {
+    where.own_other_inbound = own;
+    theirs.other_inbound = peers;
+    const auto found = tcp_dials(theirs, where);
+    return found.empty() ? std::string("none") : found.front().punch ? "punch" : "plain";
+  };
+  EXPECT_EQ(way(Inbound::kClosed, Inbound::kOpen), "plain");
+  EXPECT_EQ(way(Inbound::kOpen, Inbound::kClosed), "none") << "it dials us";
+  EXPECT_EQ(way(Inbound::kClosed, Inbound::kClosed), "punch");
+  EXPECT_EQ(way(Inbound::kUnknown, Inbound::kUnknown), "punch");
+}
+
 TEST(Candidates, OfThePunchByIPv6NoAddressIsBoundThatIsNoneOfOurs) {
   auto where = ground("192.0.2.1", "198.51.100.7");
   where.own_inbound = Inbound::kClosed;
