@@ -69,6 +69,7 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
       trials_(self_, place_, uplink_, direct_),
       mapper_(self_.loop, self_.random, companion_file("culvert-igd"),
               static_cast<portmap::PortMapper::Listener&>(*this)),
+      mapper_six_(self_.loop, self_.random, {}, static_cast<portmap::PortMapper::Listener&>(*this)),
       datagrams_(self_.loop, pool_.prefix().address, static_cast<DatagramPorts::Handler&>(*this)),
       direct_flows_(self_.loop),
       gate_(self_.loop, gate_options(config_, self_.identity, destinations_),
@@ -127,6 +128,7 @@ void Agent::stop() {
   if (std::exchange(stopping_, true)) return;
   direct_.close();
   mapper_.stop();
+  mapper_six_.stop();
   peers_.close_all("the agent stops");
   for (const auto& session : incoming_) session->close("the agent stops");
   uplink_.stop();
@@ -136,7 +138,8 @@ void Agent::stop() {
 
 void Agent::on_timer(loop::Timer&) {
   if (leave_at_ && gate_.busy() && self_.loop.now() < *leave_at_) return timer_.start(kLookAgain);
-  if (goodbye_until_ && !mapper_.stopped() && self_.loop.now() < *goodbye_until_)
+  if (goodbye_until_ && !(mapper_.stopped() && mapper_six_.stopped()) &&
+      self_.loop.now() < *goodbye_until_)
     return timer_.start(kLookAgain);
   listener_.on_agent_stopped();
 }
@@ -261,6 +264,7 @@ void Agent::on_uplink_changed() {
   if (!uplink_.up()) return trials_.forget();
   if (proxy_udp_.set_way(*uplink_.way()) && service_path_) service_path_->place_changed();
   learn_place();
+  if (!stopping_) mapper_six_.check();
   if (!stopping_) mapper_.check();  // what cut us off may have been the gateway's restart
 }
 

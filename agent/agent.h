@@ -216,7 +216,7 @@ class Agent final : private ShimGate::Handler,
   std::list<std::unique_ptr<IncomingSession>> incoming_;
   DirectListener direct_;
   InboundTrials trials_;
-  portmap::PortMapper mapper_;
+  portmap::PortMapper mapper_, mapper_six_;
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
   flow::FlowList flows_;
   DatagramPorts datagrams_;

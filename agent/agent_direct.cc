@@ -40,6 +40,7 @@ void Agent::open_direct_port() {
   place_.set_further_ports(&direct_);
   if (config_.direct.map_port && place_.port() != 0) {
     mapper_.want({portmap::Protocol::kTcp, place_.port()});
+    mapper_six_.want({portmap::Protocol::kTcp, place_.port()});
     ask_gateway();
   }
   // The same number: one hole in a firewall's configuration, if there shall be one.
@@ -49,7 +50,11 @@ void Agent::open_direct_port() {
     log::warning("udp", {{"event", "no-port"},
                          {"why", open.error().detail + "; set another [direct] port, or 0. "
                                                        "Datagrams go inside the sessions"}});
-  if (open && config_.direct.map_port) mapper_.want({portmap::Protocol::kUdp, udp_.local().port});
+  if (open && config_.direct.map_port) {
+    mapper_.want({portmap::Protocol::kUdp, udp_.local().port});
+    if (udp_.shared(/*v4=*/false) != nullptr)
+      mapper_six_.want({portmap::Protocol::kUdp, udp_.local(/*v4=*/false).port});
+  }
 }
 
 void Agent::on_discovery_servers(const control::DiscoveryServers& servers) {
@@ -118,11 +123,23 @@ void Agent::ask_gateway() {
   std::optional<portmap::Network> network;
   if (const auto facts = look_at_network()) network = {facts->gateway, facts->own};
   mapper_.set_network(network);
+  mapper_six_.set_network(look_at_gateway_six());
 }
 
 void Agent::on_port_mappings_changed() {
   if (stopping_) return;
   std::uint16_t mapped = 0, udp_mapped = 0;
+  bool six = false;
+  for (const auto& one : mapper_six_.core().report()) {
+    const bool tcp = one.port.protocol == portmap::Protocol::kTcp;
+    if (one.mapping)
+      log::info("direct", {{"event", "port-opened"},
+                           {"protocol", portmap::to_string(one.port.protocol)},
+                           {"outside", one.mapping->external.to_string()},
+                           {"by", portmap::to_string(one.mapping->method)}});
+    // Another address or port would be a translator's: nobody is told of these.
+    six |= tcp && one.mapping && one.mapping->external.port == place_.port();
+  }
   for (const auto& one : mapper_.core().report()) {
     log::info("direct", {{"event", one.mapping ? "port-mapped" : "port-not-mapped"},
                          {"protocol", portmap::to_string(one.port.protocol)},
@@ -137,6 +154,7 @@ void Agent::on_port_mappings_changed() {
   }
   udp_mapping_.set(udp_mapped);
   if (place_.set_mapped(mapped)) tell_place_changed();
+  place_.set_opened_six(six);
   trials_.look();
 }
 

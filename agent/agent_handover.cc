@@ -23,6 +23,7 @@ void Agent::prepare_to_leave() {
 }
 
 ByteVector Agent::hand_over(restart::Outgoing& out) {
+  mapper_six_.leave();
   mapper_.leave();  // the next process has another direct port, or asks for this one again
   AgentSnapshot snapshot;
   snapshot.self = self_.identity.key.public_key;

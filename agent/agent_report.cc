@@ -52,8 +52,9 @@ const char* to_word(control::Inbound inbound) {
   return "unknown";
 }
 
-MappingStatus mapping_status(const portmap::Mapper::PortReport& report, const OwnPlace& place,
-                             control::Inbound udp, TimePoint now) {
+// `inbound`: of connections or packets that come in by it.
+MappingStatus mapping_status(const portmap::Mapper::PortReport& report, control::Inbound inbound,
+                             TimePoint now) {
   MappingStatus out;
   out.protocol = portmap::to_string(report.port.protocol);
   out.port = report.port.number;
@@ -63,8 +64,7 @@ MappingStatus mapping_status(const portmap::Mapper::PortReport& report, const Ow
   out.by = portmap::to_string(report.mapping->method);
   out.seconds =
       std::chrono::duration_cast<std::chrono::seconds>(report.mapping->expires_at - now).count();
-  out.inbound =
-      to_word(report.port.protocol == portmap::Protocol::kTcp ? place.mapped_inbound() : udp);
+  out.inbound = to_word(inbound);
   return out;
 }
 
@@ -95,7 +95,8 @@ void add_udp(PlaceStatus& out, const UdpPlace& udp, const UdpPath* service, cons
 }
 
 PlaceStatus place_status(const OwnPlace& place, bool map_port, const portmap::Mapper& mapper,
-                         control::Inbound udp_mapping, TimePoint now) {
+                         const portmap::Mapper& mapper_six, control::Inbound udp_mapping,
+                         TimePoint now) {
   PlaceStatus out;
   out.direct = place.enabled();
   out.port = place.port();
@@ -105,8 +106,14 @@ PlaceStatus place_status(const OwnPlace& place, bool map_port, const portmap::Ma
   out.inbound_why = place.inbound_why();
   if (place.other_stated()) out.other_inbound = to_word(place.other_inbound());
   out.map_port = map_port;
+  const auto is_tcp = [](const auto& one) { return one.port.protocol == portmap::Protocol::kTcp; };
   for (const auto& one : mapper.report())
-    out.mappings.push_back(mapping_status(one, place, udp_mapping, now));
+    out.mappings.push_back(
+        mapping_status(one, is_tcp(one) ? place.mapped_inbound() : udp_mapping, now));
+  for (const auto& one : mapper_six.report())
+    if (one.mapping)
+      out.mappings.push_back(
+          mapping_status(one, is_tcp(one) ? place.six_inbound() : control::Inbound::kUnknown, now));
   return out;
 }
 
@@ -183,8 +190,8 @@ StatusReport Agent::status() const {
     if (!peer->is_direct_stranger())
       out.peers.push_back(
           peer_status(peer->caller(), true, peer->since(), peer->way(), peer->link(), peer->udp()));
-  out.place = place_status(place_, config_.direct.map_port, mapper_.core(), udp_mapping_.tried(),
-                           self_.loop.now());
+  out.place = place_status(place_, config_.direct.map_port, mapper_.core(), mapper_six_.core(),
+                           udp_mapping_.tried(), self_.loop.now());
   add_udp(out.place, udp_, service_path_ ? &*service_path_ : nullptr, proxy_udp_, place_,
           udp_behaviour_.result());
   out.streams = flows_.size() + direct_flows_.size();

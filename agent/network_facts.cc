@@ -13,6 +13,7 @@
 
 #include "agent/netlink_message.h"
 #include "tunnel/base/unique_fd.h"
+#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
 namespace {
@@ -40,17 +41,13 @@ struct Attributes {
     std::memcpy(&out, value.data(), sizeof out);
     return out;
   }
-  std::optional<IpAddress> address(int type) const {
-    const auto raw = number(type);
-    if (!raw) return std::nullopt;
-    return IpAddress::v4(ntohl(*raw));
-  }
+  std::optional<IpAddress> address(int type) const { return IpAddress::from_wire(get(type)); }
   std::vector<std::pair<int, Bytes>> all;
 };
 
 // Calls take(payload after T, T) for each message of the dump. Bounded by the kernel's own end.
 template <class T, class Take>
-void dump(int type, Take take) {
+void dump(int type, Take take, int family = AF_INET) {
   const UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   struct {
     nlmsghdr header;
@@ -60,7 +57,8 @@ void dump(int type, Take take) {
   request.header.nlmsg_type = static_cast<std::uint16_t>(type);
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   std::memset(&request.body, 0, sizeof request.body);
-  *reinterpret_cast<unsigned char*>(&request.body) = AF_INET;  // the family comes first in each
+  // It comes first in each.
+  *reinterpret_cast<unsigned char*>(&request.body) = static_cast<unsigned char>(family);
   if (::send(fd.get(), &request, sizeof request, 0) < 0) return;
   std::vector<std::byte> buffer(32 * 1024);
   while (true) {
@@ -96,6 +94,18 @@ std::string to_text(Bytes hardware) {
     out += two;
   }
   return out;
+}
+
+// Asks the routing table; nothing is sent.
+std::optional<IpAddress> own_six() {
+  const SocketAddress anybody{*IpAddress::parse("2000::1"), 9};
+  const UniqueFd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage to{};
+  const auto size = anybody.fill(to);
+  if (!fd || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), size) != 0) return std::nullopt;
+  const auto own = loop::local_address(fd.get()).ip;
+  if (own.is_v4() || !own.is_global()) return std::nullopt;
+  return own;
 }
 
 }  // namespace
@@ -141,6 +151,24 @@ std::optional<NetworkFacts> look_at_network() {
   });
   facts.own_hardware = hardware_of(interface);
   return facts;
+}
+
+std::optional<portmap::Network> look_at_gateway_six() {
+  std::optional<portmap::Network> found;
+  const auto own = own_six();
+  if (!own) return std::nullopt;
+  std::uint32_t best = ~0u;
+  const auto take = [&](const rtmsg& route, const Attributes& attributes) {
+    const auto gateway = attributes.address(RTA_GATEWAY);
+    const auto metric = attributes.number(RTA_PRIORITY).value_or(0);
+    if (route.rtm_dst_len != 0 || route.rtm_type != RTN_UNICAST ||
+        route.rtm_table != RT_TABLE_MAIN || !gateway || (found && metric >= best))
+      return;
+    best = metric;
+    found = {*gateway, *own, attributes.number(RTA_OIF).value_or(0)};
+  };
+  dump<rtmsg>(RTM_GETROUTE, take, AF_INET6);
+  return found;
 }
 
 }  // namespace culvert::agent

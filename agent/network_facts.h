@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tunnel/base/address.h"
+#include "tunnel/portmap/mapping.h"
 
 namespace culvert::agent {
 
@@ -22,5 +23,8 @@ struct NetworkFacts {
 
 // Of the IPv4 default route that is used; nullopt if there is none.
 std::optional<NetworkFacts> look_at_network();
+
+// Of the IPv6 default route, and the address that we send from by it, if that is global.
+std::optional<portmap::Network> look_at_gateway_six();
 
 }  // namespace culvert::agent

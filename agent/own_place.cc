@@ -78,6 +78,11 @@ bool OwnPlace::set_mapped(std::uint16_t port) {
   return before == control::Inbound::kOpen && inbound() != before;
 }
 
+void OwnPlace::set_opened_six(bool opened) {
+  if (std::exchange(opened_six_, opened) == opened || !seen_) return;
+  (seen_->ip.is_v4() ? other_inbound_ : inbound_) = control::Inbound::kUnknown;
+}
+
 control::Inbound OwnPlace::inbound() const {
   return mapped_inbound() == control::Inbound::kOpen ? control::Inbound::kOpen : inbound_;
 }

@@ -46,6 +46,11 @@ class OwnPlace {
   std::uint16_t trial_port() const;
   // Each: true if that is news for peers. A mapping is offered to them when it has been tried.
   bool set_mapped(std::uint16_t port);
+  control::Inbound six_inbound() const {
+    return seen_ && !seen_->ip.is_v4() ? inbound_ : other_inbound_;
+  }
+  // A gateway lets connections to port() in by IPv6, as it says: it is tried again.
+  void set_opened_six(bool opened);
   // Of UDP, tried already; 0: none.
   bool set_udp_mapped(std::uint16_t port) { return std::exchange(udp_mapped_port_, port) != port; }
   std::uint16_t udp_mapped_port() const { return udp_mapped_port_; }
@@ -87,6 +92,7 @@ class OwnPlace {
   DirectPolicy policy_;
   std::uint16_t port_ = 0, second_port_ = 0;
   PunchPorts* further_ports_ = nullptr;
+  bool opened_six_ = false;
   std::optional<SocketAddress> seen_, udp_seen_six_;
   struct Stated {
     IpAddress address;

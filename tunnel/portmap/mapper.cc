@@ -17,7 +17,7 @@ void keep_earlier(std::optional<TimePoint>& to, TimePoint other) {
 }  // namespace
 
 void Mapper::set_network(const std::optional<Network>& network, TimePoint now) {
-  const bool unneeded = network && network->own.is_global();
+  const bool unneeded = network && network->own.is_v4() && network->own.is_global();
   const auto usable = unneeded ? std::nullopt : network;
   if (usable == network_ && unneeded == unneeded_) return check(now);
   network_ = usable;
@@ -45,6 +45,9 @@ void Mapper::start_probe(TimePoint now) {
   probing_since_ = now;
   probes_ = searches_ = 0;
   for (auto& speaker : speakers_) speaker.presence = Presence::kUnknown;
+  if (network_->own.is_v4()) return;
+  absent_if_unknown(Method::kNatPmp);
+  absent_if_unknown(Method::kUpnp);
 }
 
 void Mapper::send(const SocketAddress& to, ByteVector octets) {

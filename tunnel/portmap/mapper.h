@@ -6,6 +6,9 @@
 //   life
 //              refused, or silent -> the next method -> none: again in ten minutes
 //
+// By IPv6 there is no translator, as a rule, but a firewall: what PCP maps there is a hole in that
+// (RFC 6887 section 11), at the address that the machine has anyway. The others do not know it.
+//
 // Only the gateway is heard, and nobody else asked but by UPnP's multicast search; what it says is
 // checked for form and for being an answer to a question. That a mapping lets anybody in is for
 // others to find out.

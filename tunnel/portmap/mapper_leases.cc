@@ -89,7 +89,8 @@ void Mapper::choose(Lease& lease, TimePoint now) {
   lease.due = now + (lease.mapping ? Duration{kSoon} : Duration{kAbsentFor});
   if (lease.why.empty())
     lease.why = "the gateway " + network_->gateway.to_string() +
-                " maps no ports: it answers neither PCP, NAT-PMP nor UPnP";
+                (network_->own.is_v4() ? " maps no ports: it answers neither PCP, NAT-PMP nor UPnP"
+                                       : " opens no ports: it does not answer PCP");
 }
 
 void Mapper::choose_again(Lease& lease, TimePoint now) {
@@ -122,13 +123,15 @@ void Mapper::send_question(Lease& lease, TimePoint now) {
   request.nonce = lease.nonce;
   request.internal = lease.port;
   request.lifetime = lifetime;
+  if (!network_->own.is_v4()) request.suggested.ip = IpAddress::v6({});
   if (!deleting) request.suggested.port = port;
   send(server(), encode(request));
 }
 
 void Mapper::granted(Lease& lease, const SocketAddress& external, Duration lifetime,
                      TimePoint now) {
-  if (external.port == 0 || !external.ip.is_v4() || lifetime < kLeastLifetime)
+  const bool same_family = external.ip.is_v4() == network_->own.is_v4();
+  if (external.port == 0 || !same_family || lifetime < kLeastLifetime)
     return refuse(lease, "the gateway grants what is of no use", now);
   const auto life = std::min<Duration>(lifetime, kMostLifetime);
   const Mapping fresh{external, lease.method, now + life, generation_};

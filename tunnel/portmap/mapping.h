@@ -26,9 +26,10 @@ inline constexpr std::uint16_t kAnnouncementPort = 5350;  // gateways multicast 
 inline constexpr std::uint16_t kSsdpPort = 1900;
 inline const IpAddress kSsdpGroup = IpAddress::v4(0xeffffffa);  // 239.255.255.250
 
-// The way out of one network, and our own address in it. IPv4.
+// The way out of one network, and our own address in it. Of one family.
 struct Network {
   IpAddress gateway, own;
+  unsigned interface = 0;  // where a gateway with a link-local address is
   bool operator==(const Network&) const = default;
 };
 

@@ -10,6 +10,7 @@ constexpr std::size_t kHeader = 24, kMapSize = 60, kMostOctets = 1100;  // secti
 
 // IPv4 as IPv4-mapped IPv6 address (section 5).
 void write_address(Writer& out, const IpAddress& address) {
+  if (!address.is_v4()) return out.bytes(address.wire());
   out.u64(0);
   out.u32(0xffff);
   out.u32(address.v4_value());

@@ -18,7 +18,7 @@ struct PcpMapRequest {
   PcpNonce nonce{};
   Port internal;
   std::uint32_t lifetime = 0;  // seconds; 0: delete the mapping
-  SocketAddress suggested;     // IPv4; 0.0.0.0 and 0: any
+  SocketAddress suggested;     // of the family that is wanted; 0.0.0.0 or ::, and 0: any
 };
 ByteVector encode(const PcpMapRequest& request);          // 60 octets
 ByteVector encode_pcp_announce(const IpAddress& client);  // 24 octets: who is there?

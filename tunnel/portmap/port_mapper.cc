@@ -9,7 +9,7 @@ namespace {
 const IpAddress kAllHosts = IpAddress::v4(0xe0000001);  // 224.0.0.1
 
 UniqueFd bound(const SocketAddress& at) {
-  auto fd = loop::make_udp_socket(AF_INET);
+  auto fd = loop::make_udp_socket(at.ip.is_v4() ? AF_INET : AF_INET6);
   const int on = 1;
   // Every client on this machine takes its announcements from the same port.
   if (at.port != 0) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -54,9 +54,10 @@ void PortMapper::open_sockets() {
   announcements_.reset();
   if (!core_.network()) return;
   if (auto fd = bound({core_.network()->own, 0})) {
-    send_groups_from(fd.get(), core_.network()->own);
+    if (core_.network()->own.is_v4()) send_groups_from(fd.get(), core_.network()->own);
     asking_.emplace(loop_, std::move(fd), static_cast<loop::UdpSocket::Listener&>(*this));
   }
+  if (!core_.network()->own.is_v4()) return;  // a restart of the gateway shows when asked again
   if (auto fd = bound({kAllHosts, kAnnouncementPort}))
     announcements_.emplace(loop_, std::move(fd), static_cast<loop::UdpSocket::Listener&>(*this));
 }
@@ -114,6 +115,8 @@ void PortMapper::send_all() {
     if (!asking_) continue;
     sockaddr_storage to{};
     const auto size = datagram->to.fill(to);
+    if (datagram->to.ip.is_link_local() && !datagram->to.ip.is_v4())
+      reinterpret_cast<sockaddr_in6*>(&to)->sin6_scope_id = core_.network()->interface;
     // What the kernel does not take is lost, as on the network, and sent again.
     (void)::sendto(asking_->fd(), datagram->octets.data(), datagram->octets.size(), MSG_NOSIGNAL,
                    reinterpret_cast<sockaddr*>(&to), size);

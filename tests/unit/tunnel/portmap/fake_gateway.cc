@@ -66,7 +66,10 @@ ByteVector FakeGateway::answer_pcp(Bytes request) {
   if (pcp_result != 0) return octets;
   store_be<std::uint16_t>(&octets[42], map(port, suggested, seconds));
   store_be<std::uint32_t>(&octets[4], seconds == 0 ? 0 : lifetime);
-  store_be<std::uint32_t>(&octets[56], external.v4_value());
+  if (network.own.is_v4())
+    store_be<std::uint32_t>(&octets[56], external.v4_value());
+  else  // a firewall
+    std::ranges::copy(network.own.wire(), octets.begin() + 44);
   return octets;
 }
 

@@ -12,9 +12,11 @@ namespace culvert::portmap {
 
 class FakeGateway {
  public:
-  explicit FakeGateway(unsigned seed = 1) : random(seed), mapper(random), rng_(seed) {}
+  explicit FakeGateway(unsigned seed = 1, const Network& where = {IpAddress::v4(0x0a010001),
+                                                                  IpAddress::v4(0x0a010002)})
+      : network(where), random(seed), mapper(random), rng_(seed) {}
 
-  const Network network{IpAddress::v4(0x0a010001), IpAddress::v4(0x0a010002)};
+  const Network network;
   std::set<Method> speaks;
   unsigned lost_of_ten = 0;
   IpAddress external = IpAddress::v4(0xc6336407);

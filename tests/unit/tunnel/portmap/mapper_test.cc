@@ -220,6 +220,25 @@ TEST(Mapper, APublicAddressNeedsNoMapping) {
   EXPECT_NE(gateway.why(kTcp).find("is public"), std::string::npos);
 }
 
+TEST(Mapper, AFirewallOfIPv6IsAskedByPcpAloneForAHoleAtTheAddressThatThereIs) {
+  const auto own = *IpAddress::parse("2001:db8:7::5");
+  FakeGateway gateway(1, {*IpAddress::parse("fe80::1"), own, 2});
+  begin(gateway, {Method::kPcp, Method::kNatPmp, Method::kUpnp});
+  gateway.run_for(400ms);
+  ASSERT_TRUE(gateway.mapping(kTcp)) << gateway.why(kTcp);
+  EXPECT_EQ(gateway.mapping(kTcp)->external, (SocketAddress{own, kTcp.number}));
+  ASSERT_TRUE(gateway.last_pcp_map);
+  const auto request = Bytes{*gateway.last_pcp_map};
+  EXPECT_TRUE(std::ranges::equal(request.subspan(8, 16), own.wire())) << "the client's address";
+  EXPECT_EQ(ByteVector(request.subspan(44, 16).begin(), request.subspan(44, 16).end()),
+            ByteVector(16))
+      << "any IPv6 address (RFC 6887 section 11.1)";
+  EXPECT_EQ(gateway.mapper.presence(Method::kUpnp), Mapper::Presence::kAbsent);
+  gateway.mapper.stop(gateway.now);
+  gateway.run_for(1s);
+  EXPECT_TRUE(gateway.mapped.empty());
+}
+
 TEST(Mapper, AnotherNetworkIsAskedAnew) {
   FakeGateway gateway;
   begin(gateway, {Method::kPcp});
