@@ -311,16 +311,22 @@ void UdpPath::look_at_state() {
   using Ended = path::Path::Ended;
   const auto before = std::exchange(was_, core_.state());
   if (core_.up() && (before != State::kUp || was_at_ != core_.route())) {
+    const bool renewed = before == State::kUp && beside_at_ > up_since_;
+    const bool followed = before == State::kUp && !renewed;
+    if (const auto pair = followed ? networks_of_route() : std::nullopt)
+      udp_.lifetimes().died(*pair, now() - Duration{path::Path::kQuiet} - route_since_, now());
     was_at_ = core_.route();
     up_since_ = now();
-    const auto began = before == State::kUp ? beside_at_ : probed_at_;
+    const auto began = renewed ? beside_at_ : followed ? up_since_ : probed_at_;
     route_since_ = std::min(began, core_.heard_from_since(was_at_.peer).value_or(began));
     if (before == State::kUp) close_old_at_ = now() + Duration{kOldSocket};
     has_been_up_ = true;
     why_.clear();
     bursts_ = 0;
     if (const auto pair = networks()) udp_.chances().found(*pair);
-    log::info("udp", {{"event", before == State::kUp ? "renewed" : "up"},
+    log::info("udp", {{"event", followed  ? "followed"
+                                : renewed ? "renewed"
+                                          : "up"},
                       {"with", was_at_.peer.to_string()},
                       {"role", is_caller() ? "caller" : "answerer"}});
     if (user_ != nullptr) user_->on_udp_path_up(*this);

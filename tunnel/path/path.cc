@@ -122,6 +122,7 @@ std::optional<Path::Datagram> Path::receive(Bytes packet, const Route& route, Ti
   const auto opened = open(packet);
   if (!opened) return std::nullopt;
   note_source(route.peer, now);
+  follow(route, now);
   const auto heard = std::ranges::find(heard_on_, route.socket, &Heard::socket);
   if (heard != heard_on_.end())
     heard->at = now;

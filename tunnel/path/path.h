@@ -10,7 +10,9 @@
 //
 // Of several routes the first that is answered is taken, or one of a better rank that is answered
 // before that one is proven. A path that is up may look for another route beside (probe_beside()),
-// and moves there once that is proven; until then, and if none is found, it stays where it is.
+// and moves there once that is proven; until then, and if none is found, it stays where it is. So
+// it does where the peer's packets come from elsewhere all at once: its translator has forgotten
+// it.
 //
 // While something is sent, a probe goes along every kProbeEvery, and more of them when its answer
 // is overdue; without any answer for kSilence (or three round trips) the path is given up. Unused
@@ -45,7 +47,8 @@ class Path {
  public:
   static constexpr std::chrono::milliseconds kProbeEvery{100}, kSilence{300};
   static constexpr std::chrono::milliseconds kProbeAgain{50};  // where an answer is overdue
-  static constexpr std::chrono::seconds kRound{5};             // of probing
+  static constexpr std::chrono::milliseconds kQuiet{50};  // since it came from where it always did
+  static constexpr std::chrono::seconds kRound{5};        // of probing
   static constexpr std::chrono::seconds kKeepAlive{15}, kIdle{45};
   static constexpr std::chrono::milliseconds kSeenAfter{
       300};                                  // then arrivals are told by the session
@@ -176,6 +179,7 @@ class Path {
     TimePoint since, last;
   };
   void note_source(const SocketAddress& peer, TimePoint now);
+  void follow(const Route& route, TimePoint now);
   std::vector<Source> sources_;
   std::vector<Packet> output_;
   std::optional<std::uint64_t> to_tell_;

@@ -27,6 +27,14 @@ void Path::note_source(const SocketAddress& peer, TimePoint now) {
   found->last = now;
 }
 
+// `route`: where something came from. A mapping that a translator makes anew is another one.
+void Path::follow(const Route& route, TimePoint now) {
+  if (!up() || beside_ || route == route_ || !unanswered_since_) return;
+  const auto usual = std::ranges::find(sources_, route_.peer, &Source::peer);
+  if (usual != sources_.end() && now - usual->last < Duration{kQuiet}) return;
+  probe_beside({Target{route}}, now);
+}
+
 std::optional<TimePoint> Path::heard_from_since(const SocketAddress& peer) const {
   const auto found = std::ranges::find(sources_, peer, &Source::peer);
   return found == sources_.end() ? std::nullopt : std::optional{found->since};

@@ -152,6 +152,24 @@ TEST(PathBeside, APeerBehindATranslatorIsFoundByItsProbes) {
   EXPECT_EQ(world.caller.route(), (Route{1, kAnswerersNew}));
 }
 
+TEST(PathBeside, APeerWhoseTranslatorForgetsItIsFollowedAtOnce) {
+  for (const auto delay : {5, 20, 60}) {
+    Routes world;
+    come_up(world);
+    for (const auto& one : {kCaller, kAnswerer}) world.delays[one.ip] = milliseconds{delay};
+    world.talk(seconds{3});  // the round trip is known
+    world.run(milliseconds{200});
+    const auto before = world.arrived.size();
+    world.callers = {{0, kCallersNew}};
+    world.talk(seconds{1});
+    EXPECT_TRUE(world.caller.up() && world.answerer.up()) << delay;
+    EXPECT_EQ(world.answerer.route(), (Route{0, kCallersNew}));
+    world.run(milliseconds{200});
+    EXPECT_GE(world.arrived.size() - before, 100u + 60u) << "of 100 each way, " << delay;
+    EXPECT_FALSE(world.answerer.looks_beside());
+  }
+}
+
 TEST(PathBeside, WhereNothingIsFoundThePathStaysAndIsNoSilentOne) {
   Routes world;
   come_up(world);
