@@ -190,6 +190,10 @@ void UdpPath::on_proxy_udp_looked() {
 }
 
 void UdpPath::offer() {
+  if (!begin_fresh()) send_offer(udp_.local(true).port, sight_.mapped);
+}
+
+void UdpPath::send_offer(std::uint16_t port, const std::optional<SocketAddress>& seen) {
   looking_ = false;
   const auto& sight = sight_;
   auto offer = core_.own_offer();
@@ -201,11 +205,10 @@ void UdpPath::offer() {
   offer.sparing = !own_chance_;
   offer.unseen = sight.asked && !sight.mapped && !place_.udp_seen_six();
   std::vector<SocketAddress> mapped;
-  for (const auto& one : {sight.mapped, place_.udp_seen_six()})
+  for (const auto& one : {seen, place_.udp_seen_six()})
     if (one) mapped.push_back(*one);
   if (udp_.is_open())
-    offer.candidates =
-        place_.udp_candidates({udp_.local(true).port, udp_.local(false).port}, mapped);
+    offer.candidates = place_.udp_candidates({port, udp_.local(false).port}, mapped);
   offer.statements = place_.statements();
   link_.send(offer);
   if (!is_caller()) return probe();
@@ -225,12 +228,12 @@ void UdpPath::probe() {
   for (const auto& dial : punch::udp_dials(theirs_->candidates, ground_)) {
     // What is held back for the sake of translators, IPv6 goes without.
     const bool v4 = dial.to.ip.is_v4();
-    targets.push_back({{0, dial.to}, /*once=*/false, dial.rank, /*held=*/v4});
+    targets.push_back({{v4 ? own_socket_ : 0, dial.to}, /*once=*/false, dial.rank, /*held=*/v4});
     if (!dial.lan && !outside && v4) outside = dial.to;
     if (proxy_ != nullptr && proxy_->socket() != nullptr)
       targets.push_back({{ProxyUdp::kSocket, dial.to}});
   }
-  if (!core_.up()) burst_.clear();
+  if (!core_.up() && own_socket_ == 0) burst_.clear();
   if (outside && !core_.up()) add_burst(targets, *outside);
   core_.probe(targets, now(), round_limit(targets.empty()), hold(), !is_let_in());
   schedule();
@@ -345,6 +348,7 @@ void UdpPath::look_at_state() {
       rest("it is not used at the moment", Duration::zero());
     else
       rest("the UDP path was lost; it is tried again", patience_.lost(now() - up_since_));
+    from_fresh_ = silent;
     if (user_ != nullptr) user_->on_udp_path_down(*this);
   } else if (core_.state() == State::kResting) {
     if (proxy_ != nullptr) proxy_->give_up("the service is not reached by it");

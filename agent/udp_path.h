@@ -133,6 +133,8 @@ class UdpPath final : private session::SessionLink::DatagramPath,
   void keep(const path::Path::Datagram& datagram);
   void begin();
   void offer();
+  void send_offer(std::uint16_t port, const std::optional<SocketAddress>& seen);
+  bool begin_fresh();
   void probe();
   bool is_let_in() const;
   Duration hold() const;
@@ -180,6 +182,8 @@ class UdpPath final : private session::SessionLink::DatagramPath,
   path::Route was_at_;
   std::optional<FreshMapping> fresh_;  // of
   std::size_t fresh_socket_ = 0;
+  std::size_t own_socket_ = 0;                              // of IPv4, in this round
+  bool from_fresh_ = false;                                 // the next round: the path has died
   std::optional<std::uint32_t> beside_round_;               // caller: the peer's offer is awaited
   TimePoint beside_at_{}, renew_tried_at_{}, probed_at_{};  // the last of them
   TimePoint route_since_{};                                 // its mapping is there

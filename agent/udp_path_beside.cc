@@ -59,6 +59,10 @@ void UdpPath::begin_beside() {
 
 void UdpPath::on_fresh_mapping(const std::optional<SocketAddress>& mapped) {
   const auto port = loop::local_address(burst_[fresh_socket_].fd()).port;
+  if (!core_.up()) {
+    send_offer(port, mapped);
+    return fresh_.reset();  // last: it is the caller
+  }
   const bool v4 = core_.route().peer.ip.is_v4();
   auto offer = core_.own_offer();
   offer.round = round_;

@@ -23,6 +23,26 @@ void UdpPath::add_burst(std::vector<path::Target>& targets, const SocketAddress&
   for (const auto& target : burst_.make(plan, now())) targets.push_back(target);
 }
 
+// A packet of the peer's that came to a barrier after that had lost its table may have been taken
+// for its own: then it keeps that entry, which every further probe renews, and gives our packets
+// another port; Linux gives that one to all that the socket sends from then on, wherever to.
+// Another socket of ours has no entry anywhere.
+bool UdpPath::begin_fresh() {
+  using Kind = control::Allocation::Kind;
+  own_socket_ = 0;
+  const bool wanted = std::exchange(from_fresh_, false);
+  if (!wanted || !theirs_ || is_let_in() || by_proxy() || sight_.allocation.kind != Kind::kSame ||
+      theirs_->allocation.kind != Kind::kSame)
+    return false;
+  burst_.clear();
+  const auto number = burst_.add(/*v4=*/true);
+  if (!number) return false;
+  own_socket_ = fresh_socket_ = *number;
+  fresh_.emplace(self_, udp_, burst_[*number], udp_.server_in_reach(/*v4=*/true),
+                 static_cast<FreshMapping::Listener&>(*this));
+  return true;
+}
+
 punch::Plan UdpPath::plan_of_burst(std::size_t budget) const {
   return punch::plan_burst(sight_.allocation, theirs_->allocation, burst_to_, budget, self_.random);
 }
