@@ -54,6 +54,7 @@ void Uplink::stop() {
   portal_.reset();
   attempts_.clear();
   better_attempts_.clear();
+  better_waiting_.clear();
   if (link_ != nullptr) link_->close("the agent stops");
 }
 
@@ -103,7 +104,7 @@ void Uplink::on_timer(loop::Timer& timer) {
   }
   if (&timer == &find_timer_)
     return state_ == State::kResolving ? go_without_names() : start_finding();
-  if (&timer == &better_timer_) return seek_better();
+  if (&timer == &better_timer_) return better_waiting_.empty() ? seek_better() : start_better();
   if (state_ == State::kRacing) return start_attempts();
   resolve();
 }

@@ -11,6 +11,7 @@
 // The session outlives its carriers: while one is missing, streams stay open and new ones may be
 // opened; only when the service has forgotten the session, or grace has passed, a new one begins.
 #pragma once
+#include <deque>
 #include <list>
 #include <memory>
 #include <optional>
@@ -142,6 +143,7 @@ class Uplink final : private UplinkAttempt::Listener,
   void give_up_if_exhausted();
   bool is_poor(const carrier::Way& way) const;
   void seek_better();
+  void start_better();
   void take_turns(std::vector<carrier::Way>& ways);
   void move_to(UplinkAttempt& attempt, session::FreshCarrier carrier);
   void go_by(const carrier::Way& way, session::FreshCarrier carrier, std::string why);
@@ -186,6 +188,7 @@ class Uplink final : private UplinkAttempt::Listener,
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_, find_timer_, better_timer_;
   std::list<std::unique_ptr<UplinkAttempt>> better_attempts_;
+  std::deque<carrier::Way> better_waiting_;  // their turn comes
   Duration better_pause_{};
   std::size_t better_turn_ = 0;
   Lookups lookups_;

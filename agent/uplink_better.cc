@@ -13,6 +13,9 @@ namespace culvert::agent {
 namespace {
 
 constexpr std::size_t kMostAtOnce = 4;
+// From the one to the next that is less good: two that say hello together both take the session
+// over, and the last of them keeps it.
+constexpr std::chrono::milliseconds kApart{300};
 
 }  // namespace
 
@@ -26,6 +29,7 @@ bool Uplink::is_poor(const carrier::Way& way) const {
 void Uplink::seek_better() {
   if (!up() || stopping_ || link_ == nullptr || !link_->attached() || !better_attempts_.empty())
     return;
+  better_waiting_.clear();
   remember_exchange();  // whoever makes do with one always looks for something better
   auto ways = all_ways();
   const auto current = std::find_if(
@@ -36,10 +40,18 @@ void Uplink::seek_better() {
     std::erase_if(ways, [](const carrier::Way& way) { return way.proxy.has_value(); });
   take_turns(ways);
   better_pause_ = std::min<Duration>(better_pause_ * 2, kMostBetter);
-  for (std::size_t i = 0; i < ways.size(); ++i)
-    better_attempts_.push_back(std::make_unique<UplinkAttempt>(
-        self_, with_notes(ways[i]), kBetter + i, static_cast<UplinkAttempt::Listener&>(*this)));
-  if (ways.empty()) better_timer_.start(better_pause_);
+  better_waiting_.assign(ways.begin(), ways.end());
+  if (ways.empty()) return better_timer_.start(better_pause_);
+  start_better();
+}
+
+void Uplink::start_better() {
+  const auto way = std::move(better_waiting_.front());
+  better_waiting_.pop_front();
+  if (!better_waiting_.empty()) better_timer_.start(kApart);
+  better_attempts_.push_back(
+      std::make_unique<UplinkAttempt>(self_, with_notes(way), kBetter + better_attempts_.size(),
+                                      static_cast<UplinkAttempt::Listener&>(*this)));
 }
 
 // The best one each time, and of the others a few: first those through the proxy that is in use,
@@ -72,6 +84,7 @@ void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::
   small_once_ = false;
   attempts_.clear();
   better_attempts_.clear();
+  better_waiting_.clear();
   attached_at_ = self_.loop.now();
   enter(State::kUp, std::move(why));
   remember(*way_);

@@ -78,7 +78,9 @@ void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool re
   const auto is_it = [&](const auto& other) { return other.get() == &attempt; };
   if (number >= kBetter) {
     std::erase_if(better_attempts_, is_it);
-    if (!stopping_ && better_attempts_.empty() && up()) better_timer_.start(better_pause_);
+    if (stopping_ || !up()) return;
+    if (!better_waiting_.empty()) return start_better();
+    if (better_attempts_.empty()) better_timer_.start(better_pause_);
     return;
   }
   std::erase_if(attempts_, is_it);
@@ -122,6 +124,7 @@ void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
     carrier_was_lost(self_.loop.now() - attached_at_, /*timed_out=*/true);
   why_ = why.detail;
   better_timer_.stop();
+  better_waiting_.clear();
   if (!better_attempts_.empty()) {
     // The service has taken a better carrier already, it seems, and its answer is on the way: a
     // second login would take it away again.
@@ -146,6 +149,7 @@ void Uplink::on_session_down(session::SessionLink&, const Error& why) {
   link_.reset();
   attempts_.clear();
   better_attempts_.clear();
+  better_waiting_.clear();
   better_timer_.stop();
   timer_.stop();
   lookup_.reset();
