@@ -117,7 +117,6 @@ class SessionLink final : private loop::BytePipe::Listener,
   void suspect();                // the network has changed: find out soon
   bool attached() const { return session_.attached(); }
   std::uint32_t carriers() const { return carriers_; }  // attached so far, by this process
-  TimePoint attached_or_lost_at() const { return changed_at_; }
 
   // Streams. After writing to, consuming from or finishing a stream through streams(), call
   // schedule(): all of a turn's output leaves in one go.
@@ -179,7 +178,6 @@ class SessionLink final : private loop::BytePipe::Listener,
   std::unique_ptr<Introduction> introduction_;
   ByteVector early_input_;  // records that came right behind the handshake
   Duration grace_{};
-  TimePoint changed_at_{};
   std::optional<TimePoint> grace_until_;
   std::optional<Error> lost_;  // still to be told
   std::uint32_t carriers_ = 0;

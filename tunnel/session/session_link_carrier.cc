@@ -24,7 +24,6 @@ SessionLink::SessionLink(loop::Loop& loop, std::unique_ptr<loop::BytePipe> pipe,
       initiator_(std::make_unique<Initiator>(initiator)),
       to_introduce_(std::move(pipe)),
       grace_(initiator.grace),
-      changed_at_(loop.now()),
       timer_(loop, *this) {
   initiator_->hello.session = random_name();
   schedule();
@@ -38,7 +37,6 @@ SessionLink::SessionLink(loop::Loop& loop, const Initiator& initiator, Listener&
       initiator_(std::make_unique<Initiator>(initiator)),
       introduced_before_(true),
       grace_(initiator.grace),
-      changed_at_(loop.now()),
       timer_(loop, *this) {
   initiator_->hello.session = random_name();
 }
@@ -65,7 +63,6 @@ void SessionLink::attach(FreshCarrier carrier) {
   ++carriers_;
   const bool first = !session_.started();
   const auto now = loop::Loop::precise_now();
-  changed_at_ = loop_.now();
   carrier.keys.bulk_round_trips = pipe_->bulk_round_trips();
   const auto attached = session_.attach(carrier.keys, now);
   early_input_ = carrier.received.empty() ? ByteVector{} : std::move(carrier.received);
@@ -156,7 +153,6 @@ void SessionLink::suspect() {
 void SessionLink::carrier_lost(Error why) {
   if (down_) return;
   if (grace_ <= Duration::zero() || closing_) return go_down(std::move(why));
-  if (session_.attached() || !grace_until_) changed_at_ = loop_.now();
   session_.detach();
   early_input_ = {};
   if (!grace_until_) grace_until_ = loop::Loop::precise_now() + grace_;

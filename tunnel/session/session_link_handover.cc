@@ -31,7 +31,6 @@ SessionLink::SessionLink(loop::Loop& loop, const LinkSnapshot& from, Duration gr
 void SessionLink::restore(const LinkSnapshot& from) {
   session_.restore(from.streams, from.started);
   control_backlog_.append(from.control_backlog);
-  changed_at_ = loop_.now();
   grace_until_ = loop::Loop::precise_now() + grace_;
   schedule();  // the events that were raised again
 }
