@@ -1,6 +1,7 @@
 #include "service/client_path.h"
 
 #include "tunnel/base/log.h"
+#include "tunnel/mux/arrived_batch.h"
 
 namespace culvert::service {
 namespace {

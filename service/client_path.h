@@ -12,7 +12,6 @@
 #include "service/path_packets.h"
 #include "tunnel/control/messages.h"
 #include "tunnel/loop/timer.h"
-#include "tunnel/mux/arrived_batch.h"
 #include "tunnel/punch/candidates.h"
 #include "tunnel/punch/patience.h"
 #include "tunnel/session/session_link.h"

@@ -66,11 +66,8 @@ void ConferenceMember::on_stream_datagrams(std::span<const mux::ArrivedDatagram>
     Parcel parcel;
     for (const auto& one : datagrams)
       if (context_.budget.spend(one.data.size(), now)) parcel.add(one.data);
-    if (other.leads_to(context_.mailbox))
-      other.remote().object()->send(parcel);
-    else
-      other.post(std::move(parcel),
-                 [](ConferenceMember& member, const Parcel& there) { member.send(there); });
+    other.deliver(context_.mailbox, std::move(parcel),
+                  [](ConferenceMember& member, const Parcel& there) { member.send(there); });
   }
 }
 

@@ -43,9 +43,17 @@ class DatagramDoor {
       : remote_(object, mailbox), waiting_(std::make_shared<std::atomic<std::size_t>>(0)) {}
 
   const loop::Remote<T>& remote() const { return remote_; }
-  bool leads_to(const loop::Mailbox& here) const { return &remote_.mailbox() == &here; }
 
-  // take(object, parcel) there. Any thread.
+  // take(object, parcel): at once where it lives on the loop of `here`, which is the caller's; it
+  // is not gone then.
+  template <class Take>
+  void deliver(const loop::Mailbox& here, Parcel parcel, Take take) const {
+    if (&remote_.mailbox() == &here)
+      take(*remote_.object(), parcel);
+    else
+      post(std::move(parcel), std::move(take));
+  }
+  // The same, there and never at once. Any thread.
   template <class Take>
   void post(Parcel parcel, Take take) const {
     const auto size = parcel.octets();

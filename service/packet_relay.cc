@@ -107,11 +107,8 @@ void PacketRelayMember::on_stream_datagrams(std::span<const mux::ArrivedDatagram
   Parcel parcel;
   for (const auto& one : datagrams)
     if (context_.budget.spend(one.data.size(), now)) parcel.add(one.data);
-  if (there->leads_to(context_.mailbox))
-    there->remote().object()->send(parcel);
-  else
-    there->post(std::move(parcel),
-                [](PacketRelayMember& other, const Parcel& packets) { other.send(packets); });
+  there->deliver(context_.mailbox, std::move(parcel),
+                 [](PacketRelayMember& other, const Parcel& packets) { other.send(packets); });
 }
 
 void PacketRelayMember::send(const Parcel& packets) {
