@@ -6,6 +6,18 @@
 #include <csignal>
 
 namespace culvert::loop {
+namespace {
+
+// Those that this process may run on; 1 where the system does not say.
+std::size_t usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  // EINVAL where the machine has more than a cpu_set_t has room for.
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+}  // namespace
 
 void LoopThread::start() {
   sigset_t all, before;
@@ -41,14 +53,6 @@ void LoopThreads::start() {
 
 void LoopThreads::stop() {
   for (const auto& thread : threads_) thread->stop();
-}
-
-std::size_t usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  // EINVAL where the machine has more than a cpu_set_t has room for.
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
 }
 
 }  // namespace culvert::loop

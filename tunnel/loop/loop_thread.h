@@ -49,7 +49,4 @@ class LoopThreads {
   std::vector<std::unique_ptr<LoopThread>> threads_;
 };
 
-// Those that this process may run on (sched_getaffinity(2)); 1 where the system does not say.
-std::size_t usable_cores();
-
 }  // namespace culvert::loop
