@@ -78,7 +78,8 @@ Offer read_offer(Reader& in) {
   offer.token = in.array<16>();
   offer.candidates = read_candidates(in);
   offer.statements = read_statements(in);
-  const auto other = in.ok() && !in.rest().empty() ? in.u8() : std::uint8_t{0};
+  const bool told = in.ok() && !offer.statements.empty() && !in.rest().empty();
+  const auto other = told ? in.u8() : std::uint8_t{0};
   if (other <= 2) offer.other_inbound = static_cast<Inbound>(other);
   return offer;
 }

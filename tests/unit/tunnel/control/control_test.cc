@@ -158,6 +158,17 @@ TEST(Offer, WithoutStatementsIsAsEarlierVersionsWriteItAndTheySkipThem) {
   EXPECT_FALSE(in.ok());
 }
 
+TEST(Offer, WithoutStatementsSaysNothingOfTheOtherFamily) {
+  auto wire = encode(an_offer());
+  wire.push_back(std::byte{0});  // no statements, in so many words
+  wire.push_back(std::byte{1});  // and yet the octet that stands behind them
+  wire[3] = std::byte(std::to_integer<int>(wire[3]) + 2);
+  std::size_t taken = 0;
+  const auto read = take_message(wire, taken);
+  ASSERT_TRUE(read && *read) << "what it is not known to say is skipped";
+  EXPECT_EQ(std::get<Offer>(**read), an_offer());
+}
+
 TEST(PathOffer, WithoutStatementsIsAsEarlierVersionsWriteItAndTooManyAreRefused) {
   auto offer = a_path_offer();
   const auto size = [&] {
