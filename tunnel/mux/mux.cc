@@ -268,13 +268,13 @@ void Mux::tune_window(Stream& stream) {
 void Mux::schedule(Stream& stream) {
   if (stream.scheduled || !(stream.open_unsent || stream.send.can_send())) return;
   stream.scheduled = true;
-  fresh_.push_back(stream.id);
+  (lane_ != nullptr && choose_lane(stream) ? lane_->due : fresh_).push_back(stream.id);
 }
 
 void Mux::reschedule(Stream& stream) {
   if (stream.scheduled || !stream.send.can_send()) return;
   stream.scheduled = true;
-  busy_.push_back(stream.id);
+  (stream.send.interactive ? lane_->due : busy_).push_back(stream.id);
 }
 
 void Mux::window_due(Stream& stream, bool lazy) {
@@ -351,11 +351,11 @@ void Mux::restart_output() {
 }
 
 void Mux::restart_output(Stream& stream) {
-  stream.window_due = stream.scheduled = stream.tell_accepted = false;
-  if (stream.reset != ErrorCode::kNone) return;  // nothing goes out any more
+  stream.window_due = stream.tell_accepted = false;
   auto& half = stream.send;
-  half.sent = half.acknowledged;
-  half.end_sent = half.end_acknowledged;
+  if (!half.interactive) stream.scheduled = false;
+  if (stream.reset != ErrorCode::kNone) return;  // nothing goes out any more
+  if (!half.interactive) half.rewind();
   stream.open_unsent = stream.opened_here && !stream.known_to_peer;
   if (!stream.open_unsent) {
     stream.receive.all_told = false;

@@ -135,6 +135,17 @@ class Mux {
   bool acknowledgement_due() const { return !lazy_windows_.empty(); }
   void acknowledge_now();  // turns lazy acknowledgements into output
 
+  // --- the interactive lane: a second carrier, beside the first, for the data of dialogues alone
+  // (mux_lane.cc). Where it ends, what is not acknowledged goes by the first.
+  void open_lane();  // in place of one that is there
+  void close_lane();
+  bool has_lane_output() const;
+  std::size_t fill_lane(std::byte* out, std::size_t capacity);
+  Result<void> receive_from_lane(Bytes record, TimePoint now);
+  void ping_lane(std::uint64_t value) { lane_->ping_due = value; }
+  std::optional<std::uint64_t> take_lane_pong() { return std::exchange(lane_->pong, {}); }
+  bool take_lane_wants_answer() { return std::exchange(lane_->wants_answer, false); }
+
   // --- for the next process (mux_restore.cc)
   Snapshot snapshot() const;
   // Into a mux of the same role that has done nothing yet. Raises again what the owner may not have
@@ -150,6 +161,11 @@ class Mux {
   };
   struct HashId {
     std::size_t operator()(StreamId id) const { return static_cast<std::size_t>(id); }
+  };
+  struct Lane {
+    Fifo<StreamId> due;  // that have something to send on it
+    std::optional<std::uint64_t> ping_due, pong_due, pong;
+    bool wants_answer = false;
   };
   Stream& find(StreamId stream) const;
   void forget(StreamId stream);
@@ -191,6 +207,8 @@ class Mux {
   std::size_t fill_windows(std::byte* out, std::size_t capacity);
   std::size_t fill_data(std::byte* out, std::size_t capacity);
   std::size_t fill_stream(Stream& stream, std::byte* out, std::size_t capacity);
+  bool choose_lane(Stream& stream);
+  void leave_lane(Stream& stream);
   void put_payload(std::byte* out, Bytes payload);
   void tell_room(Stream& stream);
 
@@ -210,6 +228,8 @@ class Mux {
   std::optional<std::uint64_t> ping_due_, pong_due_;  // the newest only: a flood costs nothing
   Fifo<StreamId> windows_, lazy_windows_;
   Fifo<StreamId> fresh_, busy_;  // newly active streams go first: an echo beside a bulk
+  std::unique_ptr<Lane> lane_;   // null: none
+  bool by_lane_ = false;         // during receive_from_lane()
   std::size_t turn_used_ = 0;    // by the first of busy_
   std::optional<std::uint64_t> pong_;
   struct Borrowed {

@@ -100,6 +100,7 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
     const auto wrote = fill_stream(*stream, out + used, capacity - used);
     if (wrote == 0 && (stream->open_unsent || stream->send.can_send())) return used;  // record full
     used += wrote;
+    if (wrote != 0) wants_answer_ = true;
     const bool fresh = &list == &fresh_;
     if (!fresh) turn_used_ += wrote;
     stream->scheduled = stream->send.can_send();
@@ -142,7 +143,7 @@ std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacit
     if (capacity < frame_size(open)) return 0;
     used += put(out, open);
     stream.open_unsent = false;
-    stream.open_left = wants_answer_ = true;
+    stream.open_left = true;
   }
   // A record is read when it is whole, and the credit that a bulk waits for answers its OPEN.
   if (alone) capacity = std::min(capacity, used + kBesideOpen);
@@ -163,7 +164,6 @@ std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacit
   half.sent += length;
   half.end_sent = last;
   half.highest = std::max(half.highest, half.sent + (last ? 1 : 0));
-  wants_answer_ = true;
   return used + length;
 }
 

@@ -55,7 +55,10 @@ Result<void> Mux::on_frame(const Data& frame) {
     return broken("DATA for a stream that was never opened", frame.stream);
   }
   stream->known_to_peer = true;
-  if (stream->reset != ErrorCode::kNone) return broken("DATA behind its RESET", frame.stream);
+  if (stream->reset != ErrorCode::kNone) {
+    if (by_lane_) return {};  // the RESET, by the first carrier, was faster
+    return broken("DATA behind its RESET", frame.stream);
+  }
   auto& half = stream->receive;
   const auto end = frame.offset + frame.payload.size();
   if (frame.offset > half.received) return broken("a gap in the data", frame.stream);
@@ -145,11 +148,15 @@ Result<void> Mux::on_frame(const Reset& frame) {
 }
 
 Result<void> Mux::on_frame(const Ping& frame) {
-  pong_due_ = frame.value;
+  (by_lane_ ? lane_->pong_due : pong_due_) = frame.value;
   return {};
 }
 
 Result<void> Mux::on_frame(const Pong& frame) {
+  if (by_lane_) {  // of what went by the first carrier it says nothing
+    lane_->pong = frame.value;
+    return {};
+  }
   pong_ = frame.value;
   departures_.confirmed(frame.value);
   return {};

@@ -15,7 +15,7 @@ inline constexpr std::size_t kSendQueue = 256 * 1024;       // accepted from the
 struct SendHalf {
   ByteQueue log;  // octets acknowledged .. written
   std::uint64_t acknowledged = 0;
-  std::uint64_t sent = 0;  // on the present carrier; goes back to `acknowledged` with a new one
+  std::uint64_t sent = 0;  // on the present carrier; rewind() with a new one
   // Ever sent on any carrier, the end counted: more cannot be acknowledged.
   std::uint64_t highest = 0;
   std::uint64_t limit = kInitialWindow;  // the peer's credit
@@ -23,12 +23,15 @@ struct SendHalf {
   bool end_sent : 1 = false;
   bool end_acknowledged : 1 = false;
   bool owner_waits : 1 = false;  // write() came short: tell when there is room
+  bool interactive : 1 = false;  // it goes by the interactive lane (mux_lane.cc)
+  std::uint8_t small_turns = 0;  // one after the other, up to what proves a dialogue
   // Epochs of 100 ms, counted modulo 2^16 (traffic_mix.h). Of the whole stream; here is room.
   std::uint16_t bulk_epoch = 0;    // when a large frame passed last, either way
   std::uint16_t active_epoch = 0;  // when it was counted as active last
 
   std::uint64_t written() const { return acknowledged + log.size(); }
   std::uint64_t unsent() const { return written() - sent; }
+  void rewind() { sent = acknowledged, end_sent = end_acknowledged; }  // all of it is due again
   bool can_send() const {
     return (unsent() > 0 && sent < limit) || (finished && !end_sent && unsent() == 0);
   }
