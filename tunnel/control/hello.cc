@@ -139,7 +139,7 @@ Result<Hello> decode_hello(Bytes bytes) {
   });
   if (!whole || purpose < static_cast<std::uint8_t>(Purpose::kSession) ||
       purpose > static_cast<std::uint8_t>(Purpose::kCircuitAnswer) ||
-      resume > static_cast<std::uint8_t>(Resume::kEither))
+      resume > static_cast<std::uint8_t>(Resume::kBeside))
     return malformed();
   hello.resume = static_cast<Resume>(resume);
   hello.purpose = static_cast<Purpose>(purpose);

@@ -31,6 +31,7 @@ enum class Resume : std::uint8_t {
   kNew = 0,       // begin it
   kExisting = 1,  // go on with it; refused with kClosed if it is not there (any more)
   kEither = 2,    // an earlier hello for it may have been lost: go on with it, or begin it
+  kBeside = 3,    // be its interactive lane, beside the carrier that it has; refused as kExisting
 };
 
 struct Hello {

@@ -102,11 +102,35 @@ Result<void> Session::receive(MutableBytes wire, TimePoint now) {
     liveness_.pong(now, *value);
     tell_round_trip();
   }
+  put_off_acknowledgements(now);
+  return {};
+}
+
+void Session::put_off_acknowledgements(TimePoint now) {
+  wish_.observe(mux_.mixed(), now);
   if (!mux_.acknowledgement_due())
     acknowledge_at_.reset();
   else if (!acknowledge_at_)
     acknowledge_at_ = now + kAcknowledgeDelay;
-  return {};
+}
+
+Result<void> Session::attach_lane(const Carrier& carrier, TimePoint now) {
+  detach_lane();
+  lane_ = std::make_unique<InteractiveLane>(mux_, role_, carrier, now);
+  return mux_.receive_from_lane(carrier.early_frames, now);
+}
+
+void Session::detach_lane() {
+  if (lane_ == nullptr) return;
+  octets_sent_ += lane_->octets_sent();
+  octets_received_ += lane_->octets_received();
+  lane_.reset();
+}
+
+Result<void> Session::receive_from_lane(MutableBytes wire, TimePoint now) {
+  auto received = lane_->receive(wire, now);
+  put_off_acknowledgements(now);
+  return received;
 }
 
 void Session::fill_output(TimePoint now) {
@@ -143,12 +167,14 @@ void Session::rest() {
   if (!attached()) return;
   sealer_->rest();
   opener_->rest();
+  if (lane_) lane_->rest();
 }
 
 std::optional<TimePoint> Session::next_deadline() const {
   auto deadline = liveness_.next_deadline();
   if (deadline && acknowledge_at_) deadline = std::min(*deadline, *acknowledge_at_);
-  return deadline;
+  const auto of_lane = lane_ ? lane_->next_deadline() : std::nullopt;
+  return deadline && of_lane ? std::min(*deadline, *of_lane) : of_lane ? of_lane : deadline;
 }
 
 Result<void> Session::tick(TimePoint now) {

@@ -12,6 +12,7 @@
 #include "tunnel/crypto/aead.h"
 #include "tunnel/mux/mux.h"
 #include "tunnel/session/handshake.h"
+#include "tunnel/session/interactive_lane.h"
 #include "tunnel/session/liveness.h"
 #include "tunnel/session/record.h"
 
@@ -31,20 +32,23 @@ class Session {
   // several carriers that race; only attach() makes one of them the session's.
   ByteVector make_flight();
 
-  struct Carrier {
-    DirectionKeys keys;
-    crypto::AeadAlgorithm algorithm{};
-    ByteVector early_frames;             // responder: of the first message
-    std::optional<Duration> round_trip;  // initiator: of the handshake
-    bool direct = false;                 // no relay in between (liveness.h)
-    int bulk_round_trips = 1;            // BytePipe::bulk_round_trips()
-  };
+  using Carrier = CarrierKeys;
   // Everything unacknowledged is due again. The initiator sends nothing before the responder's
   // first record, which says what has arrived: so nothing is sent twice that need not be.
   Result<void> attach(const Carrier& carrier, TimePoint now);
   void detach();  // what was sealed for the carrier is worthless
   bool attached() const { return sealer_.has_value(); }
   bool started() const { return started_; }  // was attached once
+
+  // The interactive lane: a second carrier beside the first, with keys of its own. It may end, and
+  // another may begin, whenever it likes; nothing is lost.
+  Result<void> attach_lane(const Carrier& carrier, TimePoint now);
+  void detach_lane();
+  InteractiveLane* lane() { return lane_.get(); }                    // null: none
+  Result<void> receive_from_lane(MutableBytes wire, TimePoint now);  // errors as of receive()
+  // Dialogues pass beside bulk on a carrier that one beside it would help.
+  bool wants_lane(TimePoint now) const { return bulk_round_trips_ == 1 && wish_.wanted(now); }
+  bool lane_is_idle(TimePoint now) const { return wish_.idle(now); }
 
   // Reading: the owner lends one large buffer to all its sessions. First restore_partial() puts a
   // cut-off record of the last time at its front, then the owner reads behind it and gives the
@@ -71,11 +75,14 @@ class Session {
   void suspect(TimePoint now) { liveness_.suspect(now); }  // the network has changed
 
   Duration round_trip() const { return liveness_.round_trip(); }
-  std::uint64_t octets_sent() const { return octets_sent_; }
-  std::uint64_t octets_received() const { return octets_received_; }
+  std::uint64_t octets_sent() const { return octets_sent_ + (lane_ ? lane_->octets_sent() : 0); }
+  std::uint64_t octets_received() const {
+    return octets_received_ + (lane_ ? lane_->octets_received() : 0);
+  }
 
  private:
   void tell_round_trip();
+  void put_off_acknowledgements(TimePoint now);
   bool may_speak() const { return attached() && !awaiting_peer_; }
 
   mux::Role role_;
@@ -87,6 +94,8 @@ class Session {
   ByteVector partial_;
   std::uint64_t octets_sent_ = 0, octets_received_ = 0;
   std::optional<TimePoint> acknowledge_at_;
+  std::unique_ptr<InteractiveLane> lane_;
+  LaneWish wish_;
   int bulk_round_trips_ = 1;
   bool started_ = false;
   bool awaiting_peer_ = false;  // initiator: for the responder's first record on this carrier

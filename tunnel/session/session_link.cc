@@ -4,9 +4,10 @@
 #include "tunnel/session/session_link.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cstring>
+
+#include "tunnel/session/read_buffer.h"
 
 namespace culvert::session {
 namespace {
@@ -14,23 +15,16 @@ namespace {
 // Beside a dialogue less is taken at a time (mux/traffic_mix.h). More than one record.
 constexpr std::size_t kMixedRead = 128 * 1024;
 
-// One buffer for all sessions of the thread: an idle session holds none (measured knee: 256 KiB).
-// What the peer sends at once (session.cc) has to fit, behind the rest of the last time: the few
-// octets that did not cost a read, and a write to the destination, of their own.
-MutableBytes shared_buffer() {
-  static thread_local std::array<std::byte, 256 * 1024 + kMaxRecord> buffer;
-  return buffer;
-}
-
 }  // namespace
 
 SessionLink::~SessionLink() {
   if (pipe_) pipe_->set_listener(nullptr);
+  if (lane_) lane_->pipe->set_listener(nullptr);
 }
 
 void SessionLink::on_readable() {
   if (down_ || !pipe_) return;
-  auto buffer = shared_buffer();
+  auto buffer = read_buffer();
   if (streams().mixed()) buffer = buffer.first(kMixedRead);
   const auto kept = session_.restore_partial(buffer);
   const auto got = pipe_->read(buffer.subspan(kept));
@@ -46,17 +40,22 @@ void SessionLink::receive(MutableBytes wire) {
   // `wire` stays as it is until the owners of streams have seen what came.
   streams().borrow();
   const auto received = session_.receive(wire, loop::Loop::precise_now());
-  show_datagrams_ahead();
-  drain_events();  // what came before a violation was valid
-  hand_datagrams_on(streams().datagrams());
-  streams().datagrams_taken();
-  streams().settle();
+  hand_on();
   if (!received) {
     // A record that does not open is the doing of the carrier, which nobody trusts.
     if (received.error().code == ErrorCode::kAuthentication) return carrier_lost(received.error());
     return go_down(received.error());
   }
   schedule();
+}
+
+// What came before a violation was valid, too.
+void SessionLink::hand_on() {
+  show_datagrams_ahead();
+  drain_events();
+  hand_datagrams_on(streams().datagrams());
+  streams().datagrams_taken();
+  streams().settle();
 }
 
 void SessionLink::on_writable() {
@@ -78,19 +77,24 @@ void SessionLink::on_timer(loop::Timer&) {
     return go_down({ErrorCode::kTimedOut, "the session was without a carrier for too long"});
   if (const auto alive = session_.tick(now); !alive) return carrier_lost(alive.error());
   if (pipe_ && session_.suspects_loss()) pipe_->allow_fragments();
+  if (lane_) look_after_lane();
   schedule();
 }
 
 void SessionLink::run_deferred() {
   if (frozen_) return;
   if (dead_pipe_) std::exchange(dead_pipe_, nullptr)->abort();
+  if (dead_lane_) std::exchange(dead_lane_, nullptr)->pipe->abort();
   if (down_) return tell_down();
   if (std::exchange(suspected_, false) && pipe_ && pipe_->stranded())
     carrier_lost({ErrorCode::kNetworkUnreachable,
                   "this machine has lost the address that it was connected from"});
   if (to_introduce_) begin_introduction();
   take_early_input();
+  if (!down_ && lane_) flush_lane();
   if (!down_ && pipe_) flush();
+  if (!down_ && !lane_ && initiator_ && pipe_ && session_.wants_lane(loop_.now()))
+    listener_.on_lane_wanted(*this);
   if (!down_) arm_timer();
   if (down_) return tell_down();
   if (lost_) tell_carrier_lost();
@@ -129,6 +133,7 @@ void SessionLink::go_down(Error why) {
   if (down_) return;
   down_ = std::move(why);
   if (pipe_) pipe_->set_interest(false, false);
+  drop_lane("the session ends");
   schedule();
 }
 

@@ -35,6 +35,9 @@ class SessionLink final : private loop::BytePipe::Listener,
     // Never told without one.
     virtual void on_carrier_lost(SessionLink&, const Error& /*why*/) {}
     virtual void on_carrier_attached(SessionLink&) {}  // a later one; told from inside attach()
+    // Initiator: an interactive lane would help: dial one with lane_hello(), attach_lane(). Told
+    // again and again while that is so and there is none.
+    virtual void on_lane_wanted(SessionLink&) {}
     virtual void on_stream_opened(SessionLink& link, mux::StreamId stream,
                                   const control::Target& target) = 0;  // attach() or refuse()
     virtual void on_control(SessionLink& link, const control::Message& message) = 0;
@@ -112,6 +115,10 @@ class SessionLink final : private loop::BytePipe::Listener,
   control::Hello session_hello() const;
   void show_certificate(ByteVector certificate);  // in hellos from now on
   ByteVector make_flight();
+  control::Hello lane_hello() const;
+  void attach_lane(FreshCarrier carrier);  // in place of one that is there
+  void drop_lane(std::string_view why);    // its streams go on by the carrier
+  bool has_lane() const { return lane_ != nullptr; }
   void drop_carrier(Error why);  // it is known to be dead
   void abandon(Error why);       // the peer has no such session any more: on_session_down() follows
   void suspect();                // the network has changed: find out soon
@@ -153,6 +160,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void carrier_lost(Error why);  // or the end, where there is no grace
   void tell_carrier_lost();
   void receive(MutableBytes wire);
+  void hand_on();
   void drain_events();
   void show_datagrams_ahead();
   void hand_datagrams_on(std::span<const mux::ArrivedDatagram> arrived);
@@ -167,10 +175,27 @@ class SessionLink final : private loop::BytePipe::Listener,
   void go_down(Error why);  // decides it; told from the next deferred run
   void tell_down();
 
+  // The interactive lane (session_link_lane.cc).
+  struct Lane final : loop::BytePipe::Listener {
+    Lane(SessionLink& of, FreshCarrier carrier);
+    void on_readable() override { link.lane_readable(); }
+    void on_writable() override;
+    void on_broken(int error) override;
+    SessionLink& link;
+    std::unique_ptr<loop::BytePipe> pipe;
+    ByteVector early_input;
+    bool blocked = false;
+  };
+  void lane_readable();
+  void receive_from_lane(MutableBytes wire);
+  void flush_lane();
+  void look_after_lane();
+
   loop::Loop& loop_;
   Listener& listener_;
   std::unique_ptr<loop::BytePipe> pipe_;  // null: no carrier at the moment
   std::unique_ptr<loop::BytePipe> dead_pipe_;
+  std::unique_ptr<Lane> lane_, dead_lane_;
   Session session_;
   std::unique_ptr<Initiator> initiator_;  // null: the responder
   bool introduced_before_ = false;

@@ -145,6 +145,7 @@ void SessionLink::abandon(Error why) { go_down(std::move(why)); }
 
 void SessionLink::suspect() {
   session_.suspect(loop::Loop::precise_now());
+  if (auto* const lane = session_.lane()) lane->suspect(loop::Loop::precise_now());
   suspected_ = true;
   armed_for_.reset();
   schedule();

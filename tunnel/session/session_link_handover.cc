@@ -38,6 +38,7 @@ void SessionLink::restore(const LinkSnapshot& from) {
 LinkSnapshot SessionLink::take_snapshot() {
   frozen_ = true;
   if (pipe_) pipe_->set_listener(nullptr);
+  if (lane_) lane_->pipe->set_listener(nullptr);
   introduction_.reset();
   to_introduce_.reset();
   timer_.stop();
