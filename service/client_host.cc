@@ -46,6 +46,13 @@ void ClientHost::resume(Id id, session::FreshCarrier carrier) {
     carrier.pipe->abort();
 }
 
+void ClientHost::attach_lane(Id id, session::FreshCarrier carrier) {
+  if (auto* const client = find(id))
+    client->attach_lane(std::move(carrier));
+  else
+    carrier.pipe->abort();
+}
+
 void ClientHost::tell(Id id, const control::Message& message) {
   if (auto* const client = find(id)) client->send(message);
 }

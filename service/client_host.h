@@ -35,6 +35,7 @@ class ClientHost final : private ClientLink::Listener {
   void adopt(Id id, const Principal& principal, const control::SessionName& session,
              Directory::Place place, session::FreshCarrier carrier);
   void resume(Id id, session::FreshCarrier carrier);
+  void attach_lane(Id id, session::FreshCarrier carrier);
   void go_on(Id id, ClientSnapshot from, Directory::Place place, restart::Inherited& sockets);
   void tell(Id id, const control::Message& message);
   void close(Id id, const std::string& reason);

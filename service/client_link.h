@@ -73,6 +73,7 @@ class ClientLink final : private session::SessionLink::Listener,
   Id id() const { return id_; }
   const std::string& name() const { return name_; }
   void resume(session::FreshCarrier carrier);
+  void attach_lane(session::FreshCarrier carrier) { link_.attach_lane(std::move(carrier)); }
   void send(const control::Message& message) { link_.send(message); }
   void close(const std::string& reason);  // on_client_down() follows
 

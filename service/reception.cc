@@ -88,7 +88,8 @@ void Reception::start_session(Case& one, Principal principal) {
   const auto aead = choose_aead(one.hello.aeads);
   if (!aead) return refuse(one, aead.error());
   const bool known = context_.sessions.can_resume(principal, one.hello.session);
-  if (one.hello.resume == control::Resume::kExisting && !known)
+  one.beside = one.hello.resume == control::Resume::kBeside;
+  if ((one.beside || one.hello.resume == control::Resume::kExisting) && !known)
     return refuse(one, {ErrorCode::kClosed,
                         "the session to be resumed is not here: it was away for too long "
                         "(limits.resume_seconds), another took its place, or the service was "
@@ -116,7 +117,9 @@ void Reception::on_answered(Visitor& visitor) {
                                 visitor.take_received(),
                                 visitor.from()};
   const auto from = visitor.from().to_string() + "/" + std::string(visitor.carrier());
-  if (one.resumes)
+  if (one.beside)
+    context_.sessions.attach_lane(*one.admitted, one.hello.session, std::move(carrier));
+  else if (one.resumes)
     context_.sessions.resume(*one.admitted, one.hello.session, from, std::move(carrier));
   else
     context_.sessions.adopt(*one.admitted, one.hello.session, from, std::move(carrier));

@@ -41,6 +41,7 @@ class Reception final : public FrontDoor::Listener,
     std::optional<Principal> admitted;  // waits for the answer to have been sent
     std::uint8_t aead = 0;
     bool resumes = false;
+    bool beside = false;  // then: as its interactive lane
   };
   void on_hello(Visitor& visitor, session::ResponderHandshake::Greeting& greeting) override;
   void on_answered(Visitor& visitor) override;

@@ -103,6 +103,16 @@ void Sessions::resume(const Principal& principal, const control::SessionName& se
   if (brought) renew_if_due(principal, *there);
 }
 
+void Sessions::attach_lane(const Principal& principal, const control::SessionName& session,
+                           session::FreshCarrier carrier) {
+  auto* const there = find(principal, session);
+  if (there == nullptr) return carrier.pipe->abort();
+  at_with(*there->place, std::move(carrier),
+          [id = there->id](ClientHost& host, session::FreshCarrier brings) {
+            host.attach_lane(id, std::move(brings));
+          });
+}
+
 void Sessions::go_on(ClientSnapshot from, restart::Inherited& sockets) {
   const auto& name = from.principal.name;
   if (current_.contains(name)) return;

@@ -58,6 +58,9 @@ class Sessions final : private Store::Watcher,
   // Where it has gone since can_resume(), the carrier is reset.
   void resume(const Principal& principal, const control::SessionName& session,
               const std::string& from, session::FreshCarrier carrier);
+  // Beside the carrier that the session has, if both are still there.
+  void attach_lane(const Principal& principal, const control::SessionName& session,
+                   session::FreshCarrier carrier);
   void close_all(const std::string& reason);
   // Of an earlier process; whoever calls this has judged the principal. While no thread runs, as
   // take_snapshots(), after which nothing may.
