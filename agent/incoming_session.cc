@@ -74,6 +74,8 @@ Result<void> IncomingSession::judge(const session::ResponderHandshake::Greeting&
       policy_.replays.accept(greeting.caller, hello.timestamp, /*must_be_kept=*/!forgettable));
   if (hello.resume == control::Resume::kExisting && !known)
     return fail(ErrorCode::kClosed, "the session to be resumed is not here any more");
+  if (hello.resume == control::Resume::kBeside)
+    return fail(ErrorCode::kNotPermitted, "this endpoint takes no interactive lanes");
   resumes_ = known && hello.resume != control::Resume::kNew;
   if (direct_ && !resumes_)
     return fail(ErrorCode::kNotPermitted, "sessions begin at the service, not at this port");

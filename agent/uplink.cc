@@ -29,6 +29,7 @@ Uplink::Uplink(const OwnEndpoint& self, Options options, Listener& listener)
       options_(std::move(options)),
       listener_(listener),
       dns_(self.loop),
+      lane_dial_(self),
       timer_(self.loop, *this),
       lookup_timer_(self.loop, *this),
       find_timer_(self.loop, *this),
@@ -45,6 +46,7 @@ void Uplink::start() {
 void Uplink::stop() {
   remember_exchange();
   stopping_ = true;
+  lane_dial_.stop();
   timer_.stop();
   find_timer_.stop();
   better_timer_.stop();

@@ -17,6 +17,7 @@
 #include <optional>
 #include <set>
 
+#include "agent/lane_dial.h"
 #include "agent/lookups.h"
 #include "agent/network_memory.h"
 #include "agent/portal_watch.h"
@@ -116,6 +117,7 @@ class Uplink final : private UplinkAttempt::Listener,
   void on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) override;
   void on_session_up(session::SessionLink&) override {}
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
+  void on_lane_wanted(session::SessionLink& link) override;
   void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                         const control::Target& target) override;
   void on_control(session::SessionLink& link, const control::Message& message) override;
@@ -185,6 +187,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::optional<SocketAddress> seen_;
   std::string interceptor_;
   std::unique_ptr<session::SessionLink> link_;  // from the first attempt on, up or not yet
+  LaneDial lane_dial_;
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_, find_timer_, better_timer_;
   std::list<std::unique_ptr<UplinkAttempt>> better_attempts_;

@@ -97,6 +97,8 @@ void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::
   interceptor_ = std::move(interceptor);
   seen_ = carrier.seen;
   if (way_->proxy) seen_.reset();  // that is the proxy's
+  lane_dial_.stop();
+  link_->drop_lane("the session takes another carrier");
   link_->attach(std::move(carrier));
   send_unsent();
   listener_.on_uplink_changed();

@@ -116,6 +116,7 @@ void Uplink::carrier_was_lost(Duration age, bool timed_out) {
 
 void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
   const bool short_lived = self_.loop.now() - attached_at_ < kShortLife;
+  lane_dial_.stop();
   down_since_ = self_.loop.now();
   log::info("uplink", {{"event", "carrier-lost"}, {"why", why.detail}});
   if (stopping_) return link.close("the agent stops");
@@ -142,8 +143,13 @@ void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
   listener_.on_uplink_changed();
 }
 
+void Uplink::on_lane_wanted(session::SessionLink& link) {
+  if (up() && !stopping_) lane_dial_.wanted(link, with_notes(*way_));
+}
+
 void Uplink::on_session_down(session::SessionLink&, const Error& why) {
   const bool was_up = up();
+  lane_dial_.stop();
   const auto detail = why.detail.empty() ? std::string(to_string(why.code)) : why.detail;
   listener_.on_uplink_session(nullptr);
   link_.reset();
