@@ -69,13 +69,13 @@ Result<void> IncomingSession::judge(const session::ResponderHandshake::Greeting&
   const bool known = listener_.find_session(key_, session_) != nullptr;
   // One that only resumes what is here does nothing when it is repeated to a later process, so a
   // full disk is no reason to let its streams die.
-  const bool forgettable = known && hello.resume == control::Resume::kExisting;
+  beside_ = hello.resume == control::Resume::kBeside;
+  const bool only_here = beside_ || hello.resume == control::Resume::kExisting;
+  const bool forgettable = known && only_here;
   CULVERT_RETURN_IF_ERROR(
       policy_.replays.accept(greeting.caller, hello.timestamp, /*must_be_kept=*/!forgettable));
-  if (hello.resume == control::Resume::kExisting && !known)
+  if (only_here && !known)
     return fail(ErrorCode::kClosed, "the session to be resumed is not here any more");
-  if (hello.resume == control::Resume::kBeside)
-    return fail(ErrorCode::kNotPermitted, "this endpoint takes no interactive lanes");
   resumes_ = known && hello.resume != control::Resume::kNew;
   if (direct_ && !resumes_)
     return fail(ErrorCode::kNotPermitted, "sessions begin at the service, not at this port");
@@ -112,7 +112,10 @@ void IncomingSession::on_answered(session::Greeter& greeter) {
       greeter.take_received()};
   if (resumes_) {
     // Gone in this very moment: the end of the pipe tells the caller, who asks once more.
-    if (auto* const session = listener_.find_session(key_, session_))
+    auto* const session = listener_.find_session(key_, session_);
+    if (session != nullptr && beside_)
+      session->attach_lane(std::move(carrier));
+    else if (session != nullptr)
       session->resume(std::move(carrier), *this);
     return end({ErrorCode::kClosed, "handed over"});
   }

@@ -135,6 +135,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
                       const control::Target& target);
   Result<IpAddress> caller_address();
   void resume(session::FreshCarrier carrier, IncomingSession& newer);
+  void attach_lane(session::FreshCarrier carrier) { link_->attach_lane(std::move(carrier)); }
   void go_on(const IncomingSnapshot& from, restart::Inherited& sockets);
   Result<void> judge(const session::ResponderHandshake::Greeting& greeting);
   void end(const Error& why);
@@ -150,7 +151,7 @@ class IncomingSession final : private carrier::CarrierDial::Listener,
   ByteVector early_frames_;
   crypto::PublicKey key_;
   control::SessionName session_{};
-  bool direct_ = false, refused_ = false, resumes_ = false;
+  bool direct_ = false, refused_ = false, resumes_ = false, beside_ = false;
   PeerWay way_;
   TimePoint carrier_since_{};
   std::shared_ptr<session::CircuitNews> news_ = std::make_shared<session::CircuitNews>();

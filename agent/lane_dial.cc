@@ -1,17 +1,11 @@
 #include "agent/lane_dial.h"
 
-#include <algorithm>
-
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
 
 void LaneDial::wanted(session::SessionLink& link, const carrier::Way& way) {
-  const auto now = self_.loop.now();
-  if (attempt_ || now < not_before_ || way.recipe->lanes) return;
-  const bool lived = pause_ == Duration::zero() || now - not_before_ >= kLongLife;
-  pause_ = lived ? Duration{kFirstPause} : std::min<Duration>(2 * pause_, kMostPause);
-  not_before_ = now + pause_;
+  if (attempt_ || way.recipe->lanes || !patience_.take(self_.loop.now())) return;
   link_ = &link;
   attempt_ =
       std::make_unique<UplinkAttempt>(self_, way, 0, static_cast<UplinkAttempt::Listener&>(*this));

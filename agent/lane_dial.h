@@ -1,8 +1,9 @@
 // agent/lane_dial.h: brings a session its interactive lane: a second connection of the way that its
-// carrier took. Where the barrier lets none through, or cuts it, that is tried ever less often.
+// carrier took.
 #pragma once
 #include <optional>
 
+#include "agent/lane_patience.h"
 #include "agent/uplink_attempt.h"
 #include "tunnel/session/session_link.h"
 
@@ -10,9 +11,6 @@ namespace culvert::agent {
 
 class LaneDial final : private UplinkAttempt::Listener {
  public:
-  static constexpr std::chrono::seconds kFirstPause{10}, kLongLife{60};
-  static constexpr std::chrono::minutes kMostPause{10};
-
   explicit LaneDial(const OwnEndpoint& self) : self_(self) {}
 
   void wanted(session::SessionLink& link, const carrier::Way& way);
@@ -26,8 +24,7 @@ class LaneDial final : private UplinkAttempt::Listener {
   const OwnEndpoint& self_;
   session::SessionLink* link_ = nullptr;  // while there is an attempt
   std::unique_ptr<UplinkAttempt> attempt_;
-  TimePoint not_before_{};
-  Duration pause_{};
+  LanePatience patience_;
 };
 
 }  // namespace culvert::agent

@@ -16,6 +16,7 @@ PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, UdpPlac
       name_(std::move(name)),
       listener_(listener),
       since_(loop::Loop::wall_clock()),
+      lane_(self, name_),
       timer_(self.loop, *this),
       again_(self.loop, *this) {
   timer_.start(Duration::zero());  // a failure to begin ends this, which its maker must have first
@@ -35,6 +36,7 @@ PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, UdpPlac
       key_(from.key),
       link_(std::make_unique<session::SessionLink>(
           self.loop, from.link, initiator(), static_cast<session::SessionLink::Listener&>(*this))),
+      lane_(self, name_),
       timer_(self.loop, *this),
       again_(self.loop, *this),
       begun_(true),
@@ -148,7 +150,7 @@ void PeerSession::on_carrier(carrier::CarrierDial&, std::unique_ptr<loop::BytePi
     return end({ErrorCode::kNetworkUnreachable, "no carrier to the service: " + why.detail});
   if (link_ != nullptr && link_->attached()) return dial_.reset();
   carrier_since_ = self_.loop.now();
-  auto circuit = make_circuit(std::move(pipe));
+  auto circuit = make_circuit(self_, name_, std::move(pipe), news_);
   if (link_ != nullptr) {
     link_->introduce(std::move(circuit));
     return dial_.reset();
@@ -167,17 +169,10 @@ session::SessionLink::Initiator PeerSession::initiator() const {
           self_.grace};
 }
 
-std::unique_ptr<loop::BytePipe> PeerSession::make_circuit(std::unique_ptr<loop::BytePipe> pipe) {
-  auto call = self_.hello(control::Purpose::kCircuitCall);
-  call.name = name_;
-  return std::make_unique<session::CircuitPipe>(std::move(pipe), self_.identity.key,
-                                                self_.identity.service_key, std::move(call),
-                                                self_.random, news_);
-}
-
 // A circuit that never led to a session says little: a few more tries while a program would wait.
 void PeerSession::on_carrier_lost(session::SessionLink& link, const Error& why) {
   if (!link.up() && self_.loop.now() >= give_up_at_) return link.abandon(why);
+  lane_.stop();
   log::info("peer", {{"event", "carrier-lost"}, {"name", name_}, {"why", why.detail}});
   if (way_.with.empty())
     uplink_.carrier_was_lost(self_.loop.now() - carrier_since_, why.code == ErrorCode::kTimedOut);
@@ -214,7 +209,19 @@ void PeerSession::look_for_direct() {
 // What the relay carried is still acknowledged and repeated by the new path: nothing is lost.
 void PeerSession::on_direct_carrier(session::FreshCarrier carrier, PeerWay way) {
   way_ = std::move(way);
+  drop_lane();
   link_->attach(std::move(carrier));
+}
+
+// Beside a direct path the relay would mostly be the longer way.
+void PeerSession::on_lane_wanted(session::SessionLink& link) {
+  const auto* const way = uplink_.way();
+  if (way != nullptr && way_.with.empty() && !ending_) lane_.wanted(link, *way, key_);
+}
+
+void PeerSession::drop_lane() {
+  lane_.stop();
+  link_->drop_lane("the session takes another way");
 }
 
 void PeerSession::on_control(session::SessionLink&, const control::Message& message) {
@@ -242,6 +249,7 @@ void PeerSession::on_stream_opened(session::SessionLink& link, mux::StreamId str
 }
 
 void PeerSession::on_session_down(session::SessionLink&, const Error& why) {
+  lane_.stop();
   if (!was_up_) keys_.doubt(name_);
   log::info("peer",
             {{"event", was_up_ ? "down" : "not-reached"}, {"name", name_}, {"why", why.detail}});

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "agent/circuit_lane.h"
 #include "agent/direct_caller.h"
 #include "agent/lookups.h"
 #include "agent/own_endpoint.h"
@@ -82,6 +83,7 @@ class PeerSession final : private LookupRequest::Listener,
   void on_session_up(session::SessionLink& link) override;
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
   void on_carrier_attached(session::SessionLink& link) override;
+  void on_lane_wanted(session::SessionLink& link) override;
   void on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                         const control::Target& target) override;
   void on_control(session::SessionLink& link, const control::Message& message) override;
@@ -93,7 +95,7 @@ class PeerSession final : private LookupRequest::Listener,
   void begin();
   void dial();
   void call_again_later();
-  std::unique_ptr<loop::BytePipe> make_circuit(std::unique_ptr<loop::BytePipe> pipe);
+  void drop_lane();
   void fail_all(const Error& why);
   void end(const Error& why);
   void look_for_direct();
@@ -117,6 +119,7 @@ class PeerSession final : private LookupRequest::Listener,
   std::optional<carrier::CarrierDial> dial_;
   std::shared_ptr<session::CircuitNews> news_ = std::make_shared<session::CircuitNews>();
   std::unique_ptr<session::SessionLink> link_;
+  CircuitLane lane_;
   std::optional<DirectCaller> direct_;  // once it was up; borrows link_
   std::optional<UdpPath> udp_path_;     // likewise
   std::optional<QuicCaller> quic_;      // borrows all three
