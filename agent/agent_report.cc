@@ -18,6 +18,7 @@ void count(const session::SessionLink& link, Counters& out) {
   out.octets_sent = session.octets_sent();
   out.octets_received = session.octets_received();
   out.carriers = link.carriers();
+  out.interactive_lane = link.has_lane();
 }
 
 PeerStatus peer_status(const std::string& name, bool incoming, UnixTime since, const PeerWay& way,

@@ -17,11 +17,12 @@ struct SessionStatus {
   std::int64_t since = 0;  // Unix seconds, in this state
   double round_trip_ms = 0;
   std::uint64_t octets_sent = 0, octets_received = 0;
-  std::uint64_t carriers = 0;  // connections that have carried the session, one after the other
-  std::string proxy;           // "http://proxy.example.net:3128"; empty if none
-  std::string proxy_source;    // who named it
-  std::string interceptor;     // certificate that was shown in TLS, if it is not the service's
-  std::string udp{};           // where its datagrams go beside the carrier; empty: nowhere
+  std::uint64_t carriers = 0;     // connections that have carried the session, one after the other
+  std::string proxy;              // "http://proxy.example.net:3128"; empty if none
+  std::string proxy_source;       // who named it
+  std::string interceptor;        // certificate that was shown in TLS, if it is not the service's
+  std::string udp{};              // where its datagrams go beside the carrier; empty: nowhere
+  bool interactive_lane = false;  // dialogues have a connection of their own beside bulk
   bool operator==(const SessionStatus&) const = default;
 };
 
@@ -42,6 +43,7 @@ struct PeerStatus {
   double udp_round_trip_ms = 0;
   std::string datagrams{};  // which way they leave: "direct", "service" (by UDP from here to there
                             // or from there on), "session"; empty: none were sent
+  bool interactive_lane = false;  // dialogues have a connection of their own beside bulk
   bool operator==(const PeerStatus&) const = default;
 };
 

@@ -14,6 +14,7 @@ void put_counters(Json& to, const Counters& from) {
   to["octets_sent"] = from.octets_sent;
   to["octets_received"] = from.octets_received;
   to["carriers"] = from.carriers;
+  to["interactive_lane"] = from.interactive_lane;
 }
 
 template <class Counters>
@@ -23,6 +24,7 @@ void get_counters(const Json& from, Counters& to) {
   to.octets_sent = from.value("octets_sent", std::uint64_t{0});
   to.octets_received = from.value("octets_received", std::uint64_t{0});
   to.carriers = from.value("carriers", std::uint64_t{0});
+  to.interactive_lane = from.value("interactive_lane", false);
 }
 
 Json to_document(const StatusReport& report) {

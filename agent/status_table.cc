@@ -64,6 +64,7 @@ std::string session_line(const SessionStatus& session, std::int64_t now, bool co
   if (up && !session.proxy.empty())
     state += ", via " + session.via + " through " + plain_text(session.proxy) + " (" +
              session.address + "; named by " + plain_text(session.proxy_source) + ")";
+  if (up && session.interactive_lane) state += ", dialogues by a connection of their own";
   if (up && !session.udp.empty()) state += ", datagrams by UDP to " + plain_text(session.udp);
   if (up && !session.interceptor.empty())
     state += ", TLS ends on the way (certificate " + plain_text(session.interceptor) +

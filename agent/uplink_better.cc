@@ -72,6 +72,8 @@ void Uplink::move_to(UplinkAttempt& attempt, session::FreshCarrier carrier) {
   const auto before = way_ ? to_string(*way_) : std::string("none");
   lookup_.reset();
   log::info("uplink", {{"event", "moved"}, {"from", before}, {"to", to_string(attempt.way())}});
+  lane_dial_.stop();
+  link_->drop_lane("the session takes a better way");
   go_by(attempt.way(), std::move(carrier), "a better way than " + before + " became possible");
 }
 
@@ -97,8 +99,6 @@ void Uplink::go_by(const carrier::Way& way, session::FreshCarrier carrier, std::
   interceptor_ = std::move(interceptor);
   seen_ = carrier.seen;
   if (way_->proxy) seen_.reset();  // that is the proxy's
-  lane_dial_.stop();
-  link_->drop_lane("the session takes another carrier");
   link_->attach(std::move(carrier));
   send_unsent();
   listener_.on_uplink_changed();

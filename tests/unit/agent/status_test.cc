@@ -18,6 +18,7 @@ StatusReport report() {
                 1, "198.51.100.7:4000", "", 2.5},
                {"a-much-longer-name.example.net", true, "up", "direct", "192.0.2.9:1", "", 0, 1060,
                 0, 0, 0, 0, "", "nothing got through"}};
+  out.session.interactive_lane = true;
   out.place = {true, 4000, "192.0.2.7:4711", "closed", "timed out", true, {}};
   out.place.mappings = {{"tcp", 4000, "192.0.2.7:40000", "PCP", 7140, "open", ""},
                         {"udp", 4001, "", "", 0, "", "PCP: not authorized"}};
@@ -72,7 +73,8 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
       "name       a.example.net\n"
       "service    192.0.2.1:443\n"
       "session    up for 60 s, via connect-tls through http://proxy:3128 (192.0.2.1:443; "
-      "named by agent.toml), TLS ends on the way (certificate CN=a, issued by CN=b), what is "
+      "named by agent.toml), dialogues by a connection of their own, TLS ends on the way "
+      "(certificate CN=a, issued by CN=b), what is "
       "inside stays sealed (direct refused)\n"
       "traffic    999 B sent, 2.5 MB received, round trip 12.5 ms, resumed 3 "
       "times\n"
