@@ -32,11 +32,15 @@ void run(Role role, Bytes input) {
   const auto own = *mux.open(culvert::as_bytes("target"));
   mux.write(own, culvert::ByteVector(100));
   std::byte out[4096];
+  bool lane = false;
   // Records of up to 255 octets, each followed by what the owner and the carrier would do.
   while (!input.empty()) {
     const auto length =
         std::min<std::size_t>(std::to_integer<std::size_t>(input[0]), input.size() - 1);
-    if (!mux.receive(input.subspan(1, length), culvert::TimePoint{})) return;
+    const auto record = input.subspan(1, length);
+    const bool by_lane = lane && length % 4 == 1;
+    constexpr culvert::TimePoint kNow{std::chrono::seconds{100}};
+    if (!(by_lane ? mux.receive_from_lane(record, kNow) : mux.receive(record, kNow))) return;
     input = input.subspan(1 + length);
     if (length % 2 == 0) drain(mux);
     if (length % 5 == 0) mux.datagrams_taken();
@@ -44,6 +48,10 @@ void run(Role role, Bytes input) {
     if (length % 3 == 0) mux.fill(out, sizeof out);
     if (length % 7 == 0) mux.restart_output();  // the carrier was lost
     if (length % 11 == 0) mux.ping(length);
+    if (length % 16 == 5) mux.open_lane(), lane = true;
+    if (length % 32 == 7) mux.close_lane(), lane = false;
+    if (lane && mux.knows(own)) mux.write(own, culvert::ByteVector(length));
+    if (lane && length % 3 == 1) mux.fill_lane(out, sizeof out);
   }
   drain(mux);
   must_be_kept(mux);
