@@ -85,6 +85,7 @@ void SessionLink::flush_lane() {
     if (put.state == State::kMoved) lane.output_sent(put.count);
   }
   if (lane_) lane_->pipe->set_interest(/*readable=*/true, /*writable=*/lane_->blocked);
+  drain_events();  // room has been made
 }
 
 void SessionLink::look_after_lane() {
