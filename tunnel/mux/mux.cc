@@ -268,7 +268,7 @@ void Mux::tune_window(Stream& stream) {
 void Mux::schedule(Stream& stream) {
   if (stream.scheduled || !(stream.open_unsent || stream.send.can_send())) return;
   stream.scheduled = true;
-  (lane_ != nullptr && choose_lane(stream) ? lane_->due : fresh_).push_back(stream.id);
+  (choose_lane(stream) ? lane_->due : fresh_).push_back(stream.id);
 }
 
 void Mux::reschedule(Stream& stream) {

@@ -137,6 +137,7 @@ class Mux {
 
   // --- the interactive lane: a second carrier, beside the first, for the data of dialogues alone
   // (mux_lane.cc). Where it ends, what is not acknowledged goes by the first.
+  bool wants_lane() const;
   void open_lane();  // in place of one that is there
   void close_lane();
   bool has_lane_output() const;
@@ -230,7 +231,8 @@ class Mux {
   Fifo<StreamId> fresh_, busy_;  // newly active streams go first: an echo beside a bulk
   std::unique_ptr<Lane> lane_;   // null: none
   bool by_lane_ = false;         // during receive_from_lane()
-  std::size_t turn_used_ = 0;    // by the first of busy_
+  TimePoint dialogue_at_{-Duration{std::chrono::hours{1}}};
+  std::size_t turn_used_ = 0;  // by the first of busy_
   std::optional<std::uint64_t> pong_;
   struct Borrowed {
     StreamId stream;

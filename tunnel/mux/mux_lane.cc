@@ -13,6 +13,7 @@
 namespace culvert::mux {
 namespace {
 
+constexpr std::chrono::seconds kDialogueMemory{1};
 constexpr unsigned kProven = 3;  // small turns, one after the other; fewer say nothing
 // More than this is not sent twice for a change of the carrier, and does not queue on the lane.
 constexpr std::uint64_t kMostOfDialogue = 16 * 1024;
@@ -58,19 +59,26 @@ bool Mux::choose_lane(Stream& stream) {
   else if (half.small_turns < kProven)
     ++half.small_turns;
   if (half.interactive) {
-    if (half.small_turns != 0 && half.unsent() <= kMostOfDialogue) return true;
+    if (half.small_turns != 0 && half.unsent() <= kMostOfDialogue) {
+      dialogue_at_ = now_;
+      return true;
+    }
     leave_lane(stream);
     return false;
   }
+  if (half.small_turns < kProven || stream.id == kControlStream) return false;
   const bool introduced = stream.opened_here ? stream.accepted : half.acknowledged != 0;
   const auto since_bulk = static_cast<std::uint16_t>(TrafficMix::epoch(now_) - half.bulk_epoch);
-  if (half.small_turns < kProven || since_bulk <= 2 || !introduced || stream.id == kControlStream ||
-      half.written() - half.acknowledged > kMostOfDialogue)
-    return false;
+  if (since_bulk <= 2 || !introduced) return false;
+  dialogue_at_ = now_;
+  if (lane_ == nullptr || half.written() - half.acknowledged > kMostOfDialogue) return false;
   half.interactive = true;
   half.rewind();
   return true;
 }
+
+// A lane would serve one at the moment: somebody writes little at a time, beside bulk.
+bool Mux::wants_lane() const { return mixed() && now_ - dialogue_at_ < kDialogueMemory; }
 
 bool Mux::has_lane_output() const {
   return lane_ != nullptr && (lane_->ping_due || lane_->pong_due || !lane_->due.empty());

@@ -107,7 +107,7 @@ Result<void> Session::receive(MutableBytes wire, TimePoint now) {
 }
 
 void Session::put_off_acknowledgements(TimePoint now) {
-  wish_.observe(mux_.mixed(), now);
+  wish_.observe(mux_.wants_lane(), now);
   if (!mux_.acknowledgement_due())
     acknowledge_at_.reset();
   else if (!acknowledge_at_)

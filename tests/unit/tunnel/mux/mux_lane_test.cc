@@ -131,6 +131,29 @@ TEST(MuxLane, WhatWasOnItGoesByTheFirstCarrierWhenItEnds) {
   EXPECT_TRUE(lanes.bob.at_end(stream));
 }
 
+TEST(MuxLane, IsWantedWhileADialoguePassesBesideBulk) {
+  Lanes lanes;
+  const auto bulk = *lanes.alice.open(as_bytes("bulk"));
+  const auto pass = [&] {
+    lanes.alice.write(bulk, ByteVector(20'000));
+    Lanes::send(lanes.alice, lanes.to_bob, 30'000);
+    lanes.by_first();
+    lanes.bob.consumed(bulk, lanes.bob.readable(bulk).size());
+  };
+  pass();
+  EXPECT_FALSE(lanes.alice.wants_lane()) << "bulk alone";
+  const auto stream = *lanes.alice.open(as_bytes("t"));
+  lanes.alice.write(stream, as_bytes("GET"));
+  pass();
+  EXPECT_FALSE(lanes.alice.wants_lane()) << "it may only have asked for more bulk";
+  lanes.bob.accept(stream);
+  for (int i = 0; i < 3; ++i) lanes.alice.write(stream, as_bytes("?")), pass();
+  EXPECT_TRUE(lanes.alice.wants_lane());
+  lanes.now += std::chrono::seconds{2};
+  pass();
+  EXPECT_FALSE(lanes.alice.wants_lane()) << "it says nothing any more";
+}
+
 TEST(MuxLane, ADialogueThatTurnsIntoBulkLeavesIt) {
   Lanes lanes;
   lanes.open();
