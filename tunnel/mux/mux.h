@@ -111,6 +111,7 @@ class Mux {
   // Appends whole frames, at most `capacity` octets; returns how many. `out` has that much room.
   // Large payloads are left where they are, until the next call, if the caller takes strays.
   std::size_t fill(std::byte* out, std::size_t capacity, Strays* strays = nullptr);
+  bool turn_over() const { return turn_over_; }  // of one of many, with the last fill()
   void ping(std::uint64_t value) { ping_due_ = value; }
   // Before fill(): drops late datagrams; `hold`: the carrier is crowded, let them wait here.
   void pace_datagrams(TimePoint now, bool hold);
@@ -229,10 +230,11 @@ class Mux {
   std::optional<std::uint64_t> ping_due_, pong_due_;  // the newest only: a flood costs nothing
   Fifo<StreamId> windows_, lazy_windows_;
   Fifo<StreamId> fresh_, busy_;  // newly active streams go first: an echo beside a bulk
-  std::unique_ptr<Lane> lane_;   // null: none
-  bool by_lane_ = false;         // during receive_from_lane()
+  std::size_t turn_used_ = 0;    // by the first of busy_
+  bool turn_over_ = false;
+  std::unique_ptr<Lane> lane_;  // null: none
+  bool by_lane_ = false;        // during receive_from_lane()
   TimePoint dialogue_at_{-Duration{std::chrono::hours{1}}};
-  std::size_t turn_used_ = 0;  // by the first of busy_
   std::optional<std::uint64_t> pong_;
   struct Borrowed {
     StreamId stream;

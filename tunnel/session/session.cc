@@ -153,6 +153,7 @@ void Session::fill_output(TimePoint now) {
     sealer_->seal(record, strays.all());
     output_.commit(record.size());
     octets_sent_ += record.size();
+    if (mux_.turn_over() && output_.size() > kOutputBound / 4 * 3) break;  // not to be cut
   }
   give_up_if_empty(output_);
   liveness_.sent(now, mux_.take_wants_answer());

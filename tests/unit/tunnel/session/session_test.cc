@@ -110,6 +110,33 @@ TEST(Session, RefusesATamperedARepeatedAndADroppedRecord) {
   }
 }
 
+// Each stream of a write costs the receiver a write, and its program a wake-up.
+TEST(Session, AWriteOfTheCarrierHoldsTheBulkOfFewStreams) {
+  Party alice{mux::Role::kInitiator}, bob{mux::Role::kResponder};
+  introduce(alice, bob);
+  auto &from = alice.session.streams(), &to = bob.session.streams();
+  std::vector<mux::StreamId> streams(10);
+  for (auto& stream : streams) stream = *from.open(as_bytes("t"));
+  std::size_t parts = 0, octets = 0;
+  for (int turn = 0; turn < 100; ++turn) {
+    for (const auto stream : streams)
+      if (from.room(stream) >= 128 * 1024)
+        from.wrote(stream, from.prepare_write(stream, 252 * 1024).size());
+    ASSERT_TRUE(bob.receive(alice.output()));
+    while (const auto event = to.next_event()) {
+      if (event->kind == Kind::kOpened) to.accept(event->stream);
+      if (event->kind != Kind::kReadable) continue;
+      const auto count = to.readable(event->stream).size();
+      to.consumed(event->stream, count);
+      if (turn < 30) continue;  // until windows have grown
+      ++parts;
+      octets += count;
+    }
+    ASSERT_TRUE(alice.receive(bob.output()));
+  }
+  EXPECT_GT(octets / parts, 100'000u);
+}
+
 TEST(Session, RefusesARecordOfTheOtherDirection) {
   Party alice{mux::Role::kInitiator}, bob{mux::Role::kResponder};
   introduce(alice, bob);
