@@ -137,6 +137,7 @@ class Client {
   bool take_head(ClientLane& lane, TimePoint now);
   bool take_content(ClientLane& lane, TimePoint now);
   void take_piece(ClientLane& lane, Bytes text, TimePoint now);
+  void grow_polls(const Flight& flight);
   void completed(ClientLane& lane, TimePoint now);
   void lose(ClientLane& lane, const Error& why, TimePoint now);
   void spoken(Flight& flight, TimePoint now);

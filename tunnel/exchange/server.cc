@@ -167,7 +167,8 @@ void Server::on_body_end(Call& call, TimePoint now) {
   if (call.request().kind == RequestKind::kPoll || call.request().kind == RequestKind::kStream)
     return;
   const auto found = std::ranges::find(calls_, &call, &Guest::call);
-  if (found != calls_.end()) answer(*found, kPostAnswer, now);
+  if (found != calls_.end())
+    answer(*found, std::min<std::size_t>(kPostAnswer, call.request().most), now);
 }
 
 void Server::leave(Call& call) {
