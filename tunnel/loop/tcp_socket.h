@@ -73,7 +73,7 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
 // cubic is not always allowed to ordinary users, hence reno. Socket buffers of 512 KiB.
 void tune_local_leg(int fd);
 // Carriers: a shallow kernel queue (TCP_NOTSENT_LOWAT 128 KiB), so that an echo is not stuck behind
-// a bulk stream.
+// a bulk stream. What gets no answer is sent again every two seconds at least.
 void tune_carrier(int fd);
 
 }  // namespace culvert::loop

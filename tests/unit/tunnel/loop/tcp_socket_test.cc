@@ -73,6 +73,17 @@ TEST_F(TcpSocketTest, LetsRoutersCutItsPacketsOnceItIsTold) {
   EXPECT_EQ(how(), IP_PMTUDISC_DONT);
 }
 
+TEST(TuneCarrier, SendsAgainEveryTwoSecondsAtLeast) {
+  constexpr int kRtoMaxMs = 44;
+  auto pair = tcp_pair();
+  tune_carrier(pair.near.get());
+  int most = 0;
+  socklen_t length = sizeof most;
+  if (::getsockopt(pair.near.get(), IPPROTO_TCP, kRtoMaxMs, &most, &length) != 0)
+    GTEST_SKIP() << "the kernel is older than Linux 6.15";
+  EXPECT_EQ(most, 2000);
+}
+
 TEST_F(TcpSocketTest, TellsEveryTurnUntilAllHasBeenRead) {
   owner->socket->set_interest(true, false);
   say(far, "abc");
