@@ -10,6 +10,7 @@ constexpr int kFirstSamples = 10;
 constexpr std::chrono::seconds kLeastWindow{60};
 constexpr std::chrono::milliseconds kFarAbove{20};
 constexpr int kFarInARow = 3;
+constexpr std::chrono::seconds kRetransmitted{1};
 constexpr std::chrono::seconds kAnswererWaitsLonger{15};
 constexpr std::chrono::seconds kTellingSilence{10};  // shorter ones are more often the network's
 constexpr int kForgetAfter = 256;  // keepalives that were answered: 21 minutes of 5 s
@@ -92,13 +93,21 @@ std::optional<std::uint64_t> Liveness::ping_for_measuring(TimePoint now, bool ur
 void Liveness::pong(TimePoint now, std::uint64_t value) {
   if (!ping_sent_ || value != ping_value_) return;
   const auto sample = std::max<Duration>(now - *ping_sent_, std::chrono::microseconds{20});
-  round_trip_ = measured_ ? (7 * round_trip_ + sample) / 8 : sample;
+  round_trip_ = smoothed(sample);
   measured_ = true;
   last_measured_ = now;
   note_least(now, sample);
   ping_sent_.reset();
   if (ping_was_keepalive_) keepalive_answered();
   ping_was_keepalive_ = false;
+}
+
+// What waited until TCP sent it again says little of the way (RFC 6298 section 3), and would have
+// us wait for seconds where nothing answers any more: neither one such answer, nor a handshake of
+// that kind once an answer comes a lot sooner.
+Duration Liveness::smoothed(Duration sample) const {
+  if (!measured_ || 4 * sample < round_trip_) return sample;
+  return (7 * round_trip_ + std::min<Duration>(sample, 4 * round_trip_ + kRetransmitted)) / 8;
 }
 
 // What was learned may have been another network's, or an accident.

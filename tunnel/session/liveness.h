@@ -79,6 +79,7 @@ class Liveness {
   TimePoint dead_due() const;
   void start_ping(TimePoint now);
   void keepalive_answered();
+  Duration smoothed(Duration sample) const;
   void note_least(TimePoint now, Duration sample);
 
   bool dials_;

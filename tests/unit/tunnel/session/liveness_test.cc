@@ -107,6 +107,24 @@ TEST(Liveness, WaitsLongerWhereTheRoundTripIsLong) {
   EXPECT_EQ(*watch.dead_at - kStart, seconds{12});
 }
 
+TEST(Liveness, AnswersThatWaitedForALossDoNotMakeItWaitLongerForTheNext) {
+  for (const auto handshake : {milliseconds{1}, milliseconds{3000}}) {
+    Watch watch;
+    watch.liveness.attached(kStart, handshake);
+    for (const auto sample : {milliseconds{1}, milliseconds{6000}}) {
+      const auto value = watch.liveness.ping_for_measuring(kStart, /*urgent=*/true, false);
+      ASSERT_TRUE(value);
+      watch.liveness.received(kStart + sample, false);
+      watch.liveness.pong(kStart + sample, *value);
+    }
+    const auto later = kStart + seconds{10};
+    watch.liveness.sent(later, /*wants_answer=*/true);
+    watch.run(later + seconds{60}, false);
+    ASSERT_TRUE(watch.dead_at);
+    EXPECT_LE(*watch.dead_at - later, seconds{3});
+  }
+}
+
 TEST(Liveness, IsPatientWhileNothingIsKnownOfTheRoundTrip) {
   Watch watch(/*dials=*/false);
   watch.liveness.attached(kStart, std::nullopt);
