@@ -75,6 +75,7 @@ void SessionLink::on_timer(loop::Timer&) {
   const auto now = loop::Loop::precise_now();
   if (grace_until_ && now >= *grace_until_)
     return go_down({ErrorCode::kTimedOut, "the session was without a carrier for too long"});
+  if (silent_until_ && now >= *silent_until_) leave_silent_pipe();
   if (const auto alive = session_.tick(now); !alive) return carrier_lost(alive.error());
   if (pipe_ && session_.suspects_loss()) pipe_->allow_fragments();
   if (lane_) look_after_lane();
@@ -123,6 +124,7 @@ void SessionLink::arm_timer() {
   if (session_.idle()) session_.rest();
   auto deadline = session_.next_deadline();
   if (grace_until_) deadline = deadline ? std::min(*deadline, *grace_until_) : *grace_until_;
+  if (silent_until_) deadline = deadline ? std::min(*deadline, *silent_until_) : *silent_until_;
   if (!deadline || (armed_for_ && *armed_for_ <= *deadline))
     return;  // an early wake-up is harmless
   armed_for_ = deadline;

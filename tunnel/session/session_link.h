@@ -146,6 +146,7 @@ class SessionLink final : private loop::BytePipe::Listener,
 
  private:
   static constexpr std::size_t kMostBacklog = 64 * 1024;  // before a responder reads no more
+  static constexpr std::chrono::seconds kMostSilent{30};  // as long as a carrier's TCP tries, too
   void on_introduced(Introduction& introduction, FreshCarrier carrier) override;
   void on_introduction_failed(Introduction& introduction, const Error& why, bool refused) override;
   void on_readable() override;
@@ -158,6 +159,7 @@ class SessionLink final : private loop::BytePipe::Listener,
   void begin_introduction();
   void take_early_input();
   void carrier_lost(Error why);  // or the end, where there is no grace
+  void leave_silent_pipe();
   void tell_carrier_lost();
   void receive(MutableBytes wire);
   void hand_on();
@@ -195,6 +197,8 @@ class SessionLink final : private loop::BytePipe::Listener,
   Listener& listener_;
   std::unique_ptr<loop::BytePipe> pipe_;  // null: no carrier at the moment
   std::unique_ptr<loop::BytePipe> dead_pipe_;
+  std::unique_ptr<loop::BytePipe> silent_pipe_;  // written to its end, which has yet to arrive
+  std::optional<TimePoint> silent_until_;
   std::unique_ptr<Lane> lane_, dead_lane_;
   Session session_;
   std::unique_ptr<Initiator> initiator_;  // null: the responder

@@ -60,6 +60,7 @@ void SessionLink::attach(FreshCarrier carrier) {
   blocked_ = false;
   lost_.reset();
   grace_until_.reset();
+  leave_silent_pipe();
   ++carriers_;
   const bool first = !session_.started();
   const auto now = loop::Loop::precise_now();
@@ -160,10 +161,23 @@ void SessionLink::carrier_lost(Error why) {
   if (pipe_) {
     pipe_->set_listener(nullptr);
     pipe_->set_interest(false, false);
-    dead_pipe_ = std::move(pipe_);  // destroyed from the loop: it may be the caller
+    // Who is to bring another one may not miss it, if it only listens. A reset is sent once; an
+    // end, and what was said before, until it arrives.
+    const bool end_it = initiator_ == nullptr && why.code == ErrorCode::kTimedOut;
+    if (end_it) {
+      pipe_->end_writing();
+      silent_until_ = loop::Loop::precise_now() + kMostSilent;
+    }
+    (end_it ? silent_pipe_ : dead_pipe_) = std::move(pipe_);  // destroyed from the loop: it may be
+                                                              // the caller
   }
   lost_ = std::move(why);
   schedule();
+}
+
+void SessionLink::leave_silent_pipe() {
+  silent_until_.reset();
+  if (silent_pipe_) dead_pipe_ = std::move(silent_pipe_);
 }
 
 void SessionLink::tell_carrier_lost() {
