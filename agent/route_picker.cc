@@ -1,6 +1,7 @@
 #include "agent/route_picker.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace culvert::agent {
 namespace {
@@ -9,6 +10,12 @@ bool goes_first(const carrier::Way& way) { return way.proxy && way.recipe->lanes
 
 bool said_no(const Error& why) {
   return why.code == ErrorCode::kNotPermitted || why.code == ErrorCode::kAuthentication;
+}
+
+// Somebody took the connection: the next one was refused for the sake of this one, perhaps.
+bool was_taken(const Error& why) {
+  return said_no(why) || why.code == ErrorCode::kProtocol || why.code == ErrorCode::kClosed ||
+         why.code == ErrorCode::kReset;
 }
 
 }  // namespace
@@ -37,10 +44,13 @@ void RoutePicker::add(carrier::Way way) {
 
 std::optional<std::size_t> RoutePicker::next_start(TimePoint now) {
   if (winner_ || started_ == order_.size() || now < next_at_) return std::nullopt;
+  if (one_at_a_time_ && any_runs()) return std::nullopt;
   next_at_ = now + (started_ == 0 && head_start_ ? Duration{kHeadStart} : Duration{kStagger});
   const auto next = take_next();
   attempts_[next].state = State::kRunning;
   attempts_[next].started_at = now;
+  attempts_[next].looked_at = false;
+  attempts_[next].in_the_way = one_at_a_time_;
   return next;
 }
 
@@ -70,8 +80,55 @@ std::size_t RoutePicker::take_next() {
 }
 
 std::optional<TimePoint> RoutePicker::next_deadline() const {
-  if (winner_ || started_ == order_.size()) return std::nullopt;
-  return next_at_;
+  if (winner_) return std::nullopt;
+  std::optional<TimePoint> due;
+  const auto soonest = [&](TimePoint at) { due = due ? std::min(*due, at) : at; };
+  if (started_ != order_.size() && !(one_at_a_time_ && any_runs())) soonest(next_at_);
+  for (std::size_t i = 0; i < attempts_.size(); ++i) {
+    const auto& attempt = attempts_[i];
+    if (attempt.state != State::kRunning) continue;
+    if (attempt.in_the_way) soonest(attempt.started_at + kMostInTheWay);
+    if (!one_at_a_time_ && !attempt.looked_at && was_one_taken_beside(i))
+      soonest(attempt.started_at + kNoAnswer);
+  }
+  return due;
+}
+
+bool RoutePicker::any_runs() const {
+  return std::ranges::any_of(
+      attempts_, [](const Attempt& attempt) { return attempt.state == State::kRunning; });
+}
+
+bool RoutePicker::was_one_taken_beside(std::size_t way) const {
+  return std::ranges::any_of(attempts_, [&](const Attempt& other) {
+    return other.state == State::kFailed && was_taken(other.failure) &&
+           other.way.first_hop == attempts_[way].way.first_hop;
+  });
+}
+
+// Its turn is the next.
+void RoutePicker::queue_again(std::size_t way) {
+  attempts_[way].state = State::kWaiting;
+  attempts_[way].in_the_way = false;
+  std::erase(order_, way);
+  --started_;
+  order_.insert(order_.begin() + static_cast<std::ptrdiff_t>(started_), way);
+}
+
+std::vector<std::size_t> RoutePicker::take_turns(std::vector<std::size_t> dialling, TimePoint now) {
+  if (one_at_a_time_ || winner_) return {};
+  for (std::size_t way = 0; way < attempts_.size(); ++way) {
+    auto& attempt = attempts_[way];
+    if (attempt.state != State::kRunning || now < attempt.started_at + kNoAnswer) continue;
+    attempt.looked_at = true;
+    one_at_a_time_ |= std::ranges::count(dialling, way) != 0 && was_one_taken_beside(way);
+  }
+  if (!one_at_a_time_) return {};
+  std::ranges::sort(dialling);
+  for (const auto way : std::views::reverse(dialling)) queue_again(way);
+  for (auto& other : attempts_) other.in_the_way = other.state == State::kRunning;
+  next_at_ = now + kAgainAfter;
+  return dialling;
 }
 
 bool RoutePicker::is_refused_beside(std::size_t way, const Error& why) const {
@@ -79,11 +136,9 @@ bool RoutePicker::is_refused_beside(std::size_t way, const Error& why) const {
   for (std::size_t i = 0; i < attempts_.size(); ++i) {
     const auto& other = attempts_[i];
     if (i == way || other.way.first_hop != attempts_[way].way.first_hop) continue;
-    const bool spoke = other.state == State::kFailed &&
-                       (said_no(other.failure) || other.failure.code == ErrorCode::kProtocol);
-    if (spoke || other.state == State::kRunning) return true;
+    if (other.state == State::kRunning) return true;
   }
-  return false;
+  return was_one_taken_beside(way);
 }
 
 bool RoutePicker::goes_again(std::size_t way, const Error& why, TimePoint now) {
@@ -94,11 +149,7 @@ bool RoutePicker::goes_again(std::size_t way, const Error& why, TimePoint now) {
   for (auto& other : attempts_)
     if (other.state == State::kRunning && other.way.first_hop == attempt.way.first_hop)
       other.in_the_way = true;
-  attempt.state = State::kWaiting;
-  attempt.in_the_way = false;
-  std::erase(order_, way);
-  --started_;
-  order_.insert(order_.begin() + static_cast<std::ptrdiff_t>(started_), way);
+  queue_again(way);
   next_at_ = now + (others_run ? Duration{kStagger} : Duration{kAgainAfter});
   return true;
 }
@@ -122,7 +173,8 @@ void RoutePicker::failed(std::size_t way, Error why, TimePoint now, bool by_serv
   attempts_[way].state = State::kFailed;
   attempts_[way].failure = std::move(why);
   attempts_[way].by_service = by_service;
-  next_at_ = std::min(next_at_, now);
+  // The network learns a moment later that a connection has ended.
+  next_at_ = one_at_a_time_ ? now + kAgainAfter : std::min(next_at_, now);
 }
 
 std::vector<std::size_t> RoutePicker::rule_out(const carrier::Proxy& proxy, const Error& why,

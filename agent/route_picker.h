@@ -26,6 +26,9 @@ class RoutePicker {
   static constexpr std::chrono::milliseconds kAgainAfter{150};
   static constexpr int kMostAgain = 3;
   static constexpr std::chrono::seconds kMostInTheWay{4};
+  // A second connection may get no answer, either. Where another one at the same place did, a SYN
+  // that was sent twice in vain has ways tried one at a time.
+  static constexpr std::chrono::milliseconds kNoAnswer{1500};
   static constexpr std::size_t kMost = 64;           // ways
   static constexpr std::size_t kMostAtOnePlace = 2;  // that wait, while there is another place
 
@@ -40,6 +43,11 @@ class RoutePicker {
   void failed(std::size_t way, Error why, TimePoint now, bool by_service = false);
   // All ways by this proxy have failed, gives those that are under way.
   std::vector<std::size_t> rule_out(const carrier::Proxy& proxy, const Error& why, TimePoint now);
+  // Of `dialling`, which are not connected yet, those to be given up because their turn comes
+  // later. To be asked before in_the_way().
+  std::vector<std::size_t> take_turns(std::vector<std::size_t> dialling, TimePoint now);
+  bool one_at_a_time() const { return one_at_a_time_; }
+  void begin_one_at_a_time() { one_at_a_time_ = true; }
   // Those that have to be given up for the sake of others; they have failed. To be asked before
   // next_start().
   std::vector<std::size_t> in_the_way(TimePoint now);
@@ -69,8 +77,12 @@ class RoutePicker {
     TimePoint started_at{};
     int again = 0;  // was refused beside another one
     bool in_the_way = false;
+    bool looked_at = false;  // by take_turns()
   };
   std::size_t running_at(const SocketAddress& hop) const;
+  bool any_runs() const;
+  bool was_one_taken_beside(std::size_t way) const;
+  void queue_again(std::size_t way);
   bool is_refused_beside(std::size_t way, const Error& why) const;
   bool goes_again(std::size_t way, const Error& why, TimePoint now);
   std::size_t take_next();  // moves it to order_[started_]
@@ -80,6 +92,7 @@ class RoutePicker {
   std::size_t started_ = 0;         // of order_
   TimePoint next_at_;
   bool head_start_;
+  bool one_at_a_time_ = false;
   std::optional<std::size_t> winner_;
 };
 

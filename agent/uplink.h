@@ -138,6 +138,8 @@ class Uplink final : private UplinkAttempt::Listener,
   void make_link();
   std::vector<carrier::Way> all_ways() const;  // planned, then found
   void start_attempts();
+  void take_turns();
+  void watch_for_portal(Duration after);
   void start_finding();
   void look_up_found();
   void found_looked_up(WayAddresses addresses);
@@ -172,6 +174,7 @@ class Uplink final : private UplinkAttempt::Listener,
   std::optional<WayLookup> lookup_, found_lookup_;
   std::optional<NetworkFacts> network_;  // of the last race
   bool hints_are_new_ = false;
+  bool one_at_a_time_ = false;                      // ways, in this network
   bool small_segments_ = false;                     // in this network
   bool small_once_ = false;                         // of the next carrier
   std::optional<ProxyFinder> finder_;               // of this network

@@ -32,6 +32,7 @@ class UplinkAttempt final : private carrier::CarrierDial::Listener,
 
   std::size_t number() const { return number_; }
   const carrier::Way& way() const { return way_; }
+  bool connected() const { return !dial_ || dial_->connected(); }
   // Once it is up, or was refused.
   const std::string& interceptor() const { return interceptor_; }
 

@@ -44,7 +44,7 @@ void Uplink::race() {
     found_.clear();
     found_ways_.clear();
   }
-  if (!is_same(network, network_)) small_segments_ = false;
+  if (!is_same(network, network_)) small_segments_ = one_at_a_time_ = false;
   network_ = std::move(network);
   auto ways = all_ways();
   const auto key = memory().find(key_of(network_)).value_or("");
@@ -60,10 +60,9 @@ void Uplink::race() {
     return wait_and_retry("there is no way to try: nothing that via = \"" + options_.ways.via +
                           "\" needs has an address");
   const bool none = ways.empty();
-  if (!portal_ || portal_->done())
-    portal_.emplace(self_.loop, dns_, options_.ways.service, kPortalAfter,
-                    static_cast<PortalWatch::Listener&>(*this));
+  if (!one_at_a_time_) watch_for_portal(kPortalAfter);
   picker_.emplace(std::move(ways), known, self_.loop.now());
+  if (one_at_a_time_) picker_->begin_one_at_a_time();
   enter(State::kRacing, why_);
   start_attempts();
   if (none)
@@ -73,6 +72,7 @@ void Uplink::race() {
 }
 
 void Uplink::start_attempts() {
+  take_turns();
   for (const auto number : picker_->in_the_way(self_.loop.now()))
     std::erase_if(attempts_, [&](const auto& one) { return one->number() == number; });
   while (const auto next = picker_->next_start(self_.loop.now())) {
@@ -81,6 +81,25 @@ void Uplink::start_attempts() {
                                         static_cast<UplinkAttempt::Listener&>(*this)));
   }
   if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
+}
+
+// What the network lets pass one at a time is not for questions while a way may use it.
+void Uplink::take_turns() {
+  std::vector<std::size_t> dialling;
+  for (const auto& attempt : attempts_)
+    if (!attempt->connected()) dialling.push_back(attempt->number());
+  for (const auto number : picker_->take_turns(std::move(dialling), self_.loop.now()))
+    std::erase_if(attempts_, [&](const auto& one) { return one->number() == number; });
+  if (!picker_->one_at_a_time() || std::exchange(one_at_a_time_, true)) return;
+  portal_.reset();
+  log::info("uplink", {{"event", "one-connection"},
+                       {"why", "another one gets no answer: ways are tried one at a time"}});
+}
+
+void Uplink::watch_for_portal(Duration after) {
+  if (portal_ && !portal_->done()) return;
+  portal_.emplace(self_.loop, dns_, options_.ways.service, after,
+                  static_cast<PortalWatch::Listener&>(*this));
 }
 
 void Uplink::take_hints(std::vector<proxies::Hint> hints) {
@@ -95,6 +114,7 @@ void Uplink::take_hints(std::vector<proxies::Hint> hints) {
 void Uplink::start_finding() {
   find_timer_.stop();
   if (finder_ || stopping_ || !options_.sources.worth_asking()) return;
+  if (one_at_a_time_ && !picker_->exhausted()) return;
   finder_.emplace(self_.loop, dns_, self_.random, options_.ways.service, options_.sources, network_,
                   static_cast<ProxyFinder::Listener&>(*this));
 }
@@ -197,11 +217,14 @@ bool Uplink::may_find_more() const {
 void Uplink::on_finding_done() { give_up_if_exhausted(); }
 
 void Uplink::give_up_if_exhausted() {
-  if (state_ != State::kRacing || stopping_ || !picker_->exhausted() || may_find_more()) return;
+  if (state_ != State::kRacing || stopping_ || !picker_->exhausted()) return;
+  if (one_at_a_time_) start_finding();
+  if (may_find_more()) return;
   auto why = picker_->why();
   if (addresses_->service.empty() && !names_failure_.empty()) why = names_failure_ + "; " + why;
   wait_and_retry(why, picker_->refused_alike() ? Duration{ReconnectDelay::kMostRefused}
                                                : Duration{ReconnectDelay::kMost});
+  if (one_at_a_time_) watch_for_portal(Duration::zero());
   if (portal_ && portal_->is_certain()) timer_.start(kAtPortal);
 }
 

@@ -51,6 +51,7 @@ class CarrierDial final : private loop::TcpDial::Listener,
   CarrierDial(loop::Loop& loop, Way way, Means means, Duration limit, Listener& listener);
   ~CarrierDial();
   const Way& way() const { return way_; }
+  bool connected() const { return pipe_ != nullptr || ftp_; }  // TCP is, while this is under way
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;

@@ -38,6 +38,8 @@ TEST(RoutePicker, rules_out_all_ways_by_a_proxy_that_is_another_kind_than_it_is_
   EXPECT_EQ(picker.next_start(kStart), 3u);  // at once
   EXPECT_EQ(picker.next_start(kStart + milliseconds{400}), 2u);
   EXPECT_EQ(picker.next_start(kStart + milliseconds{800}), std::nullopt);
+  EXPECT_EQ(picker.next_deadline(), kStart + RoutePicker::kNoAnswer);
+  EXPECT_TRUE(picker.take_turns({}, kStart + RoutePicker::kNoAnswer).empty());
   EXPECT_EQ(picker.next_deadline(), std::nullopt);
   EXPECT_FALSE(picker.exhausted());
   for (const std::size_t left : {2u, 3u}) picker.failed(left, why, kStart);
@@ -79,6 +81,50 @@ TEST(RoutePicker, gives_up_what_is_silent_where_one_connection_passes_at_a_time)
   EXPECT_EQ(picker.in_the_way(now + milliseconds{400}), std::vector<std::size_t>{0});
   EXPECT_EQ(picker.next_start(now + milliseconds{400}), 1u);
   EXPECT_FALSE(picker.exhausted());
+}
+
+TEST(RoutePicker, tries_again_what_is_refused_where_another_connection_was_closed) {
+  RoutePicker picker(two_routes(), false, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  picker.failed(0, {ErrorCode::kClosed, "the peer ended the connection"}, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 1u);
+  picker.failed(1, {ErrorCode::kRefused, "Connection refused"}, kStart);
+  EXPECT_FALSE(picker.exhausted());
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{150}), 1u);
+}
+
+TEST(RoutePicker, tries_one_way_at_a_time_where_a_second_connection_gets_no_answer) {
+  auto routes = two_routes();
+  routes.push_back(way("websocket", "192.0.2.1:443"));
+  routes.push_back(way("http-80", "192.0.2.1:80"));
+  RoutePicker picker(routes, false, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  picker.failed(0, {ErrorCode::kClosed, "the peer ended the connection"}, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 1u);                      // is connected, and silent
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{400}), 2u);  // is not connected
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{800}), 3u);  // nor is this one
+  EXPECT_TRUE(picker.take_turns({2, 3}, kStart + milliseconds{1899}).empty());
+  const auto then = kStart + milliseconds{1900};
+  EXPECT_EQ(picker.take_turns({2, 3}, then), (std::vector<std::size_t>{2, 3}));
+  EXPECT_TRUE(picker.one_at_a_time());
+  EXPECT_TRUE(picker.in_the_way(then).empty());
+  EXPECT_EQ(picker.next_start(then + milliseconds{400}), std::nullopt) << "beside the silent one";
+  EXPECT_EQ(picker.next_deadline(), kStart + RoutePicker::kMostInTheWay);
+  const auto later = kStart + RoutePicker::kMostInTheWay;
+  EXPECT_EQ(picker.in_the_way(later), std::vector<std::size_t>{1});
+  EXPECT_EQ(picker.next_start(later), std::nullopt) << "the network has to learn that it ended";
+  EXPECT_EQ(picker.next_start(later + milliseconds{150}), 2u);
+  EXPECT_EQ(picker.next_start(later + milliseconds{900}), std::nullopt);
+  picker.failed(2, {ErrorCode::kProtocol, "400"}, later + milliseconds{900});
+  EXPECT_EQ(picker.next_start(later + milliseconds{1050}), 3u);
+}
+
+TEST(RoutePicker, tries_several_ways_where_no_connection_was_answered) {
+  RoutePicker picker(two_routes(), false, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{400}), 1u);
+  EXPECT_TRUE(picker.take_turns({0, 1}, kStart + std::chrono::seconds{3}).empty());
+  EXPECT_FALSE(picker.one_at_a_time());
 }
 
 TEST(RoutePicker, keeps_what_is_silent_where_nothing_is_refused) {
