@@ -3,6 +3,8 @@
 #include <cassert>
 #include <new>
 
+#include "tunnel/loop/last_words.h"
+
 namespace culvert::loop {
 
 void Deferred::schedule() {
@@ -32,12 +34,18 @@ Loop::Loop() {
 }
 
 Loop::~Loop() {
+  last_words_.reset();
   prepare_.reset();
   spare_timers_.clear();
   poller_.reset();
   uv_run(&uv_, UV_RUN_DEFAULT);  // close callbacks
   [[maybe_unused]] const int leaked = uv_loop_close(&uv_);
   assert(leaked == 0 && "a handle outlived its loop");
+}
+
+LastWords& Loop::last_words() {
+  if (!last_words_) last_words_ = std::make_unique<LastWords>(*this);
+  return *last_words_;
 }
 
 TimePoint Loop::now() const { return TimePoint{std::chrono::milliseconds{uv_now(&uv_)}}; }

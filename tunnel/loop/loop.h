@@ -2,6 +2,7 @@
 #pragma once
 #include <uv.h>
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,7 @@
 
 namespace culvert::loop {
 
+class LastWords;
 class Loop;
 
 // Work to be done once, before the loop sleeps again, however often it was asked for: an owner
@@ -50,7 +52,8 @@ class Loop {
   void run();       // until stop(), or until nothing is left that could happen
   void run_once();  // one turn, which may sleep
   void stop() { stopped_ = true; }
-  TimePoint now() const;  // of this turn, in milliseconds: cheap, for deadlines
+  LastWords& last_words();  // made when first asked for
+  TimePoint now() const;    // of this turn, in milliseconds: cheap, for deadlines
   static TimePoint precise_now() { return TimePoint{Duration{uv_hrtime()}}; }  // same clock
   static UnixTime wall_clock();
 
@@ -64,6 +67,7 @@ class Loop {
   std::optional<Poller> poller_;
   Handle<uv_prepare_t> prepare_;
   std::vector<Handle<uv_timer_t>> spare_timers_;  // closing a handle takes a run of libuv
+  std::unique_ptr<LastWords> last_words_;
   Deferred* first_ = nullptr;
   bool stopped_ = false;
 };

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "tunnel/loop/last_words.h"
 #include "tunnel/loop/local_address.h"
 
 namespace culvert::loop {
@@ -50,35 +51,34 @@ int pending_error(int fd) {
 
 }  // namespace
 
-TcpSocket::TcpSocket(Loop& loop, UniqueFd connected)
-    : poller_(&loop.poller()), fd_(std::move(connected)) {
+TcpSocket::TcpSocket(Loop& loop, UniqueFd connected) : loop_(&loop), fd_(std::move(connected)) {
   set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd_.get(), SOL_SOCKET, SO_OOBINLINE, 1);
-  poller_->watch(fd_.get(), kReading, *this);
+  loop_->poller().watch(fd_.get(), kReading, *this);
 }
 
 TcpSocket::~TcpSocket() { close(); }
 
 void TcpSocket::close() {
   if (!fd_) return;
-  if (poller_ != nullptr) poller_->forget(fd_.get());
+  if (loop_ != nullptr) loop_->poller().forget(fd_.get());
   fd_.reset();
 }
 
 void TcpSocket::leave_loop() {
   listener_ = nullptr;
   want_read_ = want_write_ = false;
-  poller_->disown(fd_.get());
-  poller_ = nullptr;
+  loop_->poller().disown(fd_.get());
+  loop_ = nullptr;
 }
 
 // The other poller is told at once of all that there is by now: nothing of what the former one was
 // told need be known.
 void TcpSocket::enter_loop(Loop& loop) {
-  poller_ = &loop.poller();
+  loop_ = &loop;
   readable_ = broken_ = more_behind_ = urgent_ = watching_writable_ = write_first_ = false;
   writable_ = true;
-  poller_->watch(fd_.get(), kReading, *this);
+  loop_->poller().watch(fd_.get(), kReading, *this);
 }
 
 IoResult TcpSocket::read(MutableBytes into) {
@@ -178,26 +178,26 @@ IoResult TcpSocket::write(SplicePipe& from) {
 
 void TcpSocket::found_empty() {
   readable_ = false;
-  if (!due()) poller_->cancel_again(fd_.get());
+  if (!due()) loop_->poller().cancel_again(fd_.get());
 }
 
 // Writability is watched from here on: watched from the start, it would be an event, and mostly
 // the only one, of every new socket. The kernel looks anew when it is told, so no edge is lost.
 void TcpSocket::found_full() {
   writable_ = false;
-  if (!due()) poller_->cancel_again(fd_.get());
+  if (!due()) loop_->poller().cancel_again(fd_.get());
   if (watching_writable_) return;
   watching_writable_ = true;
-  poller_->change(fd_.get(), kReading | EPOLLOUT);
+  loop_->poller().change(fd_.get(), kReading | EPOLLOUT);
 }
 
 void TcpSocket::set_interest(bool readable, bool writable) {
   want_read_ = readable;
   want_write_ = writable;
   if (due())
-    poller_->call_again(fd_.get());
+    loop_->poller().call_again(fd_.get());
   else
-    poller_->cancel_again(fd_.get());
+    loop_->poller().cancel_again(fd_.get());
 }
 
 void TcpSocket::on_events(std::uint32_t events) {
@@ -207,7 +207,7 @@ void TcpSocket::on_events(std::uint32_t events) {
   if ((events & (EPOLLPRI | kEnd)) != 0) more_behind_ = true;
   if ((events & EPOLLPRI) != 0) urgent_ = true;
   if ((events & EPOLLERR) != 0) broken_ = true;
-  if (due()) poller_->call_again(fd_.get());
+  if (due()) loop_->poller().call_again(fd_.get());
 }
 
 // One callback a turn, as the listener may destroy this object; so it is put back in the queue
@@ -220,7 +220,7 @@ void TcpSocket::on_again() {
     const int error = pending_error(fd_.get());
     return listener_->on_broken(error != 0 ? error : ECONNRESET);
   }
-  poller_->call_again(fd_.get());
+  loop_->poller().call_again(fd_.get());
   if (listener_ == nullptr) return;
   const bool write_now = write_due() && (write_first_ || !read_due());
   write_first_ = !write_now;
@@ -238,6 +238,11 @@ void TcpSocket::set_reset_on_close(bool reset) {
 void TcpSocket::abort() {
   set_reset_on_close(true);
   close();
+}
+
+void TcpSocket::abort_behind(Bytes rest) {
+  loop_->poller().unwatch(fd_.get());
+  loop_->last_words().take(std::move(fd_), rest);
 }
 
 bool TcpSocket::stranded() const {

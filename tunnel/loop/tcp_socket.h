@@ -27,6 +27,8 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   // Whether whoever closes it resets the connection: also the kernel, when this process is killed.
   // Else its end would look orderly to the other side, which is short of octets.
   void set_reset_on_close(bool reset);
+  // As abort(), but behind what was written, and `rest`, for who reads on (last_words.h).
+  void abort_behind(Bytes rest);
   IoResult write(std::span<const Bytes> pieces);  // at most 64, in one system call
   // Before anything has arrived. What comes first, in one go, makes the kernel shut the window of a
   // socket that has too little room, and it opens it again for who takes away all that there is
@@ -56,7 +58,7 @@ class TcpSocket final : public BytePipe, private Poller::Watcher {
   void found_empty();
   void found_full();
 
-  Poller* poller_;  // null: between two loops
+  Loop* loop_;  // null: between two loops
   UniqueFd fd_;
   bool want_read_ : 1 = false, want_write_ : 1 = false;
   // What the kernel said, until a call has shown that it is over: its events are edges.
