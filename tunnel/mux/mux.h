@@ -70,6 +70,10 @@ class Mux {
   void want_writable(StreamId stream);  // one kWritable when there is room
   void finish(StreamId stream);         // nothing more will be written
   void reset(StreamId stream, ErrorCode code, std::string_view reason = {});  // forgets the id
+  // The same, but what was written, and as much of `rest` as may be held, goes before it, as long
+  // as the peer takes some of it (mux_leave.cc).
+  void reset_behind(StreamId stream, Bytes rest, ErrorCode code, std::string_view reason,
+                    TimePoint now);
   Bytes target(StreamId stream) const;
   Bytes readable(StreamId stream);
   bool at_end(StreamId stream) const;  // the peer finished and everything was consumed
@@ -113,6 +117,9 @@ class Mux {
   std::size_t fill(std::byte* out, std::size_t capacity, Strays* strays = nullptr);
   bool turn_over() const { return turn_over_; }  // of one of many, with the last fill()
   void ping(std::uint64_t value) { ping_due_ = value; }
+  // Of streams that leave: when lose_patience() is due.
+  std::optional<TimePoint> patience_ends() const;
+  void lose_patience(TimePoint now);
   // Before fill(): drops late datagrams; `hold`: the carrier is crowded, let them wait here.
   void pace_datagrams(TimePoint now, bool hold);
   void restart_datagrams(TimePoint now);     // those that waited for this carrier are not late
@@ -190,6 +197,8 @@ class Mux {
   void maybe_done(Stream& stream);
   void report_reset(Stream& stream);
   void put_reset(StreamId stream, ErrorCode code, std::string_view reason);
+  void see_off();
+  Duration patience() const;
   void restart_output(Stream& stream);
   void restore(const StreamSnapshot& from);
   void raise_again(const StreamSnapshot& from);
@@ -226,6 +235,15 @@ class Mux {
   std::size_t active_now_ = 0, active_before_ = 0;
   Fifo<Event> events_;
   Departures departures_;
+  struct Leaving {
+    StreamId stream;
+    ErrorCode code;
+    std::string reason;
+    std::uint64_t progress;  // by `since`
+    TimePoint since;
+  };
+  std::vector<Leaving> leaving_;
+  bool departing_ = false;  // one of them has sent its last octet
   SendBudget budget_;
   std::optional<std::uint64_t> ping_due_, pong_due_;  // the newest only: a flood costs nothing
   Fifo<StreamId> windows_, lazy_windows_;

@@ -9,6 +9,7 @@ namespace culvert::mux {
 
 void Mux::keep(Stream& stream, Bytes payload) {
   auto& half = stream.receive;
+  if (stream.leaving) return;
   // Behind the control stream's messages nobody waits: they are cut out of its queue.
   if (!borrowing_ || stream.id == kControlStream) return half.queue.append(payload);
   const auto index = static_cast<std::uint32_t>(borrowed_.size());

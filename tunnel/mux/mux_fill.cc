@@ -30,12 +30,13 @@ std::size_t put(std::byte* out, const Frame& frame) {
 }  // namespace
 
 bool Mux::has_output() const {
-  return ping_due_ || pong_due_ || departures_.due() || !windows_.empty() || !fresh_.empty() ||
-         !busy_.empty() || datagrams_due();
+  return ping_due_ || pong_due_ || departing_ || departures_.due() || !windows_.empty() ||
+         !fresh_.empty() || !busy_.empty() || datagrams_due();
 }
 
 std::size_t Mux::fill(std::byte* out, std::size_t capacity, Strays* strays) {
   filling_ = {out, strays};
+  if (departing_) see_off();
   std::size_t used = fill_control(out, capacity);
   used += fill_windows(out + used, capacity - used);
   used += fill_data(out + used, capacity - used);
@@ -113,6 +114,7 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
       if (stream->scheduled) busy_.push_back(stream->id);
     }
     if (stream->send.owner_waits) tell_room(*stream);
+    departing_ |= stream->leaving && stream->send.unsent() == 0;
     if (opens && stream->scheduled) return used;
     if (turn_over_) return used;  // the next one begins with a record
     // A dialogue's octets do not wait at the far end for a record's worth of bulk behind them.

@@ -95,6 +95,7 @@ Result<void> Mux::on_frame(const Window& frame) {
   if (frame.limit > half.acknowledged + kMaxWindow && frame.limit > half.limit)
     return broken("credit beyond 2^30", frame.stream);
   acknowledged(half, frame.received);
+  departing_ |= stream->leaving && half.unsent() == 0;
   half.limit = std::max(half.limit, frame.limit);
   if (frame.accepted && frame.stream != kControlStream) {
     if (!stream->opened_here) return broken("it accepts a stream of its own", frame.stream);
@@ -132,6 +133,10 @@ Result<void> Mux::on_frame(const Reset& frame) {
     return broken("RESET of a stream that was never opened", frame.stream);
   }
   if (stream->reset != ErrorCode::kNone) return {};
+  if (stream->leaving) {
+    forget(frame.stream);
+    return {};
+  }
   last_reason_ = frame.reason;
   stream->reset = frame.code;
   budget_.remove(stream->send.log.size());

@@ -48,11 +48,14 @@ Snapshot Mux::snapshot() const {
     if (event.kind == Event::Kind::kWritable) room_untold.insert(event.stream);
   }
   for (const auto id : stream_ids()) {
+    if (find(id).leaving) continue;
     auto& one = out.streams.emplace_back(to_snapshot(find(id), target(id)));
     one.acceptance_untold = acceptance_untold.contains(id);
     one.owner_waits |= room_untold.contains(id);
   }
   out.departures = departures_.snapshot();
+  for (const auto& one : leaving_)  // their last octets are not worth a format
+    if (knows(one.stream)) out.departures.push_back({one.stream, one.code, 0, one.reason});
   return out;
 }
 

@@ -77,6 +77,7 @@ struct Stream {
   bool window_at_once : 1 = false;  // ... in that of those not put off, once
   bool tell_accepted : 1 = false;   // the next WINDOW says so
   bool scheduled : 1 = false;       // in a send list
+  bool leaving : 1 = false;         // reset here, and RESET goes out behind the log
 
   bool done() const { return send.end_acknowledged && receive.ended && receive.end_taken; }
 };
