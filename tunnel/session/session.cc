@@ -174,12 +174,15 @@ void Session::rest() {
 std::optional<TimePoint> Session::next_deadline() const {
   auto deadline = liveness_.next_deadline();
   if (deadline && acknowledge_at_) deadline = std::min(*deadline, *acknowledge_at_);
+  if (const auto ends = mux_.patience_ends(); deadline && ends)
+    deadline = std::min(*deadline, *ends);
   const auto of_lane = lane_ ? lane_->next_deadline() : std::nullopt;
   return deadline && of_lane ? std::min(*deadline, *of_lane) : of_lane ? of_lane : deadline;
 }
 
 Result<void> Session::tick(TimePoint now) {
   if (!attached()) return {};
+  mux_.lose_patience(now);
   if (acknowledge_at_ && now >= *acknowledge_at_) {
     mux_.acknowledge_now();
     acknowledge_at_.reset();
