@@ -18,6 +18,7 @@ constexpr std::size_t kRecordful = 63 * 1024;
 constexpr std::size_t kReadAtOnce = 4 * kRecordful;   // measured knee of a copying hop: 256 KiB
 constexpr std::size_t kMixedReadAtOnce = kRecordful;  // beside a dialogue (mux/traffic_mix.h)
 constexpr std::size_t kBulk = 32 * 1024;
+constexpr std::size_t kMostRest = 1u << 20;
 
 }  // namespace
 
@@ -180,27 +181,38 @@ bool Flow::pump_down() {
   return end_if_done();
 }
 
-// What whoever is behind the socket has no room for would never have come to it, natively: it was
-// still with who has reset the connection, and is lost with it. The reset comes at once, behind
-// what there was room for.
+// Whoever is behind the socket may be slow, or have stopped reading: the loop finds out.
 bool Flow::find_full() {
   socket_full_ = true;
   auto& streams = link_.streams();
   if (!streams.is_reset(stream_)) return true;
+  socket_.abort_behind(streams.readable(stream_));
   link_.detach(stream_);
   streams.reset(stream_, ErrorCode::kReset);  // the peer has done so: nothing goes out
   stream_gone_ = true;
-  socket_.abort();
   end();
   return false;
 }
 
 void Flow::on_broken(int error) { abort_stream(error); }
 
+// What had come before the connection broke, and had no room in the stream.
+ByteQueue Flow::read_rest() {
+  ByteQueue rest;
+  while (!up_ended_ && rest.size() < kMostRest) {
+    const auto got = socket_.read(rest.prepare(kReadAtOnce).first(kReadAtOnce));
+    if (got.state != State::kMoved) break;
+    rest.commit(got.count);
+  }
+  return rest;
+}
+
 bool Flow::abort_stream(int error) {
   auto& streams = link_.streams();
   link_.detach(stream_);
-  if (streams.knows(stream_)) streams.reset(stream_, from_errno(error), std::strerror(error));
+  if (streams.knows(stream_))
+    streams.reset_behind(stream_, read_rest().peek(), from_errno(error), std::strerror(error),
+                         loop::Loop::precise_now());
   link_.schedule();
   stream_gone_ = true;
   end();
@@ -209,7 +221,7 @@ bool Flow::abort_stream(int error) {
 
 void Flow::on_stream_reset(const Error&) {
   stream_gone_ = true;
-  socket_.abort();
+  socket_.abort_behind({});
   end();
 }
 

@@ -3,6 +3,7 @@
 // the mark of an urgent octet (PROTOCOL.md section 5.7) where nothing keeps it from being in time.
 // Not reading is its back-pressure; it holds no byte itself.
 #pragma once
+#include "tunnel/base/byte_queue.h"
 #include "tunnel/loop/tcp_socket.h"
 #include "tunnel/session/session_link.h"
 
@@ -39,6 +40,7 @@ class Flow final : private loop::BytePipe::Listener, private session::SessionLin
   bool pump_down();
   bool find_full();
   bool abort_stream(int error);
+  ByteQueue read_rest();
   bool end_if_done();
 
   void end();  // takes itself off its list and destroys this
