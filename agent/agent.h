@@ -100,6 +100,10 @@ class Agent final : private ShimGate::Handler,
                        const Asker& asker) override {
     return accepts_.take(peer, cookie, asker);
   }
+  std::optional<SocketAddress> on_sender_asked(const SocketAddress& about,
+                                               std::uint16_t server) override {
+    return about.ip.is_v4() ? senders_.sender_for(about, server) : senders_.caller_at(about);
+  }
   void on_listening(const ProgramListener& listener) override;
   void on_listener_gone(const ProgramListener& listener) override;
   void on_may_publish(const ProgramListener& listener) override;
@@ -170,8 +174,8 @@ class Agent final : private ShimGate::Handler,
   void go_on(const AgentSnapshot& from, restart::Inherited& sockets);
   void go_on(const PeerSnapshot& from, session::SessionLink& link, restart::Inherited& sockets);
   IncomingPolicy policy() {
-    return {self_,          place_,     udp_,     keys_, replays_,  publisher_,
-            udp_publisher_, datagrams_, accepts_, pool_, pool_file_};
+    return {self_,          place_,     udp_,     keys_,    replays_, publisher_,
+            udp_publisher_, datagrams_, accepts_, senders_, pool_,    pool_file_};
   }
   Publisher& publisher(Protocol protocol);
   void publish(Protocol protocol);
@@ -213,6 +217,7 @@ class Agent final : private ShimGate::Handler,
   NameDesk names_;
   std::optional<DnsDesk> dns_;
   AcceptDesk accepts_;
+  SenderDesk senders_;
   std::list<std::unique_ptr<IncomingSession>> incoming_;
   DirectListener direct_;
   InboundTrials trials_;

@@ -224,6 +224,12 @@ void IncomingSession::open_datagrams(session::SessionLink& link, mux::StreamId s
                        "UDP port " + std::to_string(target.port) + " is not published");
   const auto from = caller_address();
   if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
+  if (to->passed) {
+    auto sender = policy_.senders.open({*from, target.caller_port}, to->bound);
+    if (!sender) return link.refuse(stream, sender.error().code, sender.error().detail);
+    datagrams_.add(link, stream, std::move(sender->socket), {}, std::move(sender->entry));
+    return link.accept(stream);
+  }
   if (policy_.datagrams.serve({*from, target.caller_port}, *to, link, stream)) return;
   // By what follows, another program's socket would be reached once this one has let the port go.
   if (to->cookie != 0)

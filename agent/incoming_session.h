@@ -22,6 +22,7 @@
 #include "agent/publisher.h"
 #include "agent/quic_answerer.h"
 #include "agent/replay_floors.h"
+#include "agent/sender_desk.h"
 #include "agent/snapshot.h"
 #include "agent/udp_path.h"
 #include "resolver/address_pool.h"
@@ -46,6 +47,7 @@ struct IncomingPolicy {
   const Publisher& udp_publisher;
   DatagramPorts& datagrams;
   AcceptDesk& accepts;
+  SenderDesk& senders;
   resolver::AddressPool& pool;
   PoolFile& pool_file;
 };

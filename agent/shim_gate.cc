@@ -179,6 +179,13 @@ void ShimGate::answer(UniqueFd socket, const Asker& asker, const ShimQuestion& q
       send_passing(socket.get(), std::as_bytes(std::span{&reply, 1}), meant.get());
       return;
     }
+    case CULVERT_ASK_SENDER: {
+      const auto other = handler_.on_sender_asked(question.address,
+                                                  static_cast<std::uint16_t>(question.flags >> 16));
+      send_answer(socket.get(),
+                  other ? make_answer(CULVERT_FOUND, *other) : make_answer(CULVERT_NOT_OURS));
+      return;
+    }
     case CULVERT_ASK_DATAGRAMS: return answer_datagrams(std::move(socket), asker, question);
     case CULVERT_ASK_AGENT: return answer_agent(socket.get());
     case CULVERT_TELL_SYSTEM_WIDE: return answer_system_wide(socket.get(), asker);

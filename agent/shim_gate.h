@@ -38,6 +38,9 @@ class ShimGate final : private ControlSocket::Listener,
     // AcceptDesk::take()
     virtual UniqueFd on_accepted(const SocketAddress& peer, std::uint64_t cookie,
                                  const Asker& asker) = 0;
+    // agent/sender_desk.h; `server`: its own port
+    virtual std::optional<SocketAddress> on_sender_asked(const SocketAddress& about,
+                                                         std::uint16_t server) = 0;
     virtual void on_listening(const ProgramListener& listener) = 0;
     virtual void on_listener_gone(const ProgramListener& listener) = 0;
     virtual void on_status_asked(std::unique_ptr<StatusQuestion> question) = 0;

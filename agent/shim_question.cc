@@ -42,6 +42,7 @@ Result<void> check(const ShimQuestion& question) {
     case CULVERT_ASK_DATAGRAMS:
     case CULVERT_TELL_BOUND:
     case CULVERT_ASK_ACCEPTED:
+    case CULVERT_ASK_SENDER:
       if (question.cookie == 0) return bad("about a socket has no cookie");
       if (question.address.port == 0) return bad("about a socket has no port");
       if (!is_address_family(question.family)) return bad("has an unknown address family");
@@ -84,7 +85,7 @@ Result<ShimQuestion> parse_question(Bytes packet) {
     return bad("is of version " + std::to_string(raw.version) + ", this agent's is " +
                std::to_string(CULVERT_WIRE_VERSION) +
                ": install shim and agent of one release and start the program anew");
-  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_ACCEPTED)
+  if (raw.kind < CULVERT_ASK_NAME || raw.kind > CULVERT_ASK_SENDER)
     return bad("is of an unknown kind");
   ShimQuestion question;
   question.kind = static_cast<culvert_question>(raw.kind);

@@ -8,6 +8,7 @@
 #include "shim/keep_errno.h"
 #include "shim/real.h"
 #include "shim/settings.h"
+#include "shim/v6_senders.h"
 
 // glibc, <nss.h> does not declare it: replaces the nsswitch.conf line of one database.
 extern "C" int __nss_configure_lookup(const char* database, const char* services);
@@ -57,7 +58,9 @@ __attribute__((constructor(101))) void start() {
   const KeepErrno keep;
   find_real_functions();
   read_settings();
-  if (settings.active) ask_us_for_names_first();
+  if (!settings.active) return;
+  ask_us_for_names_first();
+  look_for_inherited_v6_servers();
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "shim/real.h"
 #include "shim/settings.h"
 #include "shim/socket_facts.h"
+#include "shim/v6_senders.h"
 
 namespace culvert::shim {
 namespace {
@@ -141,6 +142,10 @@ int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const V
 
 bool prepare_datagram(int fd, VirtualPeer& peer) {
   if (peer.ordinary) return lead_ordinary_datagram(fd, peer);
+  if (peer.family() == AF_INET6 && is_v6_alone(fd)) {
+    lead_to_sender(fd, peer);
+    return true;
+  }
   const uint64_t hash = hash_of(socket_cookie(fd), peer.ip(), peer.port());
   if (asked_lately(hash)) return true;
   leave_device(fd);
@@ -169,6 +174,8 @@ bool bind_beside_agent(int fd, const sockaddr* address, socklen_t length, uint16
 void tell_bound(int fd, bool everywhere) {
   auto question = make_question(CULVERT_TELL_BOUND, socket_cookie(fd));
   if (!put_local_address(fd, question)) return;
+  question.flags = CULVERT_ASKS_ACCEPTED;
+  look_for_v6_server(fd);
   remember(hash_of(question.cookie));
   const SharedWhileAsking shared(fd, everywhere);
   AgentLink link(kHookPatienceMs);

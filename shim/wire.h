@@ -107,7 +107,11 @@ enum culvert_question {
   /* cookie, address + port = the peer of a connection that accept() has returned at a listener that
    * takes IPv6 alone -> FOUND, and beside it (SCM_RIGHTS) the connection that was meant; NOT_OURS:
    * it is what it seems to be */
-  CULVERT_ASK_ACCEPTED = 20
+  CULVERT_ASK_ACCEPTED = 20,
+  /* cookie, address + port, the socket's own port in the upper half of flags, of a UDP socket that
+   * takes IPv6 alone: who sends from there -> FOUND (the caller's virtual address and port); or,
+   * about such a caller: where he hears from -> FOUND (an IPv6 address and port). NOT_OURS. */
+  CULVERT_ASK_SENDER = 21
 };
 
 enum culvert_verdict {
@@ -132,7 +136,8 @@ enum culvert_verdict {
 /* of TELL_BOUND: the kernel has chosen the port. Others learn it from the program alone: the agent
  * answers there, and announces it to nobody. */
 #define CULVERT_KERNEL_CHOSE 32u
-/* of TELL_LISTENING: who accepts there asks ASK_ACCEPTED. Otherwise a listener that takes IPv6
+/* of TELL_LISTENING and TELL_BOUND: who accepts there asks ASK_ACCEPTED, and who receives there
+ * ASK_SENDER. Otherwise a listener that takes IPv6
  * alone is reached by nobody from elsewhere. */
 #define CULVERT_ASKS_ACCEPTED 64u
 /* flags of answers */

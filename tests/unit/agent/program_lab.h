@@ -122,6 +122,9 @@ class ProgramLab final : private ShimGate::Handler {
   void on_connect(std::unique_ptr<HeldConnect> held) override;
   void on_datagrams_asked(std::unique_ptr<DatagramQuestion> asked) override { asked->not_ours(); }
   UniqueFd on_accepted(const SocketAddress&, std::uint64_t, const Asker&) override { return {}; }
+  std::optional<SocketAddress> on_sender_asked(const SocketAddress&, std::uint16_t) override {
+    return std::nullopt;
+  }
   void on_listening(const ProgramListener& listener) override { listening.push_back(listener); }
   void on_listener_gone(const ProgramListener& listener) override { gone.push_back(listener); }
   void on_status_asked(std::unique_ptr<StatusQuestion> asked) override { asked->answer(status); }
