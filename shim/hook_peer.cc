@@ -15,6 +15,7 @@
 #include "shim/program_memory.h"
 #include "shim/real.h"
 #include "shim/settings.h"
+#include "shim/v6_senders.h"
 #include "shim/virtual_peer.h"
 #include "shim/wire.h"
 
@@ -43,8 +44,9 @@ void show_wanted_port(sockaddr* address, const VirtualPeer& peer) {
   memcpy(reinterpret_cast<char*>(address) + offsetof(sockaddr_in, sin_port), &port, sizeof port);
 }
 
-void show_what_was_asked_for(sockaddr* address, socklen_t offered, socklen_t length) {
+void show_what_was_asked_for(int fd, sockaddr* address, socklen_t offered, socklen_t length) {
   const KeepErrno keep;
+  if (any_v6_servers() && offered >= length) show_caller(fd, address, length);
   VirtualPeer peer;
   if (offered < length || !read_virtual_peer(address, length, peer) || peer.ordinary) return;
   show_wanted_port(address, peer);
@@ -59,6 +61,6 @@ CULVERT_INTERPOSE int getpeername(int fd, sockaddr* address, socklen_t* length) 
   socklen_t offered = 0;
   const bool map = settings.active && read_offered(length, offered);
   const int result = real.getpeername(fd, address, length);
-  if (result == 0 && map) show_what_was_asked_for(address, offered, *length);
+  if (result == 0 && map) show_what_was_asked_for(fd, address, offered, *length);
   return result;
 }

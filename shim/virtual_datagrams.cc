@@ -126,6 +126,10 @@ uint16_t take_port(int fd, int family) {
 }  // namespace
 
 int connect_datagrams(int fd, const sockaddr* address, socklen_t length, const VirtualPeer& peer) {
+  if (VirtualPeer sender = peer; peer.family() == AF_INET6 && is_v6_alone(fd)) {
+    lead_to_sender(fd, sender);
+    if (sender.has_moved_from(peer)) return real.connect(fd, &sender.address.any, sender.length);
+  }
   leave_device(fd);
   take_own_address(fd);
   const int connected = real.connect(fd, address, length);
