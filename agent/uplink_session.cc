@@ -144,7 +144,7 @@ void Uplink::on_carrier_lost(session::SessionLink& link, const Error& why) {
 }
 
 void Uplink::on_lane_wanted(session::SessionLink& link) {
-  if (up() && !stopping_) lane_dial_.wanted(link, *way_);
+  if (up() && !stopping_ && !one_at_a_time_) lane_dial_.wanted(link, *way_);
 }
 
 void Uplink::on_session_down(session::SessionLink&, const Error& why) {

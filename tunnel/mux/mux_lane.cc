@@ -97,8 +97,12 @@ std::size_t Mux::fill_lane(std::byte* out, std::size_t capacity) {
   while (!lane_->due.empty()) {
     const auto id = lane_->due.front();
     auto* const stream = streams_.find(id);
-    if (stream == nullptr || !stream->send.can_send()) {  // reset since, or acknowledged
-      if (stream != nullptr) stream->scheduled = false;
+    if (stream == nullptr || !stream->send.interactive) {  // reset since, here or by the peer
+      lane_->due.pop_front();
+      continue;
+    }
+    if (!stream->send.can_send()) {  // acknowledged since, or without credit
+      stream->scheduled = false;
       lane_->due.pop_front();
       continue;
     }

@@ -33,6 +33,10 @@ void Mux::reset_behind(StreamId id, Bytes rest, ErrorCode code, std::string_view
     half.log.append(rest);
     budget_.add(rest.size());
   }
+  if (half.interactive) {  // RESET goes by the first carrier, and what goes before it as well
+    stream.scheduled = false;
+    leave_lane(stream);
+  }
   if (half.unsent() == 0) return reset(id, code, reason);
   stream.leaving = true;
   stream.owner = nullptr;

@@ -194,6 +194,20 @@ TEST(MuxLane, AResetMayOvertakeIt) {
   lanes.deliver_by_lane(lanes.lane_to_bob, lanes.bob);  // asserts that it is no violation
 }
 
+TEST(MuxLane, WhatIsOnItStillArrivesBeforeAResetThatGoesBehindIt) {
+  Lanes lanes;
+  lanes.open();
+  const auto stream = lanes.dialogue();
+  lanes.alice.write(stream, as_bytes("last "));
+  Lanes::send_by_lane(lanes.alice, lanes.lane_to_bob);
+  lanes.alice.write(stream, as_bytes("words"));
+  lanes.alice.reset_behind(stream, {}, ErrorCode::kReset, "", lanes.now);
+  EXPECT_FALSE(lanes.alice.has_lane_output() && lanes.alice.fill_lane(nullptr, 0) != 0);
+  lanes.by_first();
+  EXPECT_EQ(as_text(lanes.bob.readable(stream)), "last words");
+  EXPECT_TRUE(lanes.bob.is_reset(stream));
+}
+
 TEST(MuxLane, ItsPongSaysNothingOfTheFirstCarrier) {
   Lanes lanes;
   lanes.open();
