@@ -1,7 +1,7 @@
 #include "agent/route_picker.h"
 
 #include <algorithm>
-#include <ranges>
+#include <utility>
 
 namespace culvert::agent {
 namespace {
@@ -125,7 +125,7 @@ std::vector<std::size_t> RoutePicker::take_turns(std::vector<std::size_t> dialli
   }
   if (!one_at_a_time_) return {};
   std::ranges::sort(dialling);
-  for (const auto way : std::views::reverse(dialling)) queue_again(way);
+  std::for_each(dialling.rbegin(), dialling.rend(), [&](std::size_t way) { queue_again(way); });
   for (auto& other : attempts_) other.in_the_way = other.state == State::kRunning;
   next_at_ = now + kAgainAfter;
   return dialling;
