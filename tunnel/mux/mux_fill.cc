@@ -128,7 +128,7 @@ std::size_t Mux::fill_data(std::byte* out, std::size_t capacity) {
 // budget is tight, so much room never comes.
 void Mux::tell_room(Stream& stream) {
   const auto now = room(stream.id);
-  if (now < kSendQueue / 2 && (stream.send.unsent() != 0 || now < kLeastSendShare / 2)) return;
+  if (now < kSendQueue / 2 && (stream.send.unsent() != 0 || now < budget_.least() / 2)) return;
   stream.send.owner_waits = false;
   events_.push_back({Event::Kind::kWritable, stream.id});
 }

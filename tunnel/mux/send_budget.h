@@ -5,6 +5,10 @@
 // may always hold kLeastSendShare. Beyond that it may hold as much as is free (the dynamic
 // threshold of shared switch buffers, Choudhury and Hahne 1998): one stream whose reader stalls
 // takes at most half and leaves the rest to the others.
+//
+// Thousands of streams whose peer reads nothing would hold gigabytes so (S18): where all together
+// hold kCrowded, each may hold no more than the window that it had at first, and at twice as much,
+// what keeps it going.
 #pragma once
 #include <algorithm>
 #include <cassert>
@@ -16,11 +20,13 @@
 namespace culvert::mux {
 
 inline constexpr std::size_t kLeastSendShare = 256 * 1024;
+inline constexpr std::size_t kCrowdedShare = 64 * 1024, kPressedShare = 8 * 1024;
 
 class SendBudget {
  public:
   static constexpr std::size_t kLeast = 1u << 20;
   static constexpr std::size_t kMost = 32u << 20;
+  static constexpr std::size_t kCrowded = 48u << 20;
 
   void add(std::size_t octets) { used_ += octets; }
   void remove(std::size_t octets) {
@@ -47,8 +53,14 @@ class SendBudget {
   // For a stream that holds `held` octets.
   std::size_t room(std::size_t held) const {
     const auto free = budget_ - std::min(budget_, used_);
-    const auto allowed = kLeastSendShare + free;
+    const auto allowed = least() + free;
     return allowed - std::min(allowed, held);
+  }
+  // What a stream may hold in any case.
+  std::size_t least() const {
+    return used_ < kCrowded       ? kLeastSendShare
+           : used_ < 2 * kCrowded ? kCrowdedShare
+                                  : kPressedShare;
   }
   std::size_t used() const { return used_; }
 

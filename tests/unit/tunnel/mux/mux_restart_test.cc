@@ -117,6 +117,37 @@ TEST(MuxRestart, AStalledReaderLeavesTheOthersRoomInTheBudget) {
   EXPECT_GE(world.alice.write(other, lump), 128u * 1024) << "more than the least share";
 }
 
+TEST(MuxRestart, ThousandsOfStalledReadersHoldABoundedLog) {
+  SendBudget budget;
+  for (int i = 0; i < 8192; ++i) {
+    const auto room = budget.room(0);
+    EXPECT_GE(room, kPressedShare) << "each of them goes on";
+    budget.add(room);
+  }
+  EXPECT_LT(budget.used(), 3 * SendBudget::kCrowded + (16u << 20));
+}
+
+TEST(MuxRestart, AStreamThatMayHoldLittleIsToldWhenThatHasArrived) {
+  World world;
+  const ByteVector lump(1 << 20);
+  const auto other = *world.alice.open(as_bytes("other"));
+  world.settle();
+  std::vector<StreamId> stalled;
+  for (int i = 0; i < 250; ++i) stalled.push_back(*world.alice.open(as_bytes("stalled")));
+  for (int i = 0; i < 3; ++i) {  // what they have room for at first is acknowledged
+    for (const auto id : stalled) world.alice.write(id, lump);
+    world.settle();
+  }
+  while (world.alice.next_event()) continue;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(world.alice.write(other, lump), kCrowdedShare) << i;
+    world.settle();
+    while (const auto event = world.alice.next_event()) ASSERT_EQ(event->kind, Kind::kWritable);
+    world.bob.consumed(other, world.bob.readable(other).size());
+    world.settle();
+  }
+}
+
 class MuxLostCarriers : public testing::TestWithParam<unsigned> {};
 
 // Streams come and go, half-closed, reset and read at random, while carriers are lost at random.
