@@ -17,10 +17,11 @@ namespace culvert::session {
 class LaneWish {
  public:
   static constexpr std::chrono::seconds kForgotten{5};  // a mix that was not seen again
-  static constexpr std::chrono::seconds kIdle{30};      // after the last one
+  static constexpr std::chrono::seconds kIdle{30};      // after the last one, or its beginning
   static constexpr int kEnough = 3;                     // tenths of a second that were mixed
 
   void observe(bool mixed, TimePoint now);
+  void fulfilled(TimePoint now) { last_ = now; }  // there is one: it is not idle yet
   bool wanted(TimePoint now) const { return tenths_ >= kEnough && now - last_ < kForgotten; }
   bool idle(TimePoint now) const { return now - last_ >= kIdle; }
 

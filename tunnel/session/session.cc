@@ -117,6 +117,7 @@ void Session::put_off_acknowledgements(TimePoint now) {
 Result<void> Session::attach_lane(const Carrier& carrier, TimePoint now) {
   detach_lane();
   lane_ = std::make_unique<InteractiveLane>(mux_, role_, carrier, now);
+  wish_.fulfilled(now);
   return mux_.receive_from_lane(carrier.early_frames, now);
 }
 

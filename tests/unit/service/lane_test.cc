@@ -71,12 +71,12 @@ TEST_P(LaneTest, ADialogueGoesByItBothWays) {
 TEST_P(LaneTest, LosingItOrTheFirstCarrierCostsNothing) {
   for (int i = 0; i < 5; ++i) {
     add_lane();
-    exchange(6);
+    exchange(12);
     write();
     a_.link->drop_lane("the test wants it");
     exchange(3);
     add_lane();
-    exchange(6);
+    exchange(12);
     a_.link->drop_carrier({ErrorCode::kReset, "the test cut it"});
     exchange(3);
     a_.link->introduce(lab_.dial());

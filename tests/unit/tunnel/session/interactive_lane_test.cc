@@ -146,6 +146,13 @@ TEST(InteractiveLane, OutlivesTheLossOfTheFirstCarrier) {
   EXPECT_EQ(as_text(pair.bob.streams().readable(stream)), "meanwhile") << "and not twice";
 }
 
+TEST(InteractiveLane, IsIdleHalfAMinuteAfterItBeganAtTheEarliest) {
+  Pair pair;
+  pair.add_lane();
+  EXPECT_FALSE(pair.alice.lane_is_idle(pair.now + 29s));
+  EXPECT_TRUE(pair.alice.lane_is_idle(pair.now + 30s));
+}
+
 TEST(InteractiveLane, IsWantedOnceBulkAndDialoguesHavePassedTogetherForAWhile) {
   LaneWish wish;
   TimePoint now{100s};
