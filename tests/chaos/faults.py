@@ -1,8 +1,6 @@
 """What is done to the links, at random but repeatable times."""
 import time
 
-LONGEST = 6.0
-
 
 class Faults:
     """Each does one thing to one link and puts it right again; the link is normal in between.
@@ -14,16 +12,17 @@ class Faults:
     """
     ALL = ("reset", "one", "stall", "refuse", "blackhole", "silence")
 
-    def __init__(self, dice, links, kinds, say):
+    def __init__(self, dice, links, kinds, say, calm, longest):
+        self.calm, self.longest = calm, longest  # seconds
         self.dice, self.links, self.kinds, self.say = dice, links, kinds, say
         self.killed, self.done = 0, dict.fromkeys(kinds, 0)
 
     def run_until(self, deadline, stopped):
         """`stopped()` tells when there is nothing left to disturb."""
-        while self.kinds and self.pause(self.dice.expovariate(1 / 1.2), deadline, stopped):
+        while self.kinds and self.pause(self.dice.expovariate(1 / self.calm), deadline, stopped):
             name, link = self.dice.choice(sorted(self.links.items()))
             kind = self.dice.choice(self.kinds)
-            seconds = self.dice.uniform(0.2, LONGEST) ** 2 / LONGEST  # short ones more often
+            seconds = self.dice.uniform(self.longest / 30, self.longest) ** 2 / self.longest  # short ones more often
             self.say(f"{kind} at link {name}" + (f", {seconds:.1f} s" if kind not in ("reset", "one")
                                                  else ""))
             self.done[kind] += 1
