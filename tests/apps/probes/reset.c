@@ -1,6 +1,7 @@
 /* The peer resets an established connection; so do we, behind octets that the other side does not
  * read. */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "probe.h"
@@ -14,11 +15,17 @@ static void write_all_it_takes(int fd) {
   }
 }
 
+/* A poll() just then sees the error alone: the kernel sets that a moment before the rest of it. */
+static unsigned short poll_reset(int fd, short events, int patience_ms) {
+  struct pollfd look = {fd, events, 0};
+  for (int i = 0; i < 1000 && poll(&look, 1, patience_ms) == 1 && look.revents == POLLERR; ++i)
+    sched_yield();
+  return (unsigned short)look.revents;
+}
+
 static void behind_unread_octets(const struct probe_target* target) {
   const int reader = start_conversation(target, 'b');
-  struct pollfd look = {reader, POLLRDHUP, 0};
-  poll(&look, 1, 5000);
-  printf("poll, nothing read:%s\n", event_names((unsigned short)look.revents));
+  printf("poll, nothing read:%s\n", event_names(poll_reset(reader, POLLRDHUP, 5000)));
   static char data[65536];
   ssize_t got = read(reader, data, sizeof data);
   printf("what had come can be read: %s\n", got > 0 ? "yes" : result_name(got));
@@ -46,9 +53,7 @@ int main(int argc, char** argv) {
   printf("write: %s\n", result_name(write(reader, &octet, 1)));
 
   const int poller = start_conversation(&target, 'r');
-  struct pollfd look = {poller, POLLIN | POLLRDHUP, 0};
-  poll(&look, 1, 10000);
-  printf("poll:%s\n", event_names((unsigned short)look.revents));
+  printf("poll:%s\n", event_names(poll_reset(poller, POLLIN | POLLRDHUP, 10000)));
   printf("SO_ERROR: %s\n", error_name(socket_error(poller)));
   printf("then: %s\n", error_name(socket_error(poller)));
   behind_unread_octets(&target);
