@@ -1,6 +1,7 @@
 #include "tunnel/mux/frame.h"
 
 #include <cassert>
+#include <cstring>
 
 #include "tunnel/base/byte_codec.h"
 #include "tunnel/base/overloaded.h"
@@ -124,6 +125,14 @@ void append_frame(ByteVector& out, const Frame& frame) {
           },
       },
       frame);
+}
+
+std::size_t write_frame(std::byte* at, const Frame& frame) {
+  static thread_local ByteVector bytes;  // so that a frame costs no allocation
+  bytes.clear();
+  append_frame(bytes, frame);
+  std::memcpy(at, bytes.data(), bytes.size());
+  return bytes.size();
 }
 
 std::size_t frame_size(const Frame& frame) {

@@ -79,6 +79,7 @@ Result<std::optional<Frame>> take_frame(Bytes& in);
 
 void append_frame(ByteVector& out, const Frame& frame);
 std::size_t frame_size(const Frame& frame);
+std::size_t write_frame(std::byte* at, const Frame& frame);  // there is room; gives its size
 
 // Writes the header of a DATA frame whose payload of `length` octets the caller puts behind it.
 void write_data_header(std::byte* at, StreamId stream, std::uint64_t offset, std::size_t length,

@@ -18,15 +18,6 @@ constexpr std::size_t kTurn = 120 * 1024;
 constexpr std::size_t kWorthStraying = 2048;
 constexpr std::size_t kBesideOpen = 8 * 1024;
 
-// Of the thread, so that a frame costs no allocation.
-std::size_t put(std::byte* out, const Frame& frame) {
-  static thread_local ByteVector bytes;
-  bytes.clear();
-  append_frame(bytes, frame);
-  std::memcpy(out, bytes.data(), bytes.size());
-  return bytes.size();
-}
-
 }  // namespace
 
 bool Mux::has_output() const {
@@ -50,17 +41,17 @@ std::size_t Mux::fill(std::byte* out, std::size_t capacity, Strays* strays) {
 std::size_t Mux::fill_control(std::byte* out, std::size_t capacity) {
   std::size_t used = 0;
   if (pong_due_ && capacity - used >= kHeaderSize)
-    used += put(out + used, Pong{*std::exchange(pong_due_, std::nullopt)});
+    used += write_frame(out + used, Pong{*std::exchange(pong_due_, std::nullopt)});
   while (departures_.due()) {
     const auto frame = departures_.next();
     if (capacity - used < frame_size(frame)) return used;
-    used += put(out + used, frame);
+    used += write_frame(out + used, frame);
     departures_.sent();
   }
   // Behind them: its answer shows that they have arrived.
   if (ping_due_ && capacity - used >= kHeaderSize) {
     departures_.pinged(*ping_due_);
-    used += put(out + used, Ping{*std::exchange(ping_due_, std::nullopt)});
+    used += write_frame(out + used, Ping{*std::exchange(ping_due_, std::nullopt)});
     wants_answer_ = true;
   }
   return used;
@@ -76,8 +67,8 @@ std::size_t Mux::fill_windows(std::byte* out, std::size_t capacity) {
     stream->window_due = false;
     auto& half = stream->receive;
     half.all_told = true;
-    used += put(out + used,
-                Window{stream->id, half.limit, half.acknowledgement(), stream->tell_accepted});
+    used += write_frame(
+        out + used, Window{stream->id, half.limit, half.acknowledgement(), stream->tell_accepted});
     stream->tell_accepted = false;
     maybe_done(*stream);
   }
@@ -147,7 +138,7 @@ std::size_t Mux::fill_stream(Stream& stream, std::byte* out, std::size_t capacit
   if (stream.open_unsent) {
     const Frame open = Open{stream.id, stream.receive.limit, target(stream.id)};
     if (capacity < frame_size(open)) return 0;
-    used += put(out, open);
+    used += write_frame(out, open);
     stream.open_unsent = false;
     stream.open_left = true;
   }

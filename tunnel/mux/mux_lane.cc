@@ -5,7 +5,6 @@
 // Only DATA goes by it, and PINGs of its own. A stream changes the carrier by sending once more
 // there what is not acknowledged: as frames carry offsets, nothing has to be waited for, and the
 // peer skips what it has. What was sent before on the other carrier may then arrive later.
-#include <algorithm>
 #include <cassert>
 
 #include "tunnel/mux/mux.h"
@@ -17,13 +16,6 @@ constexpr std::chrono::seconds kDialogueMemory{1};
 constexpr unsigned kProven = 3;  // small turns, one after the other; fewer say nothing
 // More than this is not sent twice for a change of the carrier, and does not queue on the lane.
 constexpr std::uint64_t kMostOfDialogue = 16 * 1024;
-
-std::size_t put(std::byte* out, const Frame& frame) {
-  ByteVector bytes;
-  append_frame(bytes, frame);
-  std::copy(bytes.begin(), bytes.end(), out);
-  return bytes.size();
-}
 
 }  // namespace
 
@@ -89,9 +81,9 @@ std::size_t Mux::fill_lane(std::byte* out, std::size_t capacity) {
   filling_ = {out, nullptr};
   std::size_t used = 0;
   if (lane_->pong_due && capacity - used >= kHeaderSize)
-    used += put(out + used, Pong{*std::exchange(lane_->pong_due, std::nullopt)});
+    used += write_frame(out + used, Pong{*std::exchange(lane_->pong_due, std::nullopt)});
   if (lane_->ping_due && capacity - used >= kHeaderSize) {
-    used += put(out + used, Ping{*std::exchange(lane_->ping_due, std::nullopt)});
+    used += write_frame(out + used, Ping{*std::exchange(lane_->ping_due, std::nullopt)});
     lane_->wants_answer = true;
   }
   while (!lane_->due.empty()) {
