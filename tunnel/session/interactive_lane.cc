@@ -1,7 +1,6 @@
 #include "tunnel/session/interactive_lane.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace culvert::session {
 namespace {
@@ -25,7 +24,7 @@ InteractiveLane::InteractiveLane(mux::Mux& streams, mux::Role role, const Carrie
     : streams_(streams),
       liveness_(role == mux::Role::kInitiator),
       sealer_(RecordKeys{carrier.keys.sending, carrier.algorithm}),
-      opener_(RecordKeys{carrier.keys.receiving, carrier.algorithm}) {
+      reader_(RecordKeys{carrier.keys.receiving, carrier.algorithm}) {
   streams_.open_lane();
   liveness_.attached(now, carrier.round_trip, carrier.direct);
   if (role == mux::Role::kInitiator) streams_.ping_lane(0);  // there is a peer, and how far it is
@@ -33,22 +32,9 @@ InteractiveLane::InteractiveLane(mux::Mux& streams, mux::Role role, const Carrie
 
 InteractiveLane::~InteractiveLane() { streams_.close_lane(); }
 
-std::size_t InteractiveLane::restore_partial(MutableBytes buffer) {
-  assert(partial_.size() < buffer.size());
-  std::copy(partial_.begin(), partial_.end(), buffer.begin());
-  return std::exchange(partial_, {}).size();
-}
-
 Result<void> InteractiveLane::receive(MutableBytes wire, TimePoint now) {
-  while (true) {
-    const auto opened = opener_.open(wire);
-    if (!opened) return fail(ErrorCode::kAuthentication, opened.error().detail);
-    if (opened->wire_size == 0) break;
-    octets_received_ += opened->wire_size;
-    CULVERT_RETURN_IF_ERROR(streams_.receive_from_lane(opened->text, now));
-    wire = wire.subspan(opened->wire_size);
-  }
-  partial_.assign(wire.begin(), wire.end());
+  CULVERT_RETURN_IF_ERROR(
+      reader_.read(wire, [&](Bytes text) { return streams_.receive_from_lane(text, now); }));
   // What it brings is answered by the other carrier: silence after it says nothing of this one.
   liveness_.received(now, /*more_than_pings=*/false);
   if (const auto value = streams_.take_lane_pong()) liveness_.pong(now, *value);
@@ -77,7 +63,7 @@ void InteractiveLane::output_sent(std::size_t count) {
 void InteractiveLane::rest() {
   if (!liveness_.idle() || !output_.empty()) return;
   sealer_.rest();
-  opener_.rest();
+  reader_.rest();
 }
 
 Result<void> InteractiveLane::tick(TimePoint now) {

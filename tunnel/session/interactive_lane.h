@@ -10,7 +10,7 @@
 #include "tunnel/mux/mux.h"
 #include "tunnel/session/carrier_keys.h"
 #include "tunnel/session/liveness.h"
-#include "tunnel/session/record.h"
+#include "tunnel/session/record_reader.h"
 
 namespace culvert::session {
 
@@ -38,7 +38,7 @@ class InteractiveLane {
   ~InteractiveLane();
 
   // As Session has them.
-  std::size_t restore_partial(MutableBytes buffer);
+  std::size_t restore_partial(MutableBytes buffer) { return reader_.restore_partial(buffer); }
   Result<void> receive(MutableBytes wire, TimePoint now);
   void fill_output(TimePoint now);
   Bytes pending_output() const { return output_.peek(); }
@@ -49,16 +49,15 @@ class InteractiveLane {
   void suspect(TimePoint now) { liveness_.suspect(now); }
 
   std::uint64_t octets_sent() const { return octets_sent_; }
-  std::uint64_t octets_received() const { return octets_received_; }
+  std::uint64_t octets_received() const { return reader_.octets(); }
 
  private:
   mux::Mux& streams_;
   Liveness liveness_;
   RecordSealer sealer_;
-  RecordOpener opener_;
+  RecordReader reader_;
   ByteQueue output_;
-  ByteVector partial_;
-  std::uint64_t octets_sent_ = 0, octets_received_ = 0;
+  std::uint64_t octets_sent_ = 0;
 };
 
 }  // namespace culvert::session

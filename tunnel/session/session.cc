@@ -51,7 +51,7 @@ ByteVector Session::make_flight() {
 Result<void> Session::attach(const Carrier& carrier, TimePoint now) {
   detach();
   sealer_.emplace(RecordKeys{carrier.keys.sending, carrier.algorithm});
-  opener_.emplace(RecordKeys{carrier.keys.receiving, carrier.algorithm});
+  reader_.emplace(RecordKeys{carrier.keys.receiving, carrier.algorithm});
   started_ = true;
   awaiting_peer_ = role_ == mux::Role::kInitiator;
   liveness_.attached(now, carrier.round_trip, carrier.direct);
@@ -69,34 +69,20 @@ void Session::tell_round_trip() {
 }
 
 void Session::detach() {
+  if (reader_) octets_received_ += reader_->octets();
   sealer_.reset();
-  opener_.reset();
+  reader_.reset();
   output_ = {};
-  partial_ = {};
   acknowledge_at_.reset();
   liveness_.detached();
 }
 
-std::size_t Session::restore_partial(MutableBytes buffer) {
-  const auto size = partial_.size();
-  assert(size < buffer.size());
-  std::copy(partial_.begin(), partial_.end(), buffer.begin());
-  partial_ = {};
-  return size;
-}
-
 Result<void> Session::receive(MutableBytes wire, TimePoint now) {
   assert(attached());
-  while (true) {
-    const auto opened = opener_->open(wire);
-    if (!opened) return fail(ErrorCode::kAuthentication, opened.error().detail);
-    if (opened->wire_size == 0) break;
-    octets_received_ += opened->wire_size;
+  CULVERT_RETURN_IF_ERROR(reader_->read(wire, [&](Bytes text) {
     awaiting_peer_ = false;
-    CULVERT_RETURN_IF_ERROR(mux_.receive(opened->text, now));
-    wire = wire.subspan(opened->wire_size);
-  }
-  partial_.assign(wire.begin(), wire.end());
+    return mux_.receive(text, now);
+  }));
   liveness_.received(now, mux_.take_heard_more());
   if (const auto value = mux_.take_pong()) {
     liveness_.pong(now, *value);
@@ -168,7 +154,7 @@ void Session::output_sent(std::size_t count) {
 void Session::rest() {
   if (!attached()) return;
   sealer_->rest();
-  opener_->rest();
+  reader_->rest();
   if (lane_) lane_->rest();
 }
 

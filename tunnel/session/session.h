@@ -14,7 +14,7 @@
 #include "tunnel/session/handshake.h"
 #include "tunnel/session/interactive_lane.h"
 #include "tunnel/session/liveness.h"
-#include "tunnel/session/record.h"
+#include "tunnel/session/record_reader.h"
 
 namespace culvert::session {
 
@@ -50,11 +50,9 @@ class Session {
   bool wants_lane(TimePoint now) const { return bulk_round_trips_ == 1 && wish_.wanted(now); }
   bool lane_is_idle(TimePoint now) const { return wish_.idle(now); }
 
-  // Reading: the owner lends one large buffer to all its sessions. First restore_partial() puts a
-  // cut-off record of the last time at its front, then the owner reads behind it and gives the
-  // whole to receive(), which opens records in place. kAuthentication: a record did not open, which
-  // is the carrier's fault; all other errors are the peer's.
-  std::size_t restore_partial(MutableBytes buffer);
+  // Reading, while attached, as record_reader.h has it. kAuthentication: a record did not open,
+  // which is the carrier's fault; all other errors are the peer's.
+  std::size_t restore_partial(MutableBytes buffer) { return reader_->restore_partial(buffer); }
   Result<void> receive(MutableBytes wire, TimePoint now);
 
   // Writing: fill_output() seals what the streams have, up to a shallow bound (256 KiB).
@@ -77,7 +75,8 @@ class Session {
   Duration round_trip() const { return liveness_.round_trip(); }
   std::uint64_t octets_sent() const { return octets_sent_ + (lane_ ? lane_->octets_sent() : 0); }
   std::uint64_t octets_received() const {
-    return octets_received_ + (lane_ ? lane_->octets_received() : 0);
+    return octets_received_ + (reader_ ? reader_->octets() : 0) +
+           (lane_ ? lane_->octets_received() : 0);
   }
 
  private:
@@ -89,10 +88,10 @@ class Session {
   mux::Mux mux_;
   Liveness liveness_;
   std::optional<RecordSealer> sealer_;
-  std::optional<RecordOpener> opener_;
+  std::optional<RecordReader> reader_;
   ByteQueue output_;
-  ByteVector partial_;
-  std::uint64_t octets_sent_ = 0, octets_received_ = 0;
+  std::uint64_t octets_sent_ = 0;
+  std::uint64_t octets_received_ = 0;  // on carriers that are gone
   std::optional<TimePoint> acknowledge_at_;
   std::unique_ptr<InteractiveLane> lane_;
   LaneWish wish_;

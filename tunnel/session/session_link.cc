@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "tunnel/session/read_buffer.h"
+#include "tunnel/session/write_out.h"
 
 namespace culvert::session {
 namespace {
@@ -101,20 +102,9 @@ void SessionLink::run_deferred() {
   if (lost_) tell_carrier_lost();
 }
 
-// One send per turn where possible; more only while the pipe takes everything.
 void SessionLink::flush() {
-  using State = loop::IoResult::State;
   send_backlog();
-  while (!blocked_) {
-    session_.fill_output(loop::Loop::precise_now());
-    const auto pending = session_.pending_output();
-    if (pending.empty()) break;
-    const auto put = pipe_->write(pending);
-    if (put.state == State::kFailed) return pipe_broke(put.error);
-    blocked_ = put.state == State::kBlocked || put.count < pending.size();
-    if (put.state == State::kMoved) session_.output_sent(put.count);
-  }
-  pipe_->set_interest(/*readable=*/true, /*writable=*/blocked_);
+  if (const auto error = write_out(session_, *pipe_, blocked_)) return pipe_broke(*error);
   drain_events();  // room has been made
   if (closing_ && !session_.has_output() && control_backlog_.empty())
     return go_down({ErrorCode::kClosed, "closed in order"});

@@ -5,6 +5,7 @@
 #include "tunnel/base/log.h"
 #include "tunnel/session/read_buffer.h"
 #include "tunnel/session/session_link.h"
+#include "tunnel/session/write_out.h"
 
 namespace culvert::session {
 
@@ -73,18 +74,9 @@ void SessionLink::receive_from_lane(MutableBytes wire) {
 
 void SessionLink::flush_lane() {
   if (auto input = std::exchange(lane_->early_input, {}); !input.empty()) receive_from_lane(input);
-  using State = loop::IoResult::State;
-  while (lane_ && !lane_->blocked) {
-    auto& lane = *session_.lane();
-    lane.fill_output(loop::Loop::precise_now());
-    const auto pending = lane.pending_output();
-    if (pending.empty()) break;
-    const auto put = lane_->pipe->write(pending);
-    if (put.state == State::kFailed) return drop_lane(std::strerror(put.error));
-    lane_->blocked = put.state == State::kBlocked || put.count < pending.size();
-    if (put.state == State::kMoved) lane.output_sent(put.count);
-  }
-  if (lane_) lane_->pipe->set_interest(/*readable=*/true, /*writable=*/lane_->blocked);
+  if (!lane_) return;
+  if (const auto error = write_out(*session_.lane(), *lane_->pipe, lane_->blocked))
+    return drop_lane(std::strerror(*error));
   drain_events();  // room has been made
 }
 
