@@ -185,6 +185,9 @@ std::string to_table(const StatusReport& report, std::int64_t now, bool colour) 
   for (const auto& peer : report.peers)
     if (!peer.why.empty() && peer.via == "relay")
       out += plain_text(peer.name) + " goes through the relay: " + plain_text(peer.why) + "\n";
+  for (const auto& peer : report.peers)
+    if (peer.interactive_lane)
+      out += "Dialogues with " + plain_text(peer.name) + " have a connection of their own\n";
   for (const auto& peer : report.peers) out += udp_line(peer);
   return out;
 }

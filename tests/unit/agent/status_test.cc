@@ -19,6 +19,7 @@ StatusReport report() {
                {"a-much-longer-name.example.net", true, "up", "direct", "192.0.2.9:1", "", 0, 1060,
                 0, 0, 0, 0, "", "nothing got through"}};
   out.session.interactive_lane = true;
+  out.peers[0].interactive_lane = true;
   out.place = {true, 4000, "192.0.2.7:4711", "closed", "timed out", true, {}};
   out.place.mappings = {{"tcp", 4000, "192.0.2.7:40000", "PCP", 7140, "open", ""},
                         {"udp", 4001, "", "", 0, "", "PCP: not authorized"}};
@@ -94,6 +95,7 @@ TEST(Status, is_an_aligned_table_without_colour_unless_asked_for) {
       "a-much-longer-name.example.net  answerer  up     direct 192.0.2.9:1  0        0 B   "
       "0 B       0.0 ms      0 s\n"
       "b.example.net goes through the relay: nobody is let in\n"
+      "Dialogues with b.example.net have a connection of their own\n"
       "UDP to b.example.net goes straight to 198.51.100.7:4000, round trip 2.5 ms\n"
       "UDP from a-much-longer-name.example.net goes inside its session: nothing got through\n");
   EXPECT_NE(to_table(report(), 1060, true).find("\033[32mup\033[0m"), std::string::npos);
