@@ -4,23 +4,29 @@
 
 namespace culvert::agent {
 
-void LaneDial::wanted(session::SessionLink& link, const carrier::Way& way) {
+void LaneDial::wanted(session::SessionLink& link, const carrier::Way& way,
+                      std::optional<CarrierAttempt::Callee> callee) {
   if (attempt_ || way.recipe->lanes || !patience_.take(self_.loop.now())) return;
   link_ = &link;
-  attempt_ =
-      std::make_unique<UplinkAttempt>(self_, way, 0, static_cast<UplinkAttempt::Listener&>(*this));
+  callee_ = std::move(callee);
+  attempt_ = std::make_unique<CarrierAttempt>(self_, way, 0,
+                                              static_cast<CarrierAttempt::Listener&>(*this));
 }
 
-UplinkAttempt::Greeting LaneDial::greeting_of(UplinkAttempt&) { return {link_->lane_hello(), {}}; }
+CarrierAttempt::Greeting LaneDial::greeting_of(CarrierAttempt&) {
+  return {link_->lane_hello(), {}, callee_};
+}
 
-void LaneDial::on_attempt_up(UplinkAttempt&, session::FreshCarrier carrier) {
+void LaneDial::on_attempt_up(CarrierAttempt&, session::FreshCarrier carrier) {
   const auto done = std::move(attempt_);
   link_->attach_lane(std::move(carrier));
 }
 
-void LaneDial::on_attempt_failed(UplinkAttempt&, const Error& why, bool) {
-  log::info("uplink", {{"event", "no-interactive-lane"}, {"why", why.detail}});
-  attempt_.reset();
+void LaneDial::on_attempt_failed(CarrierAttempt&, const Error& why, bool) {
+  const auto done = std::move(attempt_);  // `why` is its own
+  log::info(callee_ ? "peer" : "uplink", {{"event", "no-interactive-lane"},
+                                          {"with", callee_ ? callee_->name : "the service"},
+                                          {"why", why.detail}});
 }
 
 }  // namespace culvert::agent

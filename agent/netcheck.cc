@@ -136,8 +136,8 @@ void Netcheck::go_on() {
     report_.tries[next_].began_ms = since_start();
     ways_[next_].notes = std::make_shared<carrier::WayNotes>();
     running_.push_back(
-        {next_, std::make_unique<UplinkAttempt>(self_, ways_[next_], next_,
-                                                static_cast<UplinkAttempt::Listener&>(*this))});
+        {next_, std::make_unique<CarrierAttempt>(self_, ways_[next_], next_,
+                                                 static_cast<CarrierAttempt::Listener&>(*this))});
     ++next_;
   }
   if (running_.empty() && looked_up_ && finder_->done() && !found_lookup_ && found_.empty() &&
@@ -145,23 +145,23 @@ void Netcheck::go_on() {
     conclude();
 }
 
-UplinkAttempt::Greeting Netcheck::greeting_of(UplinkAttempt&) {
+CarrierAttempt::Greeting Netcheck::greeting_of(CarrierAttempt&) {
   auto hello = self_.hello(control::Purpose::kSession);
   self_.random.fill(hello.session);
   hello.resume = control::Resume::kExisting;
   return {std::move(hello), {}};
 }
 
-void Netcheck::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier) {
+void Netcheck::on_attempt_up(CarrierAttempt& attempt, session::FreshCarrier) {
   tried(attempt, true, "the service answered");
 }
 
-void Netcheck::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) {
+void Netcheck::on_attempt_failed(CarrierAttempt& attempt, const Error& why, bool refused) {
   const bool reached = refused && why.code == ErrorCode::kClosed;
   tried(attempt, reached, reached ? "the service answered" : why.detail);
 }
 
-void Netcheck::tried(UplinkAttempt& attempt, bool reached, std::string outcome) {
+void Netcheck::tried(CarrierAttempt& attempt, bool reached, std::string outcome) {
   auto& one = report_.tries[attempt.number()];
   one.reached = reached;
   one.outcome = std::move(outcome);

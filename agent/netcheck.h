@@ -8,10 +8,10 @@
 #include <list>
 #include <memory>
 
+#include "agent/carrier_attempt.h"
 #include "agent/netcheck_report.h"
 #include "agent/own_endpoint.h"
 #include "agent/proxy_finder.h"
-#include "agent/uplink_attempt.h"
 #include "agent/way_lookup.h"
 #include "tunnel/portmap/port_mapper.h"
 #include "tunnel/proxies/probe.h"
@@ -20,7 +20,7 @@ namespace culvert::agent {
 
 class Netcheck final : private WayLookup::Listener,
                        private ProxyFinder::Listener,
-                       private UplinkAttempt::Listener,
+                       private CarrierAttempt::Listener,
                        private proxies::Probe::Listener,
                        private portmap::PortMapper::Listener,
                        private loop::Timer::Listener {
@@ -46,20 +46,20 @@ class Netcheck final : private WayLookup::Listener,
  private:
   struct Running {
     std::size_t number;
-    std::unique_ptr<UplinkAttempt> attempt;
+    std::unique_ptr<CarrierAttempt> attempt;
   };
   void on_ways_looked_up(WayLookup& lookup, Result<WayAddresses> addresses) override;
   void on_proxies_found(const std::vector<carrier::Proxy>& fresh) override;
   void on_finding_step(const ProxyFinder::Step& step) override;
   void on_finding_done() override;
-  UplinkAttempt::Greeting greeting_of(UplinkAttempt& attempt) override;
-  void on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) override;
-  void on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) override;
+  CarrierAttempt::Greeting greeting_of(CarrierAttempt& attempt) override;
+  void on_attempt_up(CarrierAttempt& attempt, session::FreshCarrier carrier) override;
+  void on_attempt_failed(CarrierAttempt& attempt, const Error& why, bool refused) override;
   void on_heard(proxies::Probe& probe, Bytes heard, bool last, int error) override;
   void on_gateway_probed() override;
   void on_timer(loop::Timer& timer) override;
 
-  void tried(UplinkAttempt& attempt, bool reached, std::string outcome);
+  void tried(CarrierAttempt& attempt, bool reached, std::string outcome);
   void add_ways(const WayOptions& options, const WayAddresses& addresses, bool found);
   void look_up_found();
   void go_on();

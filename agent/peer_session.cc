@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/circuit_call.h"
 #include "tunnel/base/log.h"
 
 namespace culvert::agent {
@@ -16,7 +17,7 @@ PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, UdpPlac
       name_(std::move(name)),
       listener_(listener),
       since_(loop::Loop::wall_clock()),
-      lane_(self, name_),
+      lane_dial_(self),
       timer_(self.loop, *this),
       again_(self.loop, *this) {
   timer_.start(Duration::zero());  // a failure to begin ends this, which its maker must have first
@@ -36,7 +37,7 @@ PeerSession::PeerSession(const OwnEndpoint& self, const OwnPlace& place, UdpPlac
       key_(from.key),
       link_(std::make_unique<session::SessionLink>(
           self.loop, from.link, initiator(), static_cast<session::SessionLink::Listener&>(*this))),
-      lane_(self, name_),
+      lane_dial_(self),
       timer_(self.loop, *this),
       again_(self.loop, *this),
       begun_(true),
@@ -172,7 +173,7 @@ session::SessionLink::Initiator PeerSession::initiator() const {
 // A circuit that never led to a session says little: a few more tries while a program would wait.
 void PeerSession::on_carrier_lost(session::SessionLink& link, const Error& why) {
   if (!link.up() && self_.loop.now() >= give_up_at_) return link.abandon(why);
-  lane_.stop();
+  lane_dial_.stop();
   log::info("peer", {{"event", "carrier-lost"}, {"name", name_}, {"why", why.detail}});
   if (way_.with.empty())
     uplink_.carrier_was_lost(self_.loop.now() - carrier_since_, why.code == ErrorCode::kTimedOut);
@@ -216,11 +217,12 @@ void PeerSession::on_direct_carrier(session::FreshCarrier carrier, PeerWay way) 
 // Beside a direct path the relay would mostly be the longer way.
 void PeerSession::on_lane_wanted(session::SessionLink& link) {
   const auto* const way = uplink_.way();
-  if (way != nullptr && way_.with.empty() && !ending_) lane_.wanted(link, *way, key_);
+  if (way != nullptr && way_.with.empty() && !ending_)
+    lane_dial_.wanted(link, *way, CarrierAttempt::Callee{name_, key_});
 }
 
 void PeerSession::drop_lane() {
-  lane_.stop();
+  lane_dial_.stop();
   link_->drop_lane("the session takes another way");
 }
 
@@ -249,7 +251,7 @@ void PeerSession::on_stream_opened(session::SessionLink& link, mux::StreamId str
 }
 
 void PeerSession::on_session_down(session::SessionLink&, const Error& why) {
-  lane_.stop();
+  lane_dial_.stop();
   if (!was_up_) keys_.doubt(name_);
   log::info("peer",
             {{"event", was_up_ ? "down" : "not-reached"}, {"name", name_}, {"why", why.detail}});

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "agent/circuit_lane.h"
 #include "agent/direct_caller.h"
+#include "agent/lane_dial.h"
 #include "agent/lookups.h"
 #include "agent/own_endpoint.h"
 #include "agent/peer_keys.h"
@@ -119,7 +119,7 @@ class PeerSession final : private LookupRequest::Listener,
   std::optional<carrier::CarrierDial> dial_;
   std::shared_ptr<session::CircuitNews> news_ = std::make_shared<session::CircuitNews>();
   std::unique_ptr<session::SessionLink> link_;
-  CircuitLane lane_;
+  LaneDial lane_dial_;
   std::optional<DirectCaller> direct_;  // once it was up; borrows link_
   std::optional<UdpPath> udp_path_;     // likewise
   std::optional<QuicCaller> quic_;      // borrows all three

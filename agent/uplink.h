@@ -17,6 +17,7 @@
 #include <optional>
 #include <set>
 
+#include "agent/carrier_attempt.h"
 #include "agent/lane_dial.h"
 #include "agent/lookups.h"
 #include "agent/network_memory.h"
@@ -26,13 +27,12 @@
 #include "agent/route_picker.h"
 #include "agent/snapshot.h"
 #include "agent/stream_opening.h"
-#include "agent/uplink_attempt.h"
 #include "agent/way_lookup.h"
 #include "tunnel/loop/timer.h"
 
 namespace culvert::agent {
 
-class Uplink final : private UplinkAttempt::Listener,
+class Uplink final : private CarrierAttempt::Listener,
                      private session::SessionLink::Listener,
                      private WayLookup::Listener,
                      private ProxyFinder::Listener,
@@ -112,9 +112,9 @@ class Uplink final : private UplinkAttempt::Listener,
   const std::string& interceptor() const { return interceptor_; }
 
  private:
-  UplinkAttempt::Greeting greeting_of(UplinkAttempt& attempt) override;
-  void on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) override;
-  void on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) override;
+  CarrierAttempt::Greeting greeting_of(CarrierAttempt& attempt) override;
+  void on_attempt_up(CarrierAttempt& attempt, session::FreshCarrier carrier) override;
+  void on_attempt_failed(CarrierAttempt& attempt, const Error& why, bool refused) override;
   void on_session_up(session::SessionLink&) override {}
   void on_carrier_lost(session::SessionLink& link, const Error& why) override;
   void on_lane_wanted(session::SessionLink& link) override;
@@ -149,7 +149,7 @@ class Uplink final : private UplinkAttempt::Listener,
   void seek_better();
   void start_better();
   void take_turns(std::vector<carrier::Way>& ways);
-  void move_to(UplinkAttempt& attempt, session::FreshCarrier carrier);
+  void move_to(CarrierAttempt& attempt, session::FreshCarrier carrier);
   void go_by(const carrier::Way& way, session::FreshCarrier carrier, std::string why);
   void wait_and_retry(const std::string& why, Duration most = ReconnectDelay::kMost);
   void enter(State state, std::string why);
@@ -182,18 +182,18 @@ class Uplink final : private UplinkAttempt::Listener,
   std::vector<carrier::Way> found_ways_;
   std::optional<PortalWatch> portal_;  // while nothing leads out
   std::optional<RoutePicker> picker_;
-  std::optional<WayAddresses> addresses_;               // as last looked up
-  std::string names_failure_;                           // why they are of before, or none
-  std::list<std::unique_ptr<UplinkAttempt>> attempts_;  // racing
-  std::optional<carrier::Way> way_;                     // of the last winner
-  exchange::Capabilities written_;                      // of its notes, as remembered
+  std::optional<WayAddresses> addresses_;                // as last looked up
+  std::string names_failure_;                            // why they are of before, or none
+  std::list<std::unique_ptr<CarrierAttempt>> attempts_;  // racing
+  std::optional<carrier::Way> way_;                      // of the last winner
+  exchange::Capabilities written_;                       // of its notes, as remembered
   std::optional<SocketAddress> seen_;
   std::string interceptor_;
   std::unique_ptr<session::SessionLink> link_;  // from the first attempt on, up or not yet
   LaneDial lane_dial_;
   ReconnectDelay delay_;
   loop::Timer timer_, lookup_timer_, find_timer_, better_timer_;
-  std::list<std::unique_ptr<UplinkAttempt>> better_attempts_;
+  std::list<std::unique_ptr<CarrierAttempt>> better_attempts_;
   std::deque<carrier::Way> better_waiting_;  // their turn comes
   Duration better_pause_{};
   std::size_t better_turn_ = 0;

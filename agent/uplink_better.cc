@@ -50,8 +50,8 @@ void Uplink::start_better() {
   better_waiting_.pop_front();
   if (!better_waiting_.empty()) better_timer_.start(kApart);
   better_attempts_.push_back(
-      std::make_unique<UplinkAttempt>(self_, with_notes(way), kBetter + better_attempts_.size(),
-                                      static_cast<UplinkAttempt::Listener&>(*this)));
+      std::make_unique<CarrierAttempt>(self_, with_notes(way), kBetter + better_attempts_.size(),
+                                       static_cast<CarrierAttempt::Listener&>(*this)));
 }
 
 // The best one each time, and of the others a few: first those through the proxy that is in use,
@@ -68,7 +68,7 @@ void Uplink::take_turns(std::vector<carrier::Way>& ways) {
   ways.resize(kMostAtOnce);
 }
 
-void Uplink::move_to(UplinkAttempt& attempt, session::FreshCarrier carrier) {
+void Uplink::move_to(CarrierAttempt& attempt, session::FreshCarrier carrier) {
   const auto before = way_ ? to_string(*way_) : std::string("none");
   lookup_.reset();
   log::info("uplink", {{"event", "moved"}, {"from", before}, {"to", to_string(attempt.way())}});

@@ -77,8 +77,8 @@ void Uplink::start_attempts() {
     std::erase_if(attempts_, [&](const auto& one) { return one->number() == number; });
   while (const auto next = picker_->next_start(self_.loop.now())) {
     attempts_.push_back(
-        std::make_unique<UplinkAttempt>(self_, with_notes(picker_->way(*next)), *next,
-                                        static_cast<UplinkAttempt::Listener&>(*this)));
+        std::make_unique<CarrierAttempt>(self_, with_notes(picker_->way(*next)), *next,
+                                         static_cast<CarrierAttempt::Listener&>(*this)));
   }
   if (const auto deadline = picker_->next_deadline()) timer_.start(*deadline - self_.loop.now());
 }

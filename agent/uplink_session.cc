@@ -24,7 +24,7 @@ bool may_lose_long_packets(const carrier::Way& way) {
 
 // What is published and asked rides in the first message: a cold agent knows a name after one round
 // trip of the session.
-UplinkAttempt::Greeting Uplink::greeting_of(UplinkAttempt&) {
+CarrierAttempt::Greeting Uplink::greeting_of(CarrierAttempt&) {
   if (link_ == nullptr) make_link();
   // A better way for a session that runs: nothing is taken from the carrier that works.
   if (link_->attached()) return {link_->session_hello(), {}};
@@ -64,14 +64,14 @@ void Uplink::make_link() {
   if (!expected_.empty()) link_->send(control::Expect{expected_});
 }
 
-void Uplink::on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) {
+void Uplink::on_attempt_up(CarrierAttempt& attempt, session::FreshCarrier carrier) {
   if (attempt.number() >= kBetter) return move_to(attempt, std::move(carrier));
   picker_->won(attempt.number());
   was_up_ = true;
   go_by(attempt.way(), std::move(carrier), picker_->why());
 }
 
-void Uplink::on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) {
+void Uplink::on_attempt_failed(CarrierAttempt& attempt, const Error& why, bool refused) {
   const auto number = attempt.number();
   const auto error = why;  // the attempt owns it
   const auto detail = error.detail.empty() ? std::string(to_string(error.code)) : error.detail;

@@ -1,5 +1,6 @@
-// agent/uplink_attempt.h: one attempt to reach the service by one route: carrier, then the hello of
-// a new session or of one to be resumed. The one that wins hands over its carrier.
+// agent/carrier_attempt.h: one attempt to reach the service by one route, or another endpoint
+// through its relay: carrier, then the hello of a new session or of one to be resumed. The one that
+// wins hands over its carrier.
 #pragma once
 #include <memory>
 #include <optional>
@@ -10,25 +11,30 @@
 
 namespace culvert::agent {
 
-class UplinkAttempt final : private carrier::CarrierDial::Listener,
-                            private session::Introduction::Listener {
+class CarrierAttempt final : private carrier::CarrierDial::Listener,
+                             private session::Introduction::Listener {
  public:
+  struct Callee {
+    std::string name;
+    crypto::PublicKey key;
+  };
   struct Greeting {
     control::Hello hello;
-    ByteVector flight;  // frames for the first message
+    ByteVector flight;               // frames for the first message
+    std::optional<Callee> callee{};  // none: the service itself
   };
   class Listener {
    public:
-    virtual Greeting greeting_of(UplinkAttempt& attempt) = 0;  // when the carrier is there
-    virtual void on_attempt_up(UplinkAttempt& attempt, session::FreshCarrier carrier) = 0;
+    virtual Greeting greeting_of(CarrierAttempt& attempt) = 0;  // when the carrier is there
+    virtual void on_attempt_up(CarrierAttempt& attempt, session::FreshCarrier carrier) = 0;
     // Destroy it. `refused`: by the service itself.
-    virtual void on_attempt_failed(UplinkAttempt& attempt, const Error& why, bool refused) = 0;
+    virtual void on_attempt_failed(CarrierAttempt& attempt, const Error& why, bool refused) = 0;
 
    protected:
     ~Listener() = default;
   };
 
-  UplinkAttempt(const OwnEndpoint& self, carrier::Way way, std::size_t number, Listener& listener);
+  CarrierAttempt(const OwnEndpoint& self, carrier::Way way, std::size_t number, Listener& listener);
 
   std::size_t number() const { return number_; }
   const carrier::Way& way() const { return way_; }
