@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <ctime>
+#include <limits>
 #include <random>
 
 namespace culvert::stun {
@@ -131,23 +133,24 @@ TEST_F(ResponderTest, OverTcpAProofIsGivenToWhoAsksForIt) {
       decode_response(*responder_.answer_stream(encode(request), kClient, {}, now_))->proof);
 }
 
-// By time: that the table is looked through for each datagram shows in no other way.
+// By the processor's time, and by far: that the table is looked through for each datagram, which is
+// hundreds of times the work, shows in no other way.
 TEST(ResponderFlood, FromManyAddressesCostsNoMoreThanItsFirstPart) {
   const auto question = encode(a_request());
   std::uint32_t address = 0x0b000000;
   const auto cost = [&](Responder& responder) {
-    const auto begin = std::chrono::steady_clock::now();
+    const auto begin = std::clock();
     for (std::size_t i = 0; i < Responder::kMostAddresses; ++i)
       (void)responder.answer_datagram(question, {IpAddress::v4(address++), 1024}, {}, kStart);
-    return std::chrono::steady_clock::now() - begin;
+    return std::clock() - begin;
   };
-  auto first = std::chrono::steady_clock::duration::max(), later = first;
+  auto first = std::numeric_limits<std::clock_t>::max(), later = first;
   for (int i = 0; i < 5; ++i) {
     Responder responder{two_by_two()};
     first = std::min(first, cost(responder));
     later = std::min(later, cost(responder));
   }
-  EXPECT_LT(later, 2 * first);
+  EXPECT_LT(later, 20 * first + CLOCKS_PER_SEC / 100);
 }
 
 }  // namespace
