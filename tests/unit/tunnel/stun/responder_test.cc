@@ -133,8 +133,8 @@ TEST_F(ResponderTest, OverTcpAProofIsGivenToWhoAsksForIt) {
       decode_response(*responder_.answer_stream(encode(request), kClient, {}, now_))->proof);
 }
 
-// By the processor's time, and by far: that the table is looked through for each datagram, which is
-// hundreds of times the work, shows in no other way.
+// By the processor's time, which others on a busy machine do not take: that the table is looked
+// through for each datagram (four times the time, measured) shows in no other way.
 TEST(ResponderFlood, FromManyAddressesCostsNoMoreThanItsFirstPart) {
   const auto question = encode(a_request());
   std::uint32_t address = 0x0b000000;
@@ -150,7 +150,7 @@ TEST(ResponderFlood, FromManyAddressesCostsNoMoreThanItsFirstPart) {
     first = std::min(first, cost(responder));
     later = std::min(later, cost(responder));
   }
-  EXPECT_LT(later, 20 * first + CLOCKS_PER_SEC / 100);
+  EXPECT_LT(later, 2 * first);
 }
 
 }  // namespace
