@@ -74,9 +74,9 @@ void SessionLink::receive_from_lane(MutableBytes wire) {
 
 void SessionLink::flush_lane() {
   if (auto input = std::exchange(lane_->early_input, {}); !input.empty()) receive_from_lane(input);
-  if (!lane_) return;
-  if (const auto error = write_out(*session_.lane(), *lane_->pipe, lane_->blocked))
-    return drop_lane(std::strerror(*error));
+  const auto error =
+      lane_ ? write_out(*session_.lane(), *lane_->pipe, lane_->blocked) : std::nullopt;
+  if (error) return drop_lane(std::strerror(*error));
   drain_events();  // room has been made
 }
 
