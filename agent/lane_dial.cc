@@ -24,9 +24,9 @@ void LaneDial::on_attempt_up(CarrierAttempt&, session::FreshCarrier carrier) {
 
 void LaneDial::on_attempt_failed(CarrierAttempt&, const Error& why, bool) {
   const auto done = std::move(attempt_);  // `why` is its own
-  log::info(callee_ ? "peer" : "uplink", {{"event", "no-interactive-lane"},
-                                          {"with", callee_ ? callee_->name : "the service"},
-                                          {"why", why.detail}});
+  constexpr auto kEvent = "no-interactive-lane";
+  if (!callee_) return log::info("uplink", {{"event", kEvent}, {"why", why.detail}});
+  log::info("peer", {{"event", kEvent}, {"name", callee_->name}, {"why", why.detail}});
 }
 
 }  // namespace culvert::agent
