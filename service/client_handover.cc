@@ -19,7 +19,8 @@ ClientLink::ClientLink(const Context& context, Id id, ClientSnapshot from, Direc
       udp_ports_(std::move(from.udp_ports)),
       link_(context.loop, from.link, context.config.limits.resume, *this),
       datagram_budget_(budget(context.config)),
-      datagrams_(context.loop, &datagram_budget_) {
+      datagrams_(context.loop, &datagram_budget_),
+      media_budget_(budget(context.config)) {
   auto& directory = context_.directory;
   directory.set_published(place_, is_published());
   directory.set_expected(place_, std::move(from.expected));

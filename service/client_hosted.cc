@@ -79,6 +79,35 @@ std::optional<Error> ClientLink::call(mux::StreamId stream, const control::Targe
   return std::nullopt;
 }
 
+void ClientLink::take_media_caller(MediaCaller caller) {
+  const control::Target target{control::Target::Kind::kHostedUdp, caller.name, caller.port, 0,
+                               caller.from.port};
+  if (closing_) return log_media("refused", caller, "the session is ending");
+  if (const auto why = room_for(target)) return log_media("refused", caller, why->detail);
+  auto opened = flow::MediaFlow::call(context_.loop, link_, target, std::move(caller.connected),
+                                      {&datagram_budget_, &media_budget_},
+                                      static_cast<flow::MediaFlow::Listener&>(*this));
+  if (!opened) return log_media("refused", caller, opened.error().detail);
+  log_media("called", caller, "its address is listed");
+  auto* const key = opened->get();
+  media_flows_.emplace(key, Media{std::move(*opened), std::move(caller)});
+}
+
+void ClientLink::on_media_flow_ended(flow::MediaFlow& flow, const Error& why) {
+  const auto ended = std::move(media_flows_.extract(&flow).mapped());
+  if (ended.caller) log_media("ended", *ended.caller, why.detail);
+}
+
+void ClientLink::log_media(const char* event, const MediaCaller& caller, const std::string& why) {
+  if (!may_log()) return;
+  log::info("media", {{"event", event},
+                      {"name", caller.name},
+                      {"from", caller.from.to_string()},
+                      {"endpoint", name_},
+                      {"port", caller.port},
+                      {"why", why}});
+}
+
 // After a restart: to an address that the configuration (still) names.
 bool ClientLink::is_gateway(const SocketAddress& destination) const {
   return std::ranges::any_of(context_.config.gateways, [&](const GatewayConfig& gateway) {

@@ -22,7 +22,8 @@ ClientLink::ClientLink(const Context& context, Id id, const Principal& principal
       seen_(carrier.seen),
       link_(context.loop, std::move(carrier), context.config.limits.resume, *this),
       datagram_budget_(budget(context.config)),
-      datagrams_(context.loop, &datagram_budget_) {
+      datagrams_(context.loop, &datagram_budget_),
+      media_budget_(budget(context.config)) {
   context_.directory.set_link(place_, self_);
   tell_discovery_servers();
 }
@@ -65,7 +66,9 @@ void ClientLink::on_session_down(session::SessionLink&, const Error& why) {
 void ClientLink::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
                                   const control::Target& target) {
   std::optional<Error> why;
-  if (target.kind == control::Target::Kind::kRelay)
+  if (target.kind == control::Target::Kind::kHostedUdp)
+    why = Error{ErrorCode::kProtocol, "only the service calls on behalf of others"};
+  else if (target.kind == control::Target::Kind::kRelay)
     why = meet(stream, target);
   else if (const auto* conference = find_conference(context_.config.conferences, target.host))
     why = join(stream, target, *conference);
@@ -133,11 +136,12 @@ flow::DatagramBudget ClientLink::budget(const Config& config) {
 
 void ClientLink::on_udp_forward_ready(UdpForward& forward, UniqueFd destination) {
   if (forward.by_tcp()) {
-    auto media = std::make_unique<flow::MediaFlow>(context_.loop, link_, forward.stream(),
-                                                   std::move(destination), &datagram_budget_,
-                                                   static_cast<flow::MediaFlow::Listener&>(*this));
+    auto media = std::make_unique<flow::MediaFlow>(
+        context_.loop, link_, forward.stream(), std::move(destination),
+        flow::MediaFlow::Budgets{&datagram_budget_, nullptr},
+        static_cast<flow::MediaFlow::Listener&>(*this));
     auto& flow = *media;
-    media_flows_.emplace(&flow, std::move(media));
+    media_flows_.emplace(&flow, Media{std::move(media), std::nullopt});
     flow.begin(forward.first());
   } else {
     datagrams_.add(link_, forward.stream(), std::move(destination), forward.first());

@@ -15,6 +15,7 @@
 #include "service/inbound_trial.h"
 #include "service/line_budget.h"
 #include "service/login.h"
+#include "service/media_door.h"
 #include "service/ordinary_lookup.h"
 #include "service/packet_relay.h"
 #include "service/snapshot.h"
@@ -76,6 +77,7 @@ class ClientLink final : private session::SessionLink::Listener,
   void attach_lane(session::FreshCarrier carrier) { link_.attach_lane(std::move(carrier)); }
   void send(const control::Message& message) { link_.send(message); }
   void close(const std::string& reason);  // on_client_down() follows
+  void take_media_caller(MediaCaller caller);
 
  private:
   void on_session_up(session::SessionLink&) override {}
@@ -88,7 +90,7 @@ class ClientLink final : private session::SessionLink::Listener,
   void on_forward_ended(Forward& forward) override { forwards_.erase(&forward); }
   void on_udp_forward_ready(UdpForward& forward, UniqueFd destination) override;
   void on_udp_forward_ended(UdpForward& forward) override { udp_forwards_.erase(&forward); }
-  void on_media_flow_ended(flow::MediaFlow& flow) override { media_flows_.erase(&flow); }
+  void on_media_flow_ended(flow::MediaFlow& flow, const Error& why) override;
   void on_conference_left(ConferenceMember& member) override;
   void on_client_path_changed() override;
   void on_packet_relay_left(PacketRelayMember& member) override { relays_.erase(&member); }
@@ -98,6 +100,7 @@ class ClientLink final : private session::SessionLink::Listener,
   void go_on(const ClientSnapshot& from, restart::Inherited& sockets);
   bool may_go_on(int socket) const;
   static flow::DatagramBudget budget(const Config& config);
+  void log_media(const char* event, const MediaCaller& caller, const std::string& why);
   std::optional<Error> refusal(const control::Target& target, NamedBy named_by) const;
   void forward(mux::StreamId stream, const control::Target& target, NamedBy named_by,
                bool media_by_tcp = false);
@@ -149,7 +152,12 @@ class ClientLink final : private session::SessionLink::Listener,
   flow::DatagramBudget datagram_budget_;
   flow::DatagramFlows datagrams_;
   std::unordered_map<UdpForward*, std::unique_ptr<UdpForward>> udp_forwards_;
-  std::unordered_map<flow::MediaFlow*, std::unique_ptr<flow::MediaFlow>> media_flows_;
+  struct Media {
+    std::unique_ptr<flow::MediaFlow> flow;
+    std::optional<MediaCaller> caller;  // none: the endpoint has called
+  };
+  flow::DatagramBudget media_budget_;  // what callers may send to the endpoint
+  std::unordered_map<flow::MediaFlow*, Media> media_flows_;
   std::unordered_map<ConferenceMember*, std::unique_ptr<ConferenceMember>> memberships_;
   std::unordered_map<PacketRelayMember*, std::unique_ptr<PacketRelayMember>> relays_;
   std::unordered_map<OrdinaryLookup*, std::unique_ptr<OrdinaryLookup>> lookups_;

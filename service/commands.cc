@@ -36,12 +36,11 @@ Result<std::string> invite(loop::Loop& loop, State& state, const Options& option
                            Random& random) {
   auto name = full_name(options.name, state.config.domain);
   if (!name) return fail(name.error());
-  if (find_conference(state.config.conferences, *name) != nullptr ||
-      find_gateway(state.config.gateways, *name, state.config.domain) != nullptr)
+  if (is_hosted(state.config.hosted(), *name, state.config.domain))
     return fail(ErrorCode::kBadInput,
                 *name +
-                    " is a conference's name or a gateway's number in the configuration; give "
-                    "the machine another name");
+                    " is a conference's name, a gateway's number or a caller of [[media]] in the "
+                    "configuration; give the machine another name");
   const auto address =
       options.address ? Result<HostPort>(*options.address) : state.config.invitation_address();
   if (!address) return fail(address.error());

@@ -64,7 +64,10 @@ struct Config {
   DiscoveryConfig discovery;
   std::vector<ConferenceConfig> conferences;
   std::vector<GatewayConfig> gateways;
+  std::vector<MediaConfig> media;
   Limits limits;
+
+  HostedConfig hosted() const { return {conferences, gateways, media}; }
 
   // What goes into invitations: public_address, or the first listening address that others can
   // reach as it stands. kBadInput: neither is there.

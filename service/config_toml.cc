@@ -161,6 +161,47 @@ void read_gateway(Section& section, std::vector<GatewayConfig>& gateways) {
   gateways.push_back(std::move(gateway));
 }
 
+void read_media(Section& section, std::vector<MediaConfig>& all) {
+  MediaConfig media;
+  section.text("listen", [&](const std::string& text) -> Result<void> {
+    const auto address = SocketAddress::parse(text);
+    if (!address || address->port == 0)
+      return fail(ErrorCode::kBadInput,
+                  "'" + text +
+                      "' is no address of this machine and port; write for example "
+                      "\"0.0.0.0:5004\"");
+    media.listen = *address;
+    return {};
+  });
+  section.text("name", [&](const std::string& text) -> Result<void> {
+    auto name = resolver::canonical_name(text);
+    if (!name) return fail(name.error());
+    media.name = std::move(*name);
+    return {};
+  });
+  section.text("to", [&](const std::string& text) -> Result<void> {
+    const auto to = HostPort::parse(text);
+    if (!to) return fail(to.error());
+    auto name = resolver::canonical_name(to->host);
+    if (!name) return fail(name.error());
+    media.endpoint = std::move(*name);
+    media.port = to->port;
+    return {};
+  });
+  section.texts("from", "prefixes, such as [\"192.0.2.7/32\"]",
+                [&](const std::string& text) { return take_prefix(text, media.from); });
+  section.number("most_callers", 1, 1000,
+                 [&](std::int64_t value) { media.most_callers = static_cast<std::size_t>(value); });
+  if (media.listen.port == 0 || media.name.empty() || media.port == 0 || media.from.empty())
+    return section.fail(
+        section.here(),
+        "[[media]] needs listen = \"0.0.0.0:5004\", from = [\"192.0.2.7/32\"] (the "
+        "hosts that may connect), name = \"studio.example.net\" (what they are "
+        "called, below the domain) and to = \"machine.example.net:5004\" (whom they "
+        "call)");
+  all.push_back(std::move(media));
+}
+
 void read_limits(Section& section, Limits& limits) {
   read_count(section, "unauthenticated", limits.unauthenticated);
   read_count(section, "unauthenticated_per_address", limits.unauthenticated_per_address);
@@ -199,6 +240,7 @@ void read_all(Section& root, Config& config) {
   root.tables("conference",
               [&](Section& section) { read_conference(section, config.conferences); });
   root.tables("gateway", [&](Section& section) { read_gateway(section, config.gateways); });
+  root.tables("media", [&](Section& section) { read_media(section, config.media); });
   root.table("limits", [&](Section& section) { read_limits(section, config.limits); });
 }
 
@@ -213,7 +255,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
                                           ": \"domain\" is missing; add the domain below which "
                                           "endpoints get their names, such as domain = "
                                           "\"example.net\"");
-  if (const auto hosted = check_hosted(config.conferences, config.gateways, config.domain); !hosted)
+  if (const auto hosted = check_hosted(config.hosted(), config.domain); !hosted)
     return fail(ErrorCode::kBadInput, file + ": " + hosted.error().detail);
   if (config.tls.certificate.empty() != config.tls.key.empty())
     return fail(ErrorCode::kBadInput, file +

@@ -1,6 +1,6 @@
 // service/hosted_names.h: names below the service's domain behind which there is no machine but
-// something that the administrator has set up at the service: conferences, and telephone numbers
-// that lead to a gateway. Does no I/O.
+// something that the administrator has set up at the service: conferences, telephone numbers that
+// lead to a gateway, and hosts that call endpoints by TCP (RFC 4571). Does no I/O.
 #pragma once
 #include <string>
 #include <string_view>
@@ -28,10 +28,26 @@ struct GatewayConfig {
   bool media_by_tcp = false;  // RFC 4571
 };
 
-// `domain` is canonical. kBadInput: a conference's name is not below it, is a number of a gateway,
-// or is there twice.
-Result<void> check_hosted(const std::vector<ConferenceConfig>& conferences,
-                          const std::vector<GatewayConfig>& gateways, std::string_view domain);
+struct MediaConfig {       // service/media_door.h
+  SocketAddress listen;    // where the hosts connect
+  std::string name;        // canonical: what endpoints know them by
+  std::string endpoint;    // canonical: whom they call ...
+  std::uint16_t port = 0;  // ... and which of its UDP ports
+  std::vector<IpPrefix> from;
+  std::size_t most_callers = 8;
+};
+
+struct HostedConfig {
+  const std::vector<ConferenceConfig>& conferences;
+  const std::vector<GatewayConfig>& gateways;
+  const std::vector<MediaConfig>& media;
+};
+
+// `domain` is canonical. kBadInput: a name is not below it, is a number of a gateway, or two things
+// have it (but for two entries of media: hosts may call several ports).
+Result<void> check_hosted(const HostedConfig& config, std::string_view domain);
+// That no machine may have.
+bool is_hosted(const HostedConfig& config, std::string_view name, std::string_view domain);
 
 // nullptr: there is none of this (canonical) name. Whether this caller may use it is not asked.
 const ConferenceConfig* find_conference(const std::vector<ConferenceConfig>& conferences,

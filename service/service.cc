@@ -38,6 +38,7 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
           {loop, state_.config, state_.key.signing, *state_.store, floors_, sessions_, relay_}),
       front_door_({loop, tls_, state_.key.identity, random, state_.config.limits.handshake},
                   state_.config, reception_),
+      media_door_(loop, mailbox_, state_.config.media, directory_),
       discovery_(loop, state_.config.discovery, path_packets_, prover_.proofs()),
       succession_(loop, {*state_.store, state_.key.signing.public_key(), state_.config.domain},
                   sessions_, static_cast<Succession::Listener&>(*this)),
@@ -87,6 +88,7 @@ void Service::on_succeeded() {
                          "CAP_NET_BIND_SERVICE)");
   }
   if (outcome) outcome = discovery_.start();
+  if (outcome) outcome = media_door_.listen();
   if (outcome) outcome = start_threads();
   if (!outcome) return listener_.on_stopped(outcome);
   refresh();
@@ -138,6 +140,7 @@ ByteVector Service::hand_over(restart::Outgoing& out) {
 void Service::stop(const std::string& reason) {
   timer_.stop();
   front_door_.close();
+  media_door_.close();
   relay_.drop_all();
   floors_.flush();
   sessions_.close_all(reason);

@@ -1,6 +1,7 @@
 // service/service.h: puts the parts together; nothing is decided here.
 #pragma once
 #include "service/discovery.h"
+#include "service/media_door.h"
 #include "service/reception.h"
 #include "service/service_key.h"
 #include "service/store_sqlite.h"
@@ -47,6 +48,7 @@ class Service final : private ReplayFloors::Listener,
 
   std::size_t session_count() const { return sessions_.count(); }
   std::size_t circuit_count() const { return relay_.circuit_count(); }
+  std::vector<SocketAddress> media_addresses() const { return media_door_.addresses(); }
 
  private:
   void on_floors_loaded(Result<void> outcome) override;
@@ -73,6 +75,7 @@ class Service final : private ReplayFloors::Listener,
   Relay relay_;
   Reception reception_;
   FrontDoor front_door_;
+  MediaDoor media_door_;
   Discovery discovery_;
   restart::Estate estate_;
   std::vector<UniqueFd> adopted_;  // listening, of an earlier process

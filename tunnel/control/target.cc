@@ -11,7 +11,7 @@ constexpr std::size_t kMaxHost = 253;  // RFC 1035
 
 //   0       1               3
 //  +-------+---------------+----------
-//  | kind  |     port      |  host, or u32 beside, or u16 port of the caller
+//  | kind  |     port      |  host, or u32 beside, or u16 port of the caller (kHostedUdp: and host)
 ByteVector encode(const Target& target) {
   assert(target.host.size() <= kMaxHost);
   ByteVector bytes;
@@ -30,13 +30,14 @@ Result<Target> decode_target(Bytes bytes) {
   const auto port = in.u16();
   const auto is = [&](Target::Kind one) { return kind == static_cast<std::uint8_t>(one); };
   const bool called = is(Target::Kind::kEndpointPort) || is(Target::Kind::kEndpointUdp);
+  const bool hosted = is(Target::Kind::kHostedUdp);
   const auto beside = is(Target::Kind::kBesideUdp) ? in.u32() : 0;
-  const bool tells_port = called && !in.done();
+  const bool tells_port = hosted || (called && !in.done());
   const std::uint16_t caller_port = tells_port ? in.u16() : 0;
   const auto host = as_text(in.rest());
   const bool endpoint = called || is(Target::Kind::kBesideUdp);
-  const bool forward =
-      is(Target::Kind::kForward) || is(Target::Kind::kForwardUdp) || is(Target::Kind::kRelay);
+  const bool forward = is(Target::Kind::kForward) || is(Target::Kind::kForwardUdp) ||
+                       is(Target::Kind::kRelay) || hosted;
   if (!in.ok() || port == 0 || host.size() > kMaxHost || (!endpoint && !forward) ||
       endpoint != host.empty() || tells_port != (caller_port != 0))
     return fail(ErrorCode::kProtocol, "the peer asked for a malformed target");

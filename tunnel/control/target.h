@@ -18,12 +18,16 @@ struct Target {
     // From the endpoint that was asked: datagrams of another port of its machine, for the program
     // whose flow (of kEndpointUdp) the stream `beside` is.
     kBesideUdp = 6,
+    // From the service to an endpoint: as kEndpointUdp, for a host that is none of its peers;
+    // `host` is the name that it goes by there.
+    kHostedUdp = 7,
   };
   Kind kind = Kind::kEndpointPort;
   std::string host;  // at most 253 octets
   std::uint16_t port = 0;
   std::uint32_t beside = 0;  // kBesideUdp
-  // kEndpointPort and kEndpointUdp: of the program that calls; 0: not told.
+  // kEndpointPort and kEndpointUdp: of the program that calls; 0: not told. kHostedUdp: of the
+  // host.
   std::uint16_t caller_port = 0;
 
   bool is_udp() const { return kind != Kind::kEndpointPort && kind != Kind::kForward; }

@@ -14,11 +14,31 @@ constexpr int kReads = 16;  // in a turn, so that others get theirs
 }  // namespace
 
 MediaFlow::MediaFlow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream,
-                     UniqueFd connected, DatagramBudget* budget, Listener& listener)
+                     UniqueFd connected, const Budgets& budgets, Listener& listener)
+    : MediaFlow(loop, link, std::move(connected), budgets, listener) {
+  link_.attach(stream_ = stream, *this);
+  stream_gone_ = false;
+}
+
+Result<std::unique_ptr<MediaFlow>> MediaFlow::call(loop::Loop& loop, session::SessionLink& link,
+                                                   const control::Target& target,
+                                                   UniqueFd connected, const Budgets& budgets,
+                                                   Listener& listener) {
+  std::unique_ptr<MediaFlow> flow(
+      new MediaFlow(loop, link, std::move(connected), budgets, listener));
+  const auto stream = link.open(target, *flow);
+  if (!stream) return culvert::fail(stream.error());
+  flow->stream_ = *stream;
+  flow->stream_gone_ = false;
+  link.schedule();
+  return flow;
+}
+
+MediaFlow::MediaFlow(loop::Loop& loop, session::SessionLink& link, UniqueFd connected,
+                     const Budgets& budgets, Listener& listener)
     : loop_(loop),
       link_(link),
-      stream_(stream),
-      budget_(budget),
+      budgets_(budgets),
       listener_(listener),
       socket_(loop, std::move(connected)),
       last_used_(loop.now()),
@@ -29,7 +49,6 @@ MediaFlow::MediaFlow(loop::Loop& loop, session::SessionLink& link, mux::StreamId
   ::setsockopt(socket_.fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &one, sizeof one);
   socket_.set_listener(this);
   socket_.set_interest(true, false);
-  link_.attach(stream_, *this);
   timer_.start(kIdle);
 }
 
@@ -39,7 +58,8 @@ MediaFlow::~MediaFlow() {
 
 void MediaFlow::send(Bytes datagram) {
   last_used_ = loop_.now();
-  if (budget_ != nullptr && !budget_->spend(datagram.size(), last_used_)) return;
+  auto* const budget = budgets_.to_host;
+  if (budget != nullptr && !budget->spend(datagram.size(), last_used_)) return;
   if (waiting_.size() >= kMostWaiting) {  // the oldest is the least use
     ++dropped_;
     waiting_.erase(waiting_.begin() + (written_ == 0 ? 0 : 1));
@@ -86,8 +106,12 @@ void MediaFlow::on_readable() {
       return end({ErrorCode::kClosed, "the far end has closed its connection"});
     arrived_.commit(moved.count);
     last_used_ = loop_.now();
-    while (const auto packet = arrived_.next())
-      if (packet->size() <= mux::kMaxDatagram) link_.send_datagram(stream_, *packet);
+    while (const auto packet = arrived_.next()) {
+      if (packet->size() > mux::kMaxDatagram) continue;
+      auto* const budget = budgets_.from_host;
+      if (budget == nullptr || budget->spend(packet->size(), last_used_))
+        link_.send_datagram(stream_, *packet);
+    }
   }
   link_.schedule();
 }
@@ -100,9 +124,9 @@ void MediaFlow::on_stream_readable() {
   end({ErrorCode::kProtocol, "data on a flow of datagrams"});
 }
 
-void MediaFlow::on_stream_reset(const Error&) {
+void MediaFlow::on_stream_reset(const Error& why) {
   stream_gone_ = true;
-  listener_.on_media_flow_ended(*this);
+  listener_.on_media_flow_ended(*this, why);
 }
 
 void MediaFlow::on_timer(loop::Timer&) {
@@ -113,7 +137,7 @@ void MediaFlow::on_timer(loop::Timer&) {
 
 void MediaFlow::end(const Error& why) {
   if (!std::exchange(stream_gone_, true)) link_.refuse(stream_, why.code, why.detail);
-  listener_.on_media_flow_ended(*this);
+  listener_.on_media_flow_ended(*this, why);
 }
 
 }  // namespace culvert::flow

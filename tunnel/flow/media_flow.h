@@ -20,15 +20,23 @@ class MediaFlow final : private loop::BytePipe::Listener,
 
   class Listener {
    public:
-    virtual void on_media_flow_ended(MediaFlow& flow) = 0;  // once: destroy it
+    virtual void on_media_flow_ended(MediaFlow& flow, const Error& why) = 0;  // once: destroy it
 
    protected:
     ~Listener() = default;
   };
 
-  // Takes over the stream. `budget` is borrowed, or null.
+  struct Budgets {  // borrowed, or null
+    DatagramBudget* to_host = nullptr;
+    DatagramBudget* from_host = nullptr;
+  };
+  // Takes over the stream.
   MediaFlow(loop::Loop& loop, session::SessionLink& link, mux::StreamId stream, UniqueFd connected,
-            DatagramBudget* budget, Listener& listener);
+            const Budgets& budgets, Listener& listener);
+  // For a host that has connected by itself: opens a stream to `target`.
+  static Result<std::unique_ptr<MediaFlow>> call(loop::Loop& loop, session::SessionLink& link,
+                                                 const control::Target& target, UniqueFd connected,
+                                                 const Budgets& budgets, Listener& listener);
   ~MediaFlow();
   void begin(const std::vector<ByteVector>& first);  // arrived before the connection was there
   std::uint64_t dropped() const { return dropped_; }
@@ -46,6 +54,8 @@ class MediaFlow final : private loop::BytePipe::Listener,
   void send(Bytes datagram);
   void write();                // may end, and so destroy, it
   void end(const Error& why);  // destroys this
+  MediaFlow(loop::Loop& loop, session::SessionLink& link, UniqueFd connected,
+            const Budgets& budgets, Listener& listener);
 
   struct Waiting {
     TimePoint since;
@@ -53,8 +63,8 @@ class MediaFlow final : private loop::BytePipe::Listener,
   };
   loop::Loop& loop_;
   session::SessionLink& link_;
-  mux::StreamId stream_;
-  DatagramBudget* budget_;
+  mux::StreamId stream_{};
+  Budgets budgets_;
   Listener& listener_;
   loop::TcpSocket socket_;
   MediaFrames arrived_;
@@ -63,7 +73,7 @@ class MediaFlow final : private loop::BytePipe::Listener,
   std::uint64_t dropped_ = 0;
   TimePoint last_used_;
   loop::Timer timer_;
-  bool stream_gone_ = false;
+  bool stream_gone_ = true;
 };
 
 }  // namespace culvert::flow

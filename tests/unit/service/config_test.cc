@@ -37,6 +37,12 @@ TEST(Config, ReadsEveryKey) {
     allow = ["203.0.113.0/24", "10.0.0.1"]
     deny = ["2001:db8::/32"]
     media_by_tcp = ["192.0.2.7/32"]
+    [[media]]
+    listen = "192.0.2.1:5004"
+    name = "Studio.example.net"
+    to = "phone.example.net:5006"
+    from = ["192.0.2.7/32", "2001:db8::/32"]
+    most_callers = 3
     [limits]
     unauthenticated = 100
     unauthenticated_per_address = 5
@@ -62,6 +68,13 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_EQ(config->forwarding.allow.at(1).to_string(), "10.0.0.1/32");
   EXPECT_EQ(config->forwarding.deny.at(0).to_string(), "2001:db8::/32");
   EXPECT_EQ(config->forwarding.media_by_tcp.at(0).to_string(), "192.0.2.7/32");
+  const auto& media = config->media.at(0);
+  EXPECT_EQ(media.listen.to_string(), "192.0.2.1:5004");
+  EXPECT_EQ(media.name, "studio.example.net");
+  EXPECT_EQ(media.endpoint, "phone.example.net");
+  EXPECT_EQ(media.port, 5006);
+  EXPECT_EQ(media.from.at(1).to_string(), "2001:db8::/32");
+  EXPECT_EQ(media.most_callers, 3u);
   EXPECT_EQ(config->limits.unauthenticated, 100u);
   EXPECT_EQ(config->limits.unauthenticated_per_address, 5u);
   EXPECT_EQ(config->limits.handshake, std::chrono::seconds{3});
@@ -82,6 +95,30 @@ TEST(Config, TellsTheNearestKnownKey) {
   EXPECT_EQ(error_of("domain = \"a.example\"\n[tls]\nzebra = 1"),
             "/etc/culvert/service.toml:3:1: unknown key \"zebra\" in [tls]; known are certificate, "
             "key");
+}
+
+std::string media_error(const std::string& name, const std::string& to, const std::string& more) {
+  return error_of("domain = \"example.net\"\n[[media]]\nlisten = \"0.0.0.0:5004\"\nname = \"" +
+                  name + "\"\nto = \"" + to + "\"\n" + more);
+}
+
+TEST(Config, MediaNeedsWhoCallsWhom) {
+  const std::string from = "from = [\"192.0.2.7\"]\n";
+  const std::string good = "studio.example.net", to = "phone.example.net:5004";
+  EXPECT_EQ(media_error(good, to, from), "no error");
+  const auto has = [](const std::string& text, std::string_view part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  has(media_error(good, to, ""), "[[media]] needs listen");
+  has(media_error(good, to, "from = []"), "[[media]] needs listen");
+  has(media_error(good, "phone.example.net", from), "needs a port");
+  has(media_error("studio.example.org", to, from), "is not below the domain");
+  has(media_error("phone.example.net", to, from), "which is no machine");
+  has(media_error(good, "phone.example.org:5004", from), "which is not below the domain");
+  has(media_error("room.example.net", to, from + "[[conference]]\nname = \"room.example.net\""),
+      "is a [[conference]] and a [[media]]");
+  has(error_of("domain = \"a.example\"\n[[media]]\nlisten = \"0.0.0.0:0\""),
+      "no address of this machine and port");
 }
 
 TEST(Config, SaysWhereAValueIsWrongAndWhatItShouldBe) {

@@ -113,11 +113,15 @@ class TestEndpoint final : private session::SessionLink::Listener,
   std::vector<control::Message> messages;
   bool accepted = false;
   std::optional<Error> reset;
-  std::string received;  // on the forwarded stream
+  std::string received;                                               // on the forwarded stream
+  std::function<void(mux::StreamId, const control::Target&)> opened;  // by the service
 
  private:
   void on_session_up(session::SessionLink&) override { up = true; }
-  void on_stream_opened(session::SessionLink&, mux::StreamId, const control::Target&) override {}
+  void on_stream_opened(session::SessionLink&, mux::StreamId stream,
+                        const control::Target& target) override {
+    if (opened) opened(stream, target);
+  }
   void on_control(session::SessionLink&, const control::Message& message) override {
     messages.push_back(message);
   }

@@ -82,7 +82,7 @@ TEST(ProtocolDocument, EveryMessageExampleIsWhatTheCodeWrites) {
 
 TEST(ProtocolDocument, TargetsHelloAnswerAndInvitationAreWhatTheCodeWrites) {
   for (const auto* name : {"target-endpoint", "target-endpoint-udp", "target-endpoint-from",
-                           "target-beside", "target-forward"})
+                           "target-beside", "target-forward", "target-hosted"})
     EXPECT_EQ(control::encode(*control::decode_target(example(name))), example(name)) << name;
   for (const auto* name : {"hello", "hello-resume"})
     EXPECT_EQ(control::encode(*control::decode_hello(example(name))), example(name)) << name;

@@ -16,6 +16,7 @@ TEST(Target, SurvivesTheWire) {
                              Target{Target::Kind::kEndpointUdp, "", 53, 0, 5353},
                              Target{Target::Kind::kBesideUdp, "", 40000, 7},
                              Target{Target::Kind::kForwardUdp, "192.0.2.1", 53},
+                             Target{Target::Kind::kHostedUdp, "gw.example", 5004, 0, 40000},
                              Target{Target::Kind::kRelay, "a0b1c2", 1}})
     EXPECT_EQ(*decode_target(encode(target)), target);
 }
@@ -25,6 +26,8 @@ TEST(Target, MalformedOnesAreRefused) {
   EXPECT_FALSE(decode_target(from_hex("01 0000"))) << "port 0";
   EXPECT_FALSE(decode_target(from_hex("01 0016 61"))) << "an endpoint's port has no host";
   EXPECT_FALSE(decode_target(from_hex("02 0016"))) << "forwarding needs a host";
+  EXPECT_FALSE(decode_target(from_hex("07 0016 0001"))) << "a caller needs a name";
+  EXPECT_FALSE(decode_target(from_hex("07 0016 0000 61"))) << "port 0 of the host";
   EXPECT_FALSE(decode_target(from_hex("05 0001"))) << "a relay needs a token";
   EXPECT_FALSE(decode_target(from_hex("06 0016 61"))) << "beside which stream?";
   EXPECT_FALSE(decode_target(from_hex("06 0016 00000003 61"))) << "a port beside has no host";
