@@ -71,6 +71,7 @@ Agent::Agent(AgentConfig config, OwnEndpoint self, Listener& listener)
               static_cast<portmap::PortMapper::Listener&>(*this)),
       mapper_six_(self_.loop, self_.random, {}, static_cast<portmap::PortMapper::Listener&>(*this)),
       datagrams_(self_.loop, pool_.prefix().address, static_cast<DatagramPorts::Handler&>(*this)),
+      hosted_calls_(self_.loop),
       direct_flows_(self_.loop),
       gate_(self_.loop, gate_options(config_, self_.identity, destinations_),
             static_cast<ShimGate::Handler&>(*this)),

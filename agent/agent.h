@@ -56,6 +56,7 @@ class Agent final : private ShimGate::Handler,
   static constexpr std::size_t kMostIncoming = 1024;       // calls and their sessions, at once
   static constexpr std::size_t kMostDirectStrangers = 64;  // among them
   static constexpr std::ptrdiff_t kMostOfCaller = 4;       // of one caller
+  static constexpr std::size_t kMostHostedCalls = 256;     // that take sockets of their own
 
   class Listener {
    public:
@@ -131,6 +132,8 @@ class Agent final : private ShimGate::Handler,
   void on_address_proof(const control::ProveAddress& proof) override;
   void on_address_stated() override;
   void on_certificate(const control::Certificate& fresh) override;
+  Result<void> on_hosted_call(session::SessionLink& link, mux::StreamId stream,
+                              const control::Target& target) override;
   void on_own_address_stated(const control::AddressStated& stated) override {
     udp_witness_.take(stated);
   }
@@ -225,6 +228,7 @@ class Agent final : private ShimGate::Handler,
   std::unordered_map<ProgramConnect*, std::unique_ptr<ProgramConnect>> connects_;
   flow::FlowList flows_;
   DatagramPorts datagrams_;
+  flow::DatagramFlows hosted_calls_;
   DirectFlows direct_flows_;
   ShimGate gate_;
   SystemWide wide_;

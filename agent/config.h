@@ -40,6 +40,8 @@ struct PublishPolicy {
   Policy policy = Policy::kNever;    // listeners of programs under `culvert run` are published ...
   std::vector<std::uint16_t> ports;  // ... only on these ports; none: on every port
   std::vector<std::uint16_t> deny_ports;
+  // Hosts without an endpoint that the service may let call UDP ports; whose word is all there is.
+  std::vector<resolver::NamePattern> media_callers;
   bool allows(std::uint16_t port) const;  // with kAsk: if it is answered so
 };
 

@@ -159,6 +159,7 @@ void read_publish(Section& section, PublishPolicy& publish) {
   }
   read_ports(section, "ports", publish.ports);
   read_ports(section, "deny_ports", publish.deny_ports);
+  read_patterns(section, "media_callers", publish.media_callers);
 }
 
 void read_direct(Section& section, DirectPolicy& direct) {

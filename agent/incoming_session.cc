@@ -1,10 +1,8 @@
 #include "agent/incoming_session.h"
 
 #include "agent/descriptor_limit.h"
-#include "agent/inbound_datagrams.h"
 #include "agent/pool_file.h"
 #include "tunnel/base/log.h"
-#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
 
@@ -218,34 +216,11 @@ Result<IpAddress> IncomingSession::caller_address() {
 
 void IncomingSession::open_datagrams(session::SessionLink& link, mux::StreamId stream,
                                      const control::Target& target) {
-  const auto to = policy_.udp_publisher.target(target.port);
-  if (!to)
-    return link.refuse(stream, ErrorCode::kRefused,
-                       "UDP port " + std::to_string(target.port) + " is not published");
   const auto from = caller_address();
   if (!from) return link.refuse(stream, ErrorCode::kExhausted, from.error().detail);
-  if (to->passed) {
-    auto sender = policy_.senders.open({*from, target.caller_port}, to->bound);
-    if (!sender) return link.refuse(stream, sender.error().code, sender.error().detail);
-    datagrams_.add(link, stream, std::move(sender->socket), {}, std::move(sender->entry));
-    return link.accept(stream);
-  }
-  if (policy_.datagrams.serve({*from, target.caller_port}, *to, link, stream)) return;
-  // By what follows, another program's socket would be reached once this one has let the port go.
-  if (to->cookie != 0)
-    return link.refuse(stream, ErrorCode::kRefused,
-                       "the socket with UDP port " + std::to_string(target.port) +
-                           " is gone, or hears somebody else alone");
-  auto sockets = open_inbound_datagrams(*from, to->stand_in ? to->stand_in->at : to->bound);
-  if (!sockets) return link.refuse(stream, sockets.error().code, sockets.error().detail);
-  std::unique_ptr<AnswersBeside> beside;
-  if (sockets->others)
-    beside = std::make_unique<AnswersBeside>(
-        policy_.self.loop, link,
-        AnswersBeside::Asked{stream, target.port, loop::peer_address(sockets->asked.get())},
-        std::move(sockets->others), datagrams_, policy_.datagrams);
-  datagrams_.add(link, stream, std::move(sockets->asked), {}, std::move(beside));
-  link.accept(stream);
+  const auto served =
+      serve_datagrams(policy_.datagram_servers(), {link, stream, target, *from}, datagrams_);
+  if (!served) link.refuse(stream, served.error().code, served.error().detail);
 }
 
 void IncomingSession::on_incoming_stream_connected(IncomingStream& connected, UniqueFd program) {

@@ -13,7 +13,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "agent/datagram_ports.h"
+#include "agent/datagram_call.h"
 #include "agent/direct_answerer.h"
 #include "agent/incoming_stream.h"
 #include "agent/own_endpoint.h"
@@ -50,6 +50,10 @@ struct IncomingPolicy {
   SenderDesk& senders;
   resolver::AddressPool& pool;
   PoolFile& pool_file;
+
+  DatagramServers datagram_servers() const {
+    return {self.loop, udp_publisher, datagrams, senders};
+  }
 };
 
 class IncomingSession final : private carrier::CarrierDial::Listener,

@@ -49,6 +49,9 @@ class Uplink final : private CarrierAttempt::Listener,
     virtual void on_uplink_session(session::SessionLink* link) = 0;
     virtual void on_path_message(const control::Message& message) = 0;  // PathOffer, PathSeen
     virtual void on_certificate(const control::Certificate& fresh) = 0;
+    // The service calls, for a host of its own: accept or refuse.
+    virtual Result<void> on_hosted_call(session::SessionLink& link, mux::StreamId stream,
+                                        const control::Target& target) = 0;
     virtual void on_own_address_stated(const control::AddressStated& stated) = 0;
 
    protected:

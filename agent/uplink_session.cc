@@ -174,8 +174,12 @@ void Uplink::on_session_down(session::SessionLink&, const Error& why) {
 }
 
 void Uplink::on_stream_opened(session::SessionLink& link, mux::StreamId stream,
-                              const control::Target&) {
-  link.refuse(stream, ErrorCode::kNotPermitted, "endpoints take no streams from the service");
+                              const control::Target& target) {
+  const auto taken =
+      target.kind == control::Target::Kind::kHostedUdp
+          ? listener_.on_hosted_call(link, stream, target)
+          : fail(ErrorCode::kNotPermitted, "endpoints take no such streams from the service");
+  if (!taken) link.refuse(stream, taken.error().code, taken.error().detail);
 }
 
 void Uplink::on_control(session::SessionLink&, const control::Message& message) {

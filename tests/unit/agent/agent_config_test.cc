@@ -60,6 +60,7 @@ users = [0, 1234]
 policy = "always"
 ports = [80, 443]
 deny_ports = [443]
+media_callers = ["studio.example.net", "*.tv.example.net"]
 [direct]
 mappings = 1500
 [[listen]]
@@ -94,6 +95,10 @@ discover = false
   EXPECT_TRUE(config->publish.allows(80));
   EXPECT_FALSE(config->publish.allows(443));
   EXPECT_FALSE(config->publish.allows(81));
+  ASSERT_EQ(config->publish.media_callers.size(), 2U);
+  EXPECT_TRUE(config->publish.media_callers[0].matches("studio.example.net"));
+  EXPECT_FALSE(config->publish.media_callers[0].matches("one.studio.example.net"));
+  EXPECT_TRUE(config->publish.media_callers[1].matches("one.tv.example.net"));
   ASSERT_EQ(config->listen.size(), 2u);
   EXPECT_EQ(config->listen[0].to.to_string(), "127.0.0.1:2222");
   EXPECT_EQ(config->listen[1].to.to_string(), "127.0.0.1:25");
