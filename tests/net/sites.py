@@ -53,6 +53,7 @@ class World:
     """A service and two agents on hosts that somebody else has made."""
     native = False
     publish = "always"
+    publish_more: dict[str, str] = {}  # by host: more of what stands in that table
     unprivileged = False
     run_options: tuple[str, ...] = ()  # of culvert run
     web_port, ssh_port = 80, 22  # where the demonstration's servers bind
@@ -96,7 +97,8 @@ class World:
             f'state_directory = "{directory}/state"\n'
             f'control_socket = "{self.sockets[host.name]}"\n{settings}\n'
             # Servers may drop root before they listen, and clients may run as anybody.
-            f'[access]\nusers = "all"\n\n[publish]\npolicy = "{self.publish}"\n\n'
+            f'[access]\nusers = "all"\n\n[publish]\npolicy = "{self.publish}"\n'
+            f'{self.publish_more.get(host.name, "")}\n\n'
             f'[direct]\nenabled = {str(bool(direct)).lower()}\n'
             f'{direct if isinstance(direct, str) else ""}\n\n'
             f'[[forward]]\ndomains = ["*.test"]\n{more}')
