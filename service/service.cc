@@ -40,6 +40,7 @@ Service::Service(loop::Loop& loop, State state, carrier::TlsServerContext tls, R
                   state_.config, reception_),
       media_door_(loop, mailbox_, state_.config.media, directory_),
       discovery_(loop, state_.config.discovery, path_packets_, prover_.proofs()),
+      public_name_(loop, dns_, static_cast<PublicName::Listener&>(*this)),
       succession_(loop, {*state_.store, state_.key.signing.public_key(), state_.config.domain},
                   sessions_, static_cast<Succession::Listener&>(*this)),
       timer_(loop, *this) {
@@ -107,17 +108,23 @@ Result<void> Service::start_threads() {
 }
 
 void Service::refresh() {
+  if (const auto& named = state_.config.public_address; named && !IpAddress::parse(named->host))
+    public_name_.refresh(named->host);
+  set_own();
+}
+
+void Service::set_own() {
   std::set<std::uint16_t> ports;
   for (const auto& address : front_door_.addresses()) ports.insert(address.port);
   // Behind a translator this machine has other addresses than its interfaces: what is sent there
   // can come back (hairpin).
   auto own = own_addresses();
   for (const auto& address : state_.config.discovery.advertised) own.insert(address.canonical());
-  if (const auto& named = state_.config.public_address)
-    if (const auto address = IpAddress::parse(named->host)) {
-      own.insert(address->canonical());
-      ports.insert(named->port);
-    }
+  own.insert(public_name_.addresses().begin(), public_name_.addresses().end());
+  if (const auto& named = state_.config.public_address) {
+    if (const auto address = IpAddress::parse(named->host)) own.insert(address->canonical());
+    ports.insert(named->port);
+  }
   sessions_.set_own(own, ports);
 }
 

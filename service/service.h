@@ -2,6 +2,7 @@
 #pragma once
 #include "service/discovery.h"
 #include "service/media_door.h"
+#include "service/public_name.h"
 #include "service/reception.h"
 #include "service/service_key.h"
 #include "service/store_sqlite.h"
@@ -23,6 +24,7 @@ struct State {
 class Service final : private ReplayFloors::Listener,
                       private Sessions::Listener,
                       private Succession::Listener,
+                      private PublicName::Listener,
                       private loop::Timer::Listener {
  public:
   static constexpr Duration kRefresh = std::chrono::seconds{10};  // own addresses, status line
@@ -56,7 +58,9 @@ class Service final : private ReplayFloors::Listener,
   void on_access_lost(const std::string& name) override { relay_.drop(name); }
   void on_all_sessions_ended() override;
   void on_timer(loop::Timer& timer) override;
+  void on_public_name_resolved() override { set_own(); }
   void refresh();
+  void set_own();
   Result<void> start_threads();
   void take_over();
 
@@ -77,6 +81,7 @@ class Service final : private ReplayFloors::Listener,
   FrontDoor front_door_;
   MediaDoor media_door_;
   Discovery discovery_;
+  PublicName public_name_;
   restart::Estate estate_;
   std::vector<UniqueFd> adopted_;  // listening, of an earlier process
   std::vector<SocketAddress> to_listen_;

@@ -161,5 +161,21 @@ TEST(HostileForwarding, TheServiceIsNotReachedByTheAddressThatATranslatorGivesIt
   EXPECT_EQ(mallory.look_up(control::Lookup::Kind::kOrdinary, "9.9.9.9")->error, ErrorCode::kNone);
 }
 
+TEST(HostileForwarding, TheServiceIsNotReachedByAnAddressOfThePublicNameThatItHasItself) {
+  ServiceLab lab({}, {}, [](Config& config) {
+    config.public_address = HostPort{"web.example.net", 443};
+  });
+  lab.names().address = 0x08080404;
+  lab.restart();  // finds that at once
+  TestEndpoint mallory(lab, "mallory.example.net");
+  mallory.enrol();
+  mallory.connect();
+  const auto answer = [&](const char* to) {
+    return mallory.look_up(control::Lookup::Kind::kOrdinary, to)->error;
+  };
+  EXPECT_TRUE(lab.until([&] { return answer("8.8.4.4") == ErrorCode::kNotPermitted; }));
+  EXPECT_EQ(answer("8.8.8.8"), ErrorCode::kNone);
+}
+
 }  // namespace
 }  // namespace culvert::service

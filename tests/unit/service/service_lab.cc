@@ -28,7 +28,7 @@ void ServiceLab::start(restart::Estate estate) {
   ASSERT_TRUE(tls) << tls.error().detail;
   key_ = state->key.identity.public_key;
   service_.emplace(loop_, std::move(*state), std::move(*tls), random_,
-                   static_cast<Service::Listener&>(*this));
+                   static_cast<Service::Listener&>(*this), names_.options());
   service_->start(std::move(estate));
   ASSERT_TRUE(until([this] { return at_.port != 0; }));
 }

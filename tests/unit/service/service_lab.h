@@ -7,6 +7,7 @@
 
 #include "service/service.h"
 #include "temporary_directory.h"
+#include "tests/unit/resolver/name_server.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::service {
@@ -37,6 +38,7 @@ class ServiceLab final : private Service::Listener, private loop::Timer::Listene
   loop::Loop& loop() { return loop_; }
   Service& service() { return *service_; }
   Random& random() { return random_; }
+  resolver::NameServer& names() { return names_; }
   Store& side_store();  // as a command beside the service has it
   const crypto::PublicKey& key() const { return key_; }
   EndpointRecord record_of(const std::string& name);
@@ -52,6 +54,7 @@ class ServiceLab final : private Service::Listener, private loop::Timer::Listene
   TemporaryDirectory directory_;
   SystemRandom random_;
   loop::Loop loop_;
+  resolver::NameServer names_{loop_};
   Config config_;
   crypto::PublicKey key_;
   SocketAddress at_;
