@@ -109,8 +109,9 @@ void DirectListener::close() {
 
 void DirectListener::on_accepted(UniqueFd fd, const SocketAddress& peer) {
   const SocketAddress from{peer.ip.canonical(), peer.port};
-  const auto of_same =
-      std::ranges::count_if(strangers_, [&](const auto& one) { return one->from.ip == from.ip; });
+  const auto source = source_of(from.ip);
+  const auto of_same = std::ranges::count_if(
+      strangers_, [&](const auto& one) { return source_of(one->from.ip) == source; });
   if (strangers_.size() >= kMost || static_cast<std::size_t>(of_same) >= kMostOfOneAddress) return;
   loop::tune_carrier(fd.get());
   strangers_.push_back(std::make_unique<Stranger>(loop_, *this, std::move(fd), from));

@@ -1,19 +1,9 @@
 #include "service/strangers.h"
 
-#include <algorithm>
-
 namespace culvert::service {
 namespace {
 
-IpAddress cut(const IpAddress& address, std::ptrdiff_t octets_kept) {
-  const auto meant = address.canonical();
-  if (meant.is_v4()) return meant;
-  auto octets = meant.octets();
-  std::fill(octets.begin() + octets_kept, octets.end(), std::uint8_t{0});
-  return IpAddress::v6(octets);
-}
-
-IpAddress site_of(const IpAddress& address) { return cut(address, 6); }
+IpAddress site_of(const IpAddress& address) { return address.v6_network(6); }
 
 template <class Counts>
 void give_back(Counts& counts, const IpAddress& whose) {
@@ -22,8 +12,6 @@ void give_back(Counts& counts, const IpAddress& whose) {
 }
 
 }  // namespace
-
-IpAddress source_of(const IpAddress& address) { return cut(address, 8); }
 
 std::unique_ptr<Strangers::Place> Strangers::take(const IpAddress& from, const char*& full) {
   const auto source = source_of(from);

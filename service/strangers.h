@@ -9,8 +9,6 @@
 
 namespace culvert::service {
 
-IpAddress source_of(const IpAddress& address);
-
 class Strangers {
  public:
   static constexpr std::size_t kSources = 4;  // of a site

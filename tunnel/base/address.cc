@@ -72,6 +72,14 @@ IpAddress IpAddress::canonical() const {
   return *this;
 }
 
+IpAddress IpAddress::v6_network(std::size_t octets) const {
+  auto network = canonical();
+  if (!network.is_v4_)
+    std::fill(network.octets_.begin() + static_cast<std::ptrdiff_t>(octets), network.octets_.end(),
+              std::uint8_t{0});
+  return network;
+}
+
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN];
   inet_ntop(is_v4_ ? AF_INET : AF_INET6, octets_.data(), text, sizeof text);

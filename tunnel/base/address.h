@@ -35,6 +35,8 @@ class IpAddress {
   // The address that a packet to this one would in effect reach (S2): v4-mapped (RFC 4291),
   // v4-compatible, 6to4 (RFC 3056), NAT64 (RFC 6052) and Teredo (RFC 4380) become IPv4.
   IpAddress canonical() const;
+  // Of canonical(): IPv6 keeps its first octets, the others are 0; IPv4 is one whole address.
+  IpAddress v6_network(std::size_t octets) const;
 
   // Each judges canonical().
   bool is_unspecified() const;  // 0.0.0.0/8 (RFC 1122: this machine to connect(2)), ::
@@ -55,6 +57,9 @@ class IpAddress {
   bool is_v4_ = true;
   std::array<std::uint8_t, 16> octets_{};
 };
+
+// What one person has got: an IPv4 address, or an IPv6 /64. Limits for each source count by it.
+inline IpAddress source_of(const IpAddress& address) { return address.v6_network(8); }
 
 struct IpPrefix {
   IpAddress address;

@@ -56,6 +56,15 @@ TEST(Hex, RoundTripsAndRefusesWhatIsNotHex) {
   EXPECT_TRUE(from_hex("zz").empty());
 }
 
+TEST(IpAddress, ASourceIsOneIpv4AddressOrAnIpv6Network) {
+  const auto source = [](std::string_view text) {
+    return source_of(*IpAddress::parse(text)).to_string();
+  };
+  EXPECT_EQ(source("192.0.2.77"), "192.0.2.77");
+  EXPECT_EQ(source("::ffff:192.0.2.77"), "192.0.2.77");
+  EXPECT_EQ(source("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+}
+
 TEST(IpAddress, CanonicalFormIsWhatAPacketWouldReach) {
   const auto canonical = [](std::string_view text) {
     return IpAddress::parse(text)->canonical().to_string();
