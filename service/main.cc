@@ -7,6 +7,7 @@
 
 #include "service/commands.h"
 #include "service/directory_lock.h"
+#include "service/enrolment.h"
 #include "service/readiness.h"
 #include "service/tls_files.h"
 #include "tunnel/base/act_as_owner.h"
@@ -119,6 +120,10 @@ int run_command(const Options& options, Config config) {
   if (!output)
     return complain(output.error().code == ErrorCode::kBadInput ? kUsageError : kRuntimeError,
                     output.error().detail);
+  // On standard output is the token alone, for a pipe; a name that was typed wrong shows here.
+  if (options.command == Command::kInvite)
+    std::fprintf(stderr, "culvert-service: with this token, once, a machine becomes %s\n",
+                 full_name(options.name, state->config.domain)->c_str());
   return print(*output);
 }
 
