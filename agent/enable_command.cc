@@ -9,6 +9,7 @@
 
 #include "agent/agent_client.h"
 #include "agent/commands.h"
+#include "agent/given_text.h"
 #include "agent/state_file.h"
 #include "agent/system_wide_force.h"
 #include "tunnel/base/text.h"
@@ -43,14 +44,14 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
       "renew what is enabled, with the agent's configuration of now; nothing if nothing is")(
       "status", "show what is enabled, and whether it is in force; exit status 1: nothing is")(
       "agent", "the agent's control socket (default: /run/culvert/agent.sock)",
-      cxxopts::value<std::string>()->default_value(""), "SOCKET")("h,help", "show this text");
+      cxxopts::value<std::string>(), "SOCKET")("h,help", "show this text");
   help = options.help();
   std::vector<const char*> words{"culvert enable"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   try {
     const auto given = options.parse(static_cast<int>(words.size()), words.data());
     Options out;
-    out.agent = given["agent"].as<std::string>();
+    out.agent = given_text(given, "agent");
     if (given.count("user") != 0) out.users = given["user"].as<std::vector<std::string>>();
     if (given.count("slice") != 0) out.slices = given["slice"].as<std::vector<std::string>>();
     out.all = given.count("all") != 0;

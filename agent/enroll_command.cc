@@ -9,6 +9,7 @@
 #include "agent/commands.h"
 #include "agent/config.h"
 #include "agent/enrolment.h"
+#include "agent/given_text.h"
 #include "agent/program_path.h"
 #include "agent/state_file.h"
 #include "agent/token_input.h"
@@ -38,9 +39,9 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
       "agent-config",
       "the agent's configuration, for its state directory (default: "
       "~/.config/culvert/agent.toml, else /etc/culvert/agent.toml, else built-in values)",
-      cxxopts::value<std::string>()->default_value(""),
+      cxxopts::value<std::string>(),
       "FILE")("token-file", "read the token from FILE instead of standard input",
-              cxxopts::value<std::string>()->default_value(""),
+              cxxopts::value<std::string>(),
               "FILE")("replace", "give up an identity of another name that is there already")(
       "h,help", "show this text");
   help = options.help();
@@ -52,7 +53,7 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
       return fail(ErrorCode::kBadInput,
                   "unexpected argument; a token is never given as an "
                   "argument: culvert enroll < TOKEN_FILE");
-    return Options{given["agent-config"].as<std::string>(), given["token-file"].as<std::string>(),
+    return Options{given_text(given, "agent-config"), given_text(given, "token-file"),
                    given.count("replace") != 0, given.count("help") != 0};
   } catch (const cxxopts::exceptions::exception& error) {
     return fail(ErrorCode::kBadInput, std::string(error.what()) + "; see culvert enroll --help");

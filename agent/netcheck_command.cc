@@ -8,6 +8,7 @@
 #include "agent/agent_client.h"
 #include "agent/commands.h"
 #include "agent/config.h"
+#include "agent/given_text.h"
 #include "agent/netcheck.h"
 #include "agent/program_path.h"
 #include "agent/status.h"
@@ -30,7 +31,7 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
       "Leaves the session of a running agent alone.\n");
   options.custom_help("[OPTION...]");
   options.add_options()("agent-config", "the agent's configuration (default: where it looks)",
-                        cxxopts::value<std::string>()->default_value(""),
+                        cxxopts::value<std::string>(),
                         "FILE")("json", "print one JSON document (\"schema\": 1) and no progress")(
       "h,help", "show this text");
   help =
@@ -42,7 +43,7 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
     if (!given.unmatched().empty())
       return fail(ErrorCode::kBadInput, "unexpected argument \"" + given.unmatched().front() +
                                             "\"; see culvert netcheck --help");
-    return Options{given["agent-config"].as<std::string>(), given.count("json") != 0,
+    return Options{given_text(given, "agent-config"), given.count("json") != 0,
                    given.count("help") != 0};
   } catch (const cxxopts::exceptions::exception& error) {
     return fail(ErrorCode::kBadInput, std::string(error.what()) + "; see culvert netcheck --help");

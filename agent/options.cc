@@ -1,6 +1,6 @@
 #include "agent/options.h"
 
-#include <cxxopts.hpp>
+#include "agent/given_text.h"
 
 namespace culvert::agent {
 
@@ -13,11 +13,11 @@ Result<AgentOptions> parse_options(std::span<char* const> arguments, std::string
   options.add_options()("config",
                         "configuration (default: ~/.config/culvert/agent.toml, else "
                         "/etc/culvert/agent.toml, else built-in values)",
-                        cxxopts::value<std::string>()->default_value(""), "FILE")(
+                        cxxopts::value<std::string>(), "FILE")(
       "control-socket", "where programs find the agent, instead of the configured place",
-      cxxopts::value<std::string>()->default_value(""), "PATH")(
+      cxxopts::value<std::string>(), "PATH")(
       "until-exit-of", "end when that process does; remove the socket's directory if it is empty",
-      cxxopts::value<int>()->default_value("0"),
+      cxxopts::value<int>(),
       "PID")("keep-for-restart",
              "on SIGTERM leave all connections to the service manager, for the next process (needs "
              "FileDescriptorStoreMax= in the unit file)")(
@@ -30,9 +30,9 @@ Result<AgentOptions> parse_options(std::span<char* const> arguments, std::string
       return fail(ErrorCode::kBadInput, "unexpected argument \"" + given.unmatched().front() +
                                             "\"; see culvert-agent --help");
     AgentOptions out;
-    out.config = given["config"].as<std::string>();
-    out.control_socket = given["control-socket"].as<std::string>();
-    out.until_exit_of = given["until-exit-of"].as<int>();
+    out.config = given_text(given, "config");
+    out.control_socket = given_text(given, "control-socket");
+    if (given.count("until-exit-of") != 0) out.until_exit_of = given["until-exit-of"].as<int>();
     out.keep_for_restart = given.count("keep-for-restart") != 0;
     out.check = given.count("check") != 0;
     out.help = given.count("help") != 0;

@@ -7,6 +7,7 @@
 
 #include "agent/agent_client.h"
 #include "agent/commands.h"
+#include "agent/given_text.h"
 #include "agent/status.h"
 
 namespace culvert::agent {
@@ -26,7 +27,7 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
   options.add_options()("agent",
                         "the agent's control socket (default: $CULVERT_AGENT, "
                         "$XDG_RUNTIME_DIR/culvert/agent.sock, /run/culvert/agent.sock)",
-                        cxxopts::value<std::string>()->default_value(""), "SOCKET")(
+                        cxxopts::value<std::string>(), "SOCKET")(
       "json", "print JSON (\"schema\": 1) instead of a table")("h,help", "show this text");
   help = options.help();
   std::vector<const char*> words{"culvert status"};
@@ -36,8 +37,7 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
     if (!given.unmatched().empty())
       return fail(ErrorCode::kBadInput, "unexpected argument \"" + given.unmatched().front() +
                                             "\"; see culvert status --help");
-    return Options{given["agent"].as<std::string>(), given.count("json") != 0,
-                   given.count("help") != 0};
+    return Options{given_text(given, "agent"), given.count("json") != 0, given.count("help") != 0};
   } catch (const cxxopts::exceptions::exception& error) {
     return fail(ErrorCode::kBadInput, std::string(error.what()) + "; see culvert status --help");
   }

@@ -3,6 +3,7 @@
 
 #include "agent/agent_client.h"
 #include "agent/commands.h"
+#include "agent/given_text.h"
 #include "tunnel/base/plain_text.h"
 
 namespace culvert::agent {
@@ -37,14 +38,13 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
   options.add_options()("agent",
                         "the agent's control socket (default: $CULVERT_AGENT, "
                         "$XDG_RUNTIME_DIR/culvert/agent.sock, /run/culvert/agent.sock)",
-                        cxxopts::value<std::string>()->default_value(""),
-                        "SOCKET")("h,help", "show this text");
+                        cxxopts::value<std::string>(), "SOCKET")("h,help", "show this text");
   help = options.help();
   std::vector<const char*> words{"culvert why"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   try {
     const auto given = options.parse(static_cast<int>(words.size()), words.data());
-    Options out{given["agent"].as<std::string>(), "", given.count("help") != 0};
+    Options out{given_text(given, "agent"), "", given.count("help") != 0};
     if (out.help) return out;
     if (given.unmatched().size() != 1)
       return fail(ErrorCode::kBadInput, "give one HOST or HOST:PORT; see culvert why --help");

@@ -46,7 +46,7 @@ ALLOWED_HEADERS = {"agent": {"shim/wire.h"}, "tests": {"shim/wire.h"}}
 ONLY_IN = {
     r"^toml\+\+|^toml\.hpp": r"^tunnel/settings/|_toml\.cc$",
     r"^tunnel/settings/": r"^tunnel/settings/|_toml\.cc$",  # brings toml++ along
-    r"^cxxopts": r"(options|_command|main)\.cc$",
+    r"^cxxopts": r"(options\.cc|_command\.cc|main\.cc|given_text\.h)$",
     r"^nlohmann/": r"(status|json)[a-z_]*\.cc$",
     r"^mbedtls/": r"^tunnel/carrier/(tls_|digests)",
     r"^ngtcp2/|^gnutls/": r"^tunnel/quic/(connection_|psk_tls|connection\.cc)",
