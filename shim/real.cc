@@ -86,6 +86,23 @@ int raw_open(const char* path, int flags, ...) {
   return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
 }
 
+int raw_openat(int directory, const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const unsigned mode = va_arg(arguments, unsigned);
+  va_end(arguments);
+  return static_cast<int>(syscall(SYS_openat, directory, path, flags, mode));
+}
+
+int raw_checked_openat(int directory, const char* path, int flags) {
+  if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) abort();
+  return raw_openat(directory, path, flags, 0u);
+}
+
+int raw_checked_open(const char* path, int flags) {
+  return raw_checked_openat(AT_FDCWD, path, flags);
+}
+
 int raw_execve(const char* path, char* const* argv, char* const* envp) {
   return static_cast<int>(syscall(SYS_execve, path, argv, envp));
 }
@@ -145,7 +162,11 @@ constinit Real real = {
     .getpeername = raw_getpeername,
     .getsockname = raw_getsockname,
     .open = raw_open,
+    .openat = raw_openat,
+    .checked_open = raw_checked_open,
+    .checked_openat = raw_checked_openat,
     .fopen = nullptr,
+    .freopen = nullptr,
     .execve = raw_execve,
     .execvpe = nullptr,
     .fexecve = nullptr,
@@ -203,7 +224,11 @@ void find_real_functions() {
   find(real.getpeername, "getpeername");
   find(real.getsockname, "getsockname");
   find(real.open, "open64");
+  find(real.openat, "openat64");
+  find(real.checked_open, "__open64_2");
+  find(real.checked_openat, "__openat64_2");
   find(real.fopen, "fopen64");
+  find(real.freopen, "freopen64");
   find(real.execve, "execve");
   find(real.execvpe, "execvpe");
   find(real.fexecve, "fexecve");

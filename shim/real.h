@@ -2,7 +2,7 @@
 //
 // Until the constructor has run these are raw system calls: libraries initialised before us may
 // call in, some of them from inside malloc or the loader, where dlsym() would deadlock (jemalloc
-// and tcmalloc did, in other shims). The exec family, fopen(), dlopen(), dlsym()
+// and tcmalloc did, in other shims). The exec family, fopen() and its kin, dlopen(), dlsym()
 // and the resolver have no such need and may be null until then.
 #pragma once
 #include <netdb.h>
@@ -32,7 +32,11 @@ struct Real {
   int (*getpeername)(int, sockaddr*, socklen_t*);
   int (*getsockname)(int, sockaddr*, socklen_t*);
   int (*open)(const char*, int, ...);
+  int (*openat)(int, const char*, int, ...);
+  int (*checked_open)(const char*, int);
+  int (*checked_openat)(int, const char*, int);
   FILE* (*fopen)(const char*, const char*);
+  FILE* (*freopen)(const char*, const char*, FILE*);
   int (*execve)(const char*, char* const*, char* const*);
   int (*execvpe)(const char*, char* const*, char* const*);
   int (*fexecve)(int, char* const*, char* const*);

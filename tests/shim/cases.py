@@ -88,6 +88,15 @@ def no_leak(lab_, agent):
     yield 'ordinary.example' in lab_.dns.asked, True
 
 
+def resolver_file(lab_, agent):
+    """/etc/resolv.conf names the agent's name server, by whatever name of libc it is opened"""
+    probe = lab_.build / 'probes/probe-resolver-file'
+    native = lab.run([probe], uid=agent.uid)
+    yield 'nameserver 127.0.0.1' in native, True
+    right = native.replace('nameserver 127.0.0.1', 'nameserver 127.64.53.0')
+    yield agent.run(probe, CULVERT_DNS='127.64.53.0:53'), right
+
+
 def errors(lab_, agent):
     """the true errno, whether the program waits in connect() or for an event"""
     hosts = ('timeout', 'noroute', 'nonet', 'atonce')
