@@ -241,9 +241,6 @@ void Agent::publish(Protocol protocol) {
 void Agent::on_listening(const ProgramListener& listener) {
   if (listener_file_) listener_file_->changed();
   if (!allowed(listener.asker) || !publisher(listener.protocol).admits(listener)) return;
-  // What is bound to 127.0.0.1 with a port that the kernel has chosen is between programs here.
-  const auto at = listener.local.ip.canonical();
-  if (listener.kernel_chose && at.is_loopback() && !pool_.contains(at)) return;
   if (listener.protocol == Protocol::kUdp) datagrams_.seats().add(listener);
   consent_.ask(listener);
 }

@@ -88,8 +88,7 @@ void EnclosedListeners::on_bind(const NotifiedCall& call) {
   if (!whole) return call.let_run();
   const auto at = SocketAddress::from(reinterpret_cast<sockaddr*>(&address));
   const bool kernel_chooses = at.port == 0;
-  if (kernel_chooses && (!agent_.publishes_all || at.ip.canonical().is_loopback()))
-    return call.let_run();
+  if (kernel_chooses && !agent_.publishes_all) return call.let_run();
   auto socket = call.descriptor();
   if (!socket || !is_internet(socket, SOCK_DGRAM)) return call.let_run();
   const auto program = call.process();

@@ -246,8 +246,7 @@ std::int64_t SupervisedCalls::bind_somewhere(const NotifiedCall& call, const Uni
 std::optional<std::int64_t> SupervisedCalls::bind_anywhere(const NotifiedCall& call,
                                                            const UniqueFd& socket,
                                                            const ProgramAddress& at, Turn& turn) {
-  const auto ip = at.value().ip.canonical();
-  if (!agent_.publishes_all || (ip.is_loopback() && !agent_.pool.contains(ip))) return std::nullopt;
+  if (!agent_.publishes_all) return std::nullopt;
   const auto result = outcome(::syscall(SYS_bind, socket.get(), as_sockaddr(at), at.length));
   if (result == 0) tell(news(CULVERT_TELL_BOUND, call, socket, CULVERT_KERNEL_CHOSE), turn);
   return result;

@@ -197,7 +197,6 @@ void tell_asked_for_port(int fd) {
   if (!put_local_address(fd, question) || question.port == 0) return;
   static constexpr uint8_t kAny[16] = {};
   if (question.family == AF_INET6 && memcmp(question.address, kAny, sizeof kAny) != 0) return;
-  if (question.address[0] == IN_LOOPBACKNET && !has_own_address(fd)) return;
   remember(hash);
   question.flags = CULVERT_KERNEL_CHOSE;
   AgentLink link(kHookPatienceMs);

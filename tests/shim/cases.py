@@ -273,7 +273,7 @@ def kernels_ports(lab_, agent):
     yield told('', four, '("", 0)', 'None', '1'), []
     yield told('ask', four, '("", 0)', 'None', '1'), []
     yield told('always', four, '("", 0)', '("127.0.0.1", 9)', '1'), []
-    yield told('always', four, '("127.0.0.1", 0)', 'None', '1'), []
+    yield told('always', four, '("127.0.0.1", 0)', 'None', '1'), kernel
     yield told('always', six, '("::1", 0)', 'None', '1'), []
     yield told('always', four, '("", 20005)', 'None', '1'), ['bound PORT by the program']
 
