@@ -106,6 +106,7 @@ bool AgentLink::open_link() {
   if (length == 0) return false;
   const auto type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
   fd_ = make_socket_at_limit(AF_UNIX, type);
+  lacks_descriptor_ = fd_ < 0 && errno == EMFILE;
   if (fd_ < 0) return false;
   if (syscall(SYS_connect, fd_, &address, length) == 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return connect_abstract(fd_);

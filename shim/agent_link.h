@@ -37,6 +37,8 @@ class AgentLink {
   bool tell(const culvert_question_packet& question) { return tell(&question, 1); }
   bool tell(const culvert_question_packet* questions, size_t count);  // in one message
   bool open_link();  // does nothing if it is open. False: no agent there
+  // That was because the program has all the descriptors that it may have.
+  bool lacks_descriptor() const { return lacks_descriptor_; }
 
  private:
   bool tell_and_show(const culvert_question_packet* questions, size_t size);
@@ -45,6 +47,7 @@ class AgentLink {
 
   int fd_ = -1;
   int shown_ = -1;
+  bool lacks_descriptor_ = false;
   int64_t deadline_ms_;
 };
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "shim/agent_link.h"
 #include "shim/export.h"
+#include "shim/hook_question.h"
 #include "shim/keep_errno.h"
 #include "shim/real.h"
 #include "shim/settings.h"
@@ -44,9 +44,8 @@ bool agent_lets_go(uint16_t port) {
   auto question = make_question(CULVERT_ASK_TO_LET_GO);
   question.family = AF_INET;
   question.port = port;
-  AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
-  return link.ask(question, answer) && answer.verdict == CULVERT_FOUND;
+  return ask_in_hook(question, answer) && answer.verdict == CULVERT_FOUND;
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 // listener goes away is seen by the agent itself (inet_diag): close() is not hooked.
 #include <sys/socket.h>
 
-#include "shim/agent_link.h"
 #include "shim/export.h"
+#include "shim/hook_question.h"
 #include "shim/keep_errno.h"
 #include "shim/real.h"
 #include "shim/settings.h"
@@ -20,10 +20,8 @@ void tell_listening(int fd) {
   question.flags = CULVERT_ASKS_ACCEPTED;
   if (!put_local_address(fd, question)) return;
   // Waits for the answer: a program that says "ready" after listen() can then be reached.
-  AgentLink link(kHookPatienceMs);
-  link.show(fd);
   culvert_answer_packet answer;
-  link.ask(question, answer);
+  ask_in_hook(question, answer, fd);
 }
 
 }  // namespace

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "shim/agent_link.h"
 #include "shim/export.h"
 #include "shim/forwarded.h"
+#include "shim/hook_question.h"
 #include "shim/keep_errno.h"
 #include "shim/ordinary_address.h"
 #include "shim/program_memory.h"
@@ -25,9 +25,9 @@ namespace {
 uint16_t ask_for_wanted_port(const VirtualPeer& peer) {
   auto question = make_question(CULVERT_ASK_WANTED_PORT);
   put_ipv4(question, peer.ip(), peer.port());
-  AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
-  return link.ask(question, answer) && answer.verdict == CULVERT_FOUND ? answer.port : peer.port();
+  return ask_in_hook(question, answer) && answer.verdict == CULVERT_FOUND ? answer.port
+                                                                          : peer.port();
 }
 
 uint16_t wanted_port(const VirtualPeer& peer) {

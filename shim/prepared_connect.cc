@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "shim/hook_question.h"
 #include "shim/recent_holds.h"
 #include "shim/settings.h"
 #include "shim/socket_facts.h"
@@ -76,9 +77,8 @@ void PreparedConnect::announce(int real_error) {
 int error_known_to_agent(int fd) {
   const uint64_t cookie = socket_cookie(fd);
   if (!settings.active || cookie == 0) return 0;
-  AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
-  if (!link.ask(make_question(CULVERT_ASK_ERROR, cookie), answer)) return 0;
+  if (!ask_in_hook(make_question(CULVERT_ASK_ERROR, cookie), answer)) return 0;
   return answer.verdict == CULVERT_FOUND && answer.error > 0 ? answer.error : 0;
 }
 

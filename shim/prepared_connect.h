@@ -30,6 +30,8 @@ class PreparedConnect {
   // `real_error` is the errno of the real connect, 0 if it succeeded at once.
   void announce(int real_error);
 
+  // It failed because the program has all the descriptors that it may have.
+  bool lacks_descriptor() const { return link_.lacks_descriptor(); }
   const VirtualPeer& peer() const { return peer_; }
   int error() const { return error_; }
 

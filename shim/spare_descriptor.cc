@@ -50,6 +50,7 @@ int make_socket_at_limit(int family, int type) {
   if (fd >= 0 || errno != EMFILE || !begin_raising()) return fd;
   const int spare = make_beyond_limit(family, type);
   end_raising();
+  if (spare < 0) errno = EMFILE;
   return spare;
 }
 

@@ -6,7 +6,8 @@
 namespace culvert::shim {
 
 // socket(), which where it fails with EMFILE is tried again with the soft limit raised for that
-// moment. -1 where that is the hard one, too, or another thread is at it for long.
+// moment. -1 with EMFILE where that is the hard one, too (own_table.h), or another thread is at it
+// for long.
 int make_socket_at_limit(int family, int type);
 
 }  // namespace culvert::shim

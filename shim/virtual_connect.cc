@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "shim/own_address.h"
+#include "shim/own_table.h"
 #include "shim/prepared_connect.h"
 #include "shim/real.h"
 #include "shim/socket_facts.h"
@@ -98,34 +99,54 @@ int wait_for_completion(int fd, const VirtualPeer& peer) {
 
 bool is_virtual_connect(int fd, const VirtualPeer& peer) { return is_tcp(fd, peer.family()); }
 
+namespace {
+
+struct Begun {
+  PreparedConnect::Verdict verdict;
+  int error;  // of the real connect; or, of kFailed, for the program
+  bool wait = false;
+  bool lacks_descriptor = false;
+  VirtualPeer held_at = {};
+};
+
+// Ends with the link closed: from then on the program may be cancelled or killed.
+Begun begin(int fd, const VirtualPeer& peer) {
+  PreparedConnect prepared(fd, peer);
+  Started started;
+  for (bool recalled = prepared.recall();; recalled = false) {
+    const auto verdict = recalled ? PreparedConnect::Verdict::kConnect : prepared.prepare();
+    if (verdict != PreparedConnect::Verdict::kConnect)
+      return {.verdict = verdict,
+              .error = prepared.error(),
+              .lacks_descriptor = prepared.lacks_descriptor()};
+    leave_device(fd);
+    if (!peer.ordinary) take_own_address(fd);
+    started = start(fd, prepared);
+    if (!recalled || started.error == 0 || tcp_state(fd) != TCP_CLOSE) break;
+    fetch_failure(fd);  // nobody holds it any more: the kernel has refused already
+    prepared.forget();
+  }
+  prepared.announce(started.error);
+  return {.verdict = PreparedConnect::Verdict::kConnect,
+          .error = started.error,
+          .wait = started.wait,
+          .held_at = prepared.peer()};
+}
+
+}  // namespace
+
 int connect_virtual(int fd, const sockaddr* address, socklen_t length, const VirtualPeer& peer) {
   if (tcp_state(fd) != TCP_CLOSE) return with_true_error(fd, real.connect(fd, address, length));
   const int earlier = outcome_of_earlier(fd, peer);
   if (earlier != 0) return failed(earlier);
 
-  VirtualPeer held_at;
-  Started started;
-  {
-    PreparedConnect prepared(fd, peer);
-    for (bool recalled = prepared.recall();; recalled = false) {
-      if (!recalled) switch (prepared.prepare()) {
-          case PreparedConnect::Verdict::kNotOurs: return real.connect(fd, address, length);
-          case PreparedConnect::Verdict::kFailed: return failed(prepared.error());
-          case PreparedConnect::Verdict::kConnect: break;
-        }
-      leave_device(fd);
-      if (!peer.ordinary) take_own_address(fd);
-      started = start(fd, prepared);
-      if (!recalled || started.error == 0 || tcp_state(fd) != TCP_CLOSE) break;
-      fetch_failure(fd);  // nobody holds it any more: the kernel has refused already
-      prepared.forget();
-    }
-    prepared.announce(started.error);
-    held_at = prepared.peer();
-  }  // closes the link: from here on the program may be cancelled or killed
-  if (started.error == 0) return 0;
-  if (started.error == EINPROGRESS && started.wait) return wait_for_completion(fd, held_at);
-  return failed(true_error(fd, started.error));
+  Begun begun = begin(fd, peer);
+  if (begun.lacks_descriptor) with_own_table(fd, [&] { begun = begin(fd, peer); });
+  if (begun.verdict == PreparedConnect::Verdict::kNotOurs) return real.connect(fd, address, length);
+  if (begun.verdict == PreparedConnect::Verdict::kFailed) return failed(begun.error);
+  if (begun.error == 0) return 0;
+  if (begun.error == EINPROGRESS && begun.wait) return wait_for_completion(fd, begun.held_at);
+  return failed(true_error(fd, begun.error));
 }
 
 }  // namespace culvert::shim

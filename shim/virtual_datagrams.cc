@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/agent_link.h"
+#include "shim/hook_question.h"
 #include "shim/ordinary_datagrams.h"
 #include "shim/own_address.h"
 #include "shim/real.h"
@@ -89,10 +89,9 @@ DatagramVerdict ask_about_datagrams(int fd, VirtualPeer& peer, uint16_t own_port
   question.flags = uint32_t{own_port} << 16;
   if (has_own_address(fd)) question.flags |= CULVERT_AT_OWN_ADDRESS;
   const SharedWhileAsking shared(fd, own_port == peer.port());
-  AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
   errno = ENETUNREACH;
-  if (!link.ask(question, answer)) return peer.ordinary ? Verdict::kNotOurs : Verdict::kFailed;
+  if (!ask_in_hook(question, answer)) return peer.ordinary ? Verdict::kNotOurs : Verdict::kFailed;
   if (answer.verdict == CULVERT_NOT_OURS) return Verdict::kNotOurs;
   if (answer.verdict != CULVERT_HOLD || answer.family != AF_INET) {
     errno = answer.verdict == CULVERT_FAIL && answer.error > 0 ? answer.error : ENETUNREACH;
@@ -182,10 +181,8 @@ void tell_bound(int fd, bool everywhere) {
   look_for_v6_server(fd);
   remember(hash_of(question.cookie));
   const SharedWhileAsking shared(fd, everywhere);
-  AgentLink link(kHookPatienceMs);
-  link.show(fd);
   culvert_answer_packet answer;
-  link.ask(question, answer);
+  ask_in_hook(question, answer, fd);
 }
 
 // Waits for the answer: whoever is told the port then can send there. The socket is not shown:
@@ -199,9 +196,8 @@ void tell_asked_for_port(int fd) {
   if (question.family == AF_INET6 && memcmp(question.address, kAny, sizeof kAny) != 0) return;
   remember(hash);
   question.flags = CULVERT_KERNEL_CHOSE;
-  AgentLink link(kHookPatienceMs);
   culvert_answer_packet answer;
-  link.ask(question, answer);
+  ask_in_hook(question, answer);
 }
 
 }  // namespace culvert::shim

@@ -125,11 +125,13 @@ for host in ('steady', 'fleeting'):
 
 def used_up_descriptors(lab_, agent):
     """a program that has used up its descriptors connects the socket that it has"""
-    seen = agent.python(CONNECT + f'''
+    for hard in 100, 64:
+        seen = agent.python(CONNECT + f'''
 import os, resource
 address = (socket.gethostbyname('site.culvert.test'), {lab_.ports[0]})
 made = [socket.socket() for _ in range(4)]
-limits = (64, 100)
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+limits = (64, {hard})
 resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 try:
     while True: os.dup(0)
@@ -137,8 +139,14 @@ except OSError as failure: print(errno.errorcode[failure.errno])
 for one in made:
     print(errno.errorcode.get(one.connect_ex(address), 'ok'),
           one.getpeername() == address, resource.getrlimit(resource.RLIMIT_NOFILE) == limits)
+server.bind(('', 20100 + {hard}))
+made[0].send(b'eabc')
+print(made[0].recv(3))
+os.close(0)
+print(len(os.listdir('/proc/self/task')))
 ''')
-    yield seen, 'EMFILE' + 4 * '\nok True True'
+        yield seen, 'EMFILE' + 4 * '\nok True True' + "\nb'abc'\n1"
+        yield agent.saw(f'bound {20100 + hard} by the program'), True
 
 
 def unknown_address(lab_, agent):

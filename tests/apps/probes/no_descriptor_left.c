@@ -1,13 +1,15 @@
-/* connect() needs no descriptor: it works in a program that has as many as it may. */
+/* connect() needs no descriptor: it works in a program that has as many as it may. Whether it may
+ * raise its limit, or not: services are often given one limit, soft and hard. */
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "probe.h"
 
-int main(int argc, char** argv) {
-  const struct probe_target target = probe_start(argc, argv);
+static void connect_at_limit(struct probe_target target, int may_raise_it) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) give_up("getrlimit");
   limit.rlim_cur = 64;
+  if (!may_raise_it) limit.rlim_max = 64;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) give_up("setrlimit");
 
   const int waits = make_socket(0), refused = make_socket(0), polls = make_socket(SOCK_NONBLOCK);
@@ -27,5 +29,23 @@ int main(int argc, char** argv) {
   printf("the limit is: %s\n",
          getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == was ? "as before" : "another");
   printf("one more: %s\n", result_name(dup(0)));
+}
+
+int main(int argc, char** argv) {
+  const struct probe_target target = probe_start(argc, argv);
+  for (int may_raise_it = 1; may_raise_it >= 0; --may_raise_it) {
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child < 0) give_up("fork");
+    if (child != 0) {
+      int status;
+      while (waitpid(child, &status, 0) < 0) continue;
+      printf("ended: %d\n", status);
+      continue;
+    }
+    printf("the limit may be raised: %d\n", may_raise_it);
+    connect_at_limit(target, may_raise_it);
+    exit(0);
+  }
   return 0;
 }
