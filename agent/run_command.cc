@@ -260,7 +260,10 @@ int run_supervised(const AgentFacts& agent, const std::string& program,
                    std::vector<char*>& command) {
   const auto shim = find_shim();
   if (!shim) return complain(kCulvertFailed, shim.error().detail);
-  const auto entered = enter_supervision([&] { set_environment(agent, *shim); });
+  const auto entered = enter_supervision([&] {
+    set_environment(agent, *shim);
+    setenv("CULVERT_RAW_CALLS", "own", 1);
+  });
   if (!entered) return complain(kCannotExecute, entered.error().detail + ".");
   clear_environment();
   return execute(program, command);

@@ -27,6 +27,7 @@ constinit Settings settings = {.active = false,
                                .pool_address = 0,
                                .pool_mask = 0,
                                .low_ports_mapped = false,
+                               .raw_calls_are_own = false,
                                .tells_kernels_ports = false,
                                .agent_owner = ~uint32_t{0},
                                .started_as_root = false,
@@ -142,6 +143,8 @@ void read_settings() {
   settings.low_ports_mapped = strcmp(settings.low_ports.value(), "mapped") == 0;
   find_own_name();
   settings.active = settings.agent.value()[0] != '\0';
+  const char* raw = secure_getenv("CULVERT_RAW_CALLS");
+  settings.raw_calls_are_own = raw != nullptr && strcmp(raw, "own") == 0;
   settings.tells_kernels_ports = settings.active && strcmp(settings.publish.value(), "always") == 0;
 }
 

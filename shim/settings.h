@@ -20,6 +20,7 @@ struct Settings {
   char preload[4096];                // how LD_PRELOAD names this library
   uint32_t pool_address, pool_mask;  // host order
   bool low_ports_mapped;
+  bool raw_calls_are_own;    // what the program does by syscall() is not for us
   bool tells_kernels_ports;  // the agent wants to hear of ports that the kernel has chosen
   uint32_t agent_owner;      // uid of the agent's socket file; (uid_t)-1: not seen at the start
   bool started_as_root;      // and may have become another user since

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "shim/keep_errno.h"
+#include "shim/raw_hooks.h"
 #include "shim/real.h"
 #include "shim/settings.h"
 #include "shim/v6_senders.h"
@@ -57,8 +58,10 @@ void ask_us_for_names_first() {
 __attribute__((constructor(101))) void start() {
   const KeepErrno keep;
   find_real_functions();
+  find_real_syscall();
   read_settings();
   if (!settings.active) return;
+  if (!settings.raw_calls_are_own) put_hooks_into_raw_calls();
   ask_us_for_names_first();
   look_for_inherited_v6_servers();
 }

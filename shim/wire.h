@@ -26,6 +26,8 @@
  *                      server of this machine has p on 0.0.0.0; getpeername() maps it back
  *   CULVERT_PUBLISH    "always": the agent is told of UDP sockets whose port the kernel has chosen
  *                      when their program asks for it (getsockname)
+ *   CULVERT_RAW_CALLS  "own": syscall() is libc's, for who makes such calls to go around the shim;
+ * of this process alone, exec does not put it back
  */
 #ifndef CULVERT_SHIM_WIRE_H
 #define CULVERT_SHIM_WIRE_H

@@ -18,6 +18,7 @@ SENTENCES = {
     "no-descriptor-left": "a program without a descriptor left connects all the same",
     "own-name": "a socket that was bound to every address shows one that can be called",
     "peer-name": "getpeername and reverse names tell the peer",
+    "raw-calls": "programs that call the kernel by syscall() are carried too",
     "reset": "a reset arrives as a reset",
     "threads": "threads connect at once",
 }

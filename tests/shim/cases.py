@@ -10,7 +10,7 @@ import lab
 
 # With a dup shut down, poll() may show the error before it shows that both directions have ended.
 PROBES = ('connect-arguments', 'connect-matrix', 'deep-binding', 'epoll-before-connect', 'first-send',
-          'fork-exec', 'half-close', 'interrupted', 'peer-name', 'reset', 'threads')
+          'fork-exec', 'half-close', 'interrupted', 'peer-name', 'raw-calls', 'reset', 'threads')
 
 ASK = '''
 import socket, sys

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int __open(const char* path, int flags, ...);
@@ -56,6 +57,7 @@ int main(void) {
   show("openat64", openat64(AT_FDCWD, file, O_RDONLY));
   show("__openat_2", __openat_2(AT_FDCWD, file, reads));
   show("__openat64_2", __openat64_2(AT_FDCWD, file, O_RDONLY));
+  show("syscall", (int)syscall(SYS_openat, AT_FDCWD, file, reads));
   show_stream("fopen", fopen(file, "r"));
   show_stream("fopen64", fopen64(file, "re"));
   show_stream("_IO_fopen", _IO_fopen(file, "r"));
