@@ -225,10 +225,11 @@ void UdpPath::probe() {
   core_.set_peer(*theirs_, is_caller());
   std::vector<path::Target> targets;
   std::optional<SocketAddress> outside;
-  for (const auto& dial : punch::udp_dials(theirs_->candidates, ground_)) {
+  for (const auto& dial : dials()) {
     // What is held back for the sake of translators, IPv6 goes without.
     const bool v4 = dial.to.ip.is_v4();
-    targets.push_back({{v4 ? own_socket_ : 0, dial.to}, /*once=*/false, dial.rank, /*held=*/v4});
+    targets.push_back(
+        {{v4 ? own_socket_ : 0, dial.to}, /*once=*/dial.beyond, dial.rank, /*held=*/v4});
     if (!dial.lan && !outside && v4) outside = dial.to;
     if (proxy_ != nullptr && proxy_->socket() != nullptr)
       targets.push_back({{ProxyUdp::kSocket, dial.to}});
@@ -269,8 +270,6 @@ void UdpPath::place_changed() {
   patience_.reset();
   rest_until_ = {};
 }
-
-bool UdpPath::admits(const IpAddress& from) const { return punch::may_hear(from, ground_); }
 
 void UdpPath::on_path_packet(const loop::UdpSocket& socket, const SocketAddress& from,
                              Bytes packet) {
@@ -326,7 +325,7 @@ void UdpPath::look_at_state() {
     has_been_up_ = true;
     why_.clear();
     bursts_ = 0;
-    if (const auto pair = networks()) udp_.chances().found(*pair);
+    note_found();
     log::info("udp", {{"event", followed  ? "followed"
                                 : renewed ? "renewed"
                                           : "up"},

@@ -152,6 +152,9 @@ class UdpPath final : private session::SessionLink::DatagramPath,
   void look_at_state();
   void arm();
   bool admits(const IpAddress& from) const;
+  bool leads_outside(const IpAddress& to) const;
+  void note_found();
+  std::vector<punch::Dial> dials() const;  // of the peer's offer, now
 
   const OwnEndpoint& self_;
   const OwnPlace& place_;

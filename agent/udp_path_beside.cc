@@ -89,7 +89,7 @@ void UdpPath::probe_beside() {
   ground_ = place_.ground(peer_seen_, peer_stated_);
   std::vector<path::Target> targets;
   const bool v4 = core_.route().peer.ip.is_v4();
-  for (const auto& dial : punch::udp_dials(theirs_->candidates, ground_))
+  for (const auto& dial : dials())
     if (dial.to.ip.is_v4() == v4) targets.push_back({{fresh_socket_, dial.to}});
   core_.probe_beside(targets, now());
   schedule();

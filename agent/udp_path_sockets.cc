@@ -2,6 +2,7 @@
 #include "agent/udp_path.h"
 
 #include "tunnel/base/log.h"
+#include "tunnel/loop/local_address.h"
 
 namespace culvert::agent {
 namespace {
@@ -9,6 +10,38 @@ namespace {
 TimePoint now() { return loop::Loop::precise_now(); }
 
 }  // namespace
+
+bool UdpPath::admits(const IpAddress& from) const {
+  return punch::may_hear(from, ground_) ||
+         (peer_key_ && punch::may_hear_beyond(from, ground_) &&
+          udp_.private_reach().hear(peer_key_->view(), from, now()));
+}
+
+// A private address may also be one of a network behind a tunnel of this machine (a VPN,
+// containers): the peer is behind the same NAT by the way that leads outside, and by no other.
+bool UdpPath::leads_outside(const IpAddress& to) const {
+  const auto server = udp_.server_in_reach(to.is_v4());
+  if (!server) return false;
+  const auto from = loop::own_address_towards(to);
+  return from && from == loop::own_address_towards(server->ip);
+}
+
+std::vector<punch::Dial> UdpPath::dials() const {
+  auto out = punch::udp_dials(theirs_->candidates, ground_);
+  std::erase_if(out, [&](const punch::Dial& one) {
+    return one.beyond && !(peer_key_ && leads_outside(one.to.ip) &&
+                           udp_.private_reach().dial(peer_key_->view(), one.to.ip, now()));
+  });
+  return out;
+}
+
+// The route leads to the peer, whatever was remembered of that.
+void UdpPath::note_found() {
+  if (const auto pair = networks()) udp_.chances().found(*pair);
+  const auto& at = core_.route().peer.ip;
+  if (peer_key_ && punch::may_hear_beyond(at, ground_))
+    udp_.private_reach().found(peer_key_->view(), at, now());
+}
 
 // Predicted ports at once, as others take them. What goes by chance, when plain probes have had the
 // time to get there and back: it costs more than all of these.

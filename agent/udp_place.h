@@ -22,6 +22,7 @@
 #include "tunnel/punch/chances.h"
 #include "tunnel/punch/lifetimes.h"
 #include "tunnel/punch/plan.h"
+#include "tunnel/punch/private_reach.h"
 #include "tunnel/stun/survey.h"
 
 namespace culvert::agent {
@@ -135,6 +136,7 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
 
   punch::Chances& chances() { return chances_; }
   punch::Lifetimes& lifetimes() { return lifetimes_; }
+  punch::PrivateReach& private_reach() { return private_reach_; }
 
   bool has(std::uint32_t path) const { return paths_.contains(path); }
   void add(std::uint32_t path, Receiver& receiver) { paths_[path] = &receiver; }
@@ -170,6 +172,7 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
   Stage stage_ = Stage::kShared;
   punch::Chances chances_{punch::kMostMappings};
   punch::Lifetimes lifetimes_;
+  punch::PrivateReach private_reach_;
   control::Allocation allocation_;  // kUnknown: not found out here
   bool of_low_ports_ = false;
   UdpSight sight_, last_;

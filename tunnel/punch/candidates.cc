@@ -55,6 +55,25 @@ bool is_neighbour(const Candidate& candidate, const Ground& ground) {
          candidate.at.port >= kFirstOrdinaryPort && is_on_own_lan(candidate.at.ip, ground);
 }
 
+bool is_private(const IpAddress& address) {
+  struct Prefix {
+    std::uint8_t first, second, mask;  // of the second octet
+  };
+  // RFC 1918, RFC 6598 (between two NATs of a carrier), RFC 4193.
+  static constexpr Prefix kFour[] = {
+      {10, 0, 0}, {172, 16, 0xf0}, {192, 168, 0xff}, {100, 64, 0xc0}};
+  const auto& octets = address.octets();
+  if (!address.is_v4()) return (octets[0] & 0xfe) == 0xfc;
+  return std::ranges::any_of(kFour, [&](const Prefix& one) {
+    return octets[0] == one.first && (octets[1] & one.mask) == one.second;
+  });
+}
+
+bool is_beyond(const IpAddress& address, const Ground& ground) {
+  return behind_the_same(ground) && is_private(address) && !is_on_own_lan(address, ground) &&
+         !is_own(address, ground) && own_is_translated(/*v4=*/true, ground);
+}
+
 // Whether connections get in is tried where the session comes from, and at the stated address of
 // the other family; of no other one it is known.
 Inbound inbound_at(const IpAddress& address, const std::optional<IpAddress>& seen,
@@ -104,8 +123,16 @@ std::optional<Dial> judge_udp(const Candidate& candidate, const Ground& ground) 
   if (!is_offerable(at.ip) || is_own(at.ip, ground)) return std::nullopt;
   if (is_peers(at.ip, ground))
     return Dial{at, /*lan=*/false, /*punch=*/true, rank_of(candidate, ground)};
-  if (!is_neighbour(candidate, ground)) return std::nullopt;
-  return Dial{at, /*lan=*/true, /*punch=*/true, kRankOfLan};
+  if (is_neighbour(candidate, ground)) return Dial{at, /*lan=*/true, /*punch=*/true, kRankOfLan};
+  if (candidate.kind != Candidate::Kind::kHost || at.port < kFirstOrdinaryPort ||
+      !is_beyond(at.ip, ground))
+    return std::nullopt;
+  return Dial{at,
+              /*lan=*/true,
+              /*punch=*/true,
+              kRankWithoutNat,
+              /*from=*/std::nullopt,
+              /*beyond=*/true};
 }
 
 // What `judge` lets through, once each; neighbours first.
@@ -114,10 +141,13 @@ std::vector<Dial> dials_of(const std::vector<Candidate>& candidates, const Groun
                            Judge judge) {
   std::vector<Dial> dials;
   if (!ground.peer_seen || !is_offerable(*ground.peer_seen)) return dials;
+  std::size_t beyond = 0;
   for (const auto& candidate : candidates) {
     const std::optional<Dial> dial = judge(candidate);
     const auto same = [&](const Dial& other) { return other.to == dial->to; };
-    if (dial && std::ranges::none_of(dials, same)) dials.push_back(*dial);
+    if (!dial || std::ranges::any_of(dials, same)) continue;
+    if (dial->beyond && beyond++ >= kMostBeyond) continue;
+    dials.push_back(*dial);
   }
   std::ranges::stable_sort(dials, [](const Dial& a, const Dial& b) { return a.rank < b.rank; });
   if (dials.size() > kMostDials) dials.resize(kMostDials);
@@ -143,6 +173,10 @@ std::vector<Dial> udp_dials(const std::vector<Candidate>& candidates, const Grou
 bool may_hear(const IpAddress& from, const Ground& ground) {
   if (!ground.peer_seen || !is_offerable(from)) return false;
   return is_peers(from, ground) || (behind_the_same(ground) && is_on_own_lan(from, ground));
+}
+
+bool may_hear_beyond(const IpAddress& from, const Ground& ground) {
+  return ground.peer_seen && is_offerable(from) && is_beyond(from, ground);
 }
 
 std::string families_of(const std::vector<Dial>& dials) {

@@ -5,7 +5,9 @@
 //   - addresses that the service sees that very peer at, or states that it receives at
 //     (any port: it harms itself alone),
 //   - private addresses inside a network of this machine's own interfaces, if both endpoints are
-//     at one and the same public address, hence behind the same NAT; ports from 1024 only.
+//     at one and the same public address, hence behind the same NAT; ports from 1024 only,
+//   - by UDP, behind the same NAT, a few private addresses of no own network: there is a NAT more
+//     on the way out of here, and the peer sits between both (PrivateReach says how often).
 // Never loopback, link-local, multicast, unspecified or broadcast addresses, never our own.
 //
 // Where neither side is let in, or that is not known of an address, both dial at the same time,
@@ -21,7 +23,8 @@
 
 namespace culvert::punch {
 
-inline constexpr std::size_t kMostDials = 8;  // of one offer
+inline constexpr std::size_t kMostDials = 8;   // of one offer
+inline constexpr std::size_t kMostBeyond = 3;  // ... among them
 
 // What is certain, whatever the peer says.
 struct Ground {
@@ -43,6 +46,7 @@ struct Dial {
   int rank = 0;        // of UDP: the smaller, the better, if several answer (fewer NATs)
   // Of a punch by IPv6: our own address that the peer dials. A machine has several.
   std::optional<IpAddress> from = std::nullopt;
+  bool beyond = false;  // private, in no own network; only if PrivateReach allows it
   bool operator==(const Dial&) const = default;
 };
 
@@ -56,6 +60,8 @@ std::vector<Dial> udp_dials(const std::vector<control::Candidate>& candidates,
                             const Ground& ground);
 // Whether genuine packets of that peer are taken from there, and answered.
 bool may_hear(const IpAddress& from, const Ground& ground);
+// ... if PrivateReach allows it, too.
+bool may_hear_beyond(const IpAddress& from, const Ground& ground);
 
 // Whether an address may be offered to others: a unicast address that is not this machine's alone.
 bool is_offerable(const IpAddress& address);

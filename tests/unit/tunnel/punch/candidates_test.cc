@@ -201,6 +201,59 @@ TEST(Candidates, OfUdpFollowTheSameRulesAndAreNeverHeardFromElsewhere) {
   EXPECT_FALSE(may_hear(ip("10.0.1.9"), neighbours));
 }
 
+// A NAT more on our way out: the peer sits in the network between it and the common one.
+TEST(Candidates, OfUdpBehindTheSameAddressMayBeInTheNetworkBeyondOurs) {
+  const auto udp = [](Kind kind, const char* at) {
+    return Candidate{kind, Candidate::Transport::kUdp, *SocketAddress::parse(at)};
+  };
+  const auto to = [&](const Candidate& one, const Ground& where) {
+    const auto found = udp_dials({one}, where);
+    return found.size() == 1 && found[0].beyond && found[0].lan;
+  };
+  const auto neighbours = ground("198.51.100.7", "198.51.100.7");
+  const char* const privates[] = {"100.64.0.9", "100.127.9.9",   "10.0.1.9", "172.16.0.1",
+                                  "172.31.9.9", "192.168.255.1", "fd00::1:9"};
+  for (const std::string one : privates) {
+    const auto at = (one.find(':') == one.npos ? one : "[" + one + "]") + ":4000";
+    EXPECT_TRUE(to(udp(Kind::kHost, at.c_str()), neighbours)) << one;
+    EXPECT_FALSE(may_hear(ip(one.c_str()), neighbours)) << one;
+    EXPECT_TRUE(may_hear_beyond(ip(one.c_str()), neighbours)) << one;
+    const auto elsewhere = ground("192.0.2.1", "198.51.100.7");
+    EXPECT_TRUE(udp_dials({udp(Kind::kHost, at.c_str())}, elsewhere).empty()) << one;
+    EXPECT_FALSE(may_hear_beyond(ip(one.c_str()), elsewhere)) << one;
+  }
+  EXPECT_TRUE(udp_dials({udp(Kind::kHost, "100.64.0.9:53")}, neighbours).empty()) << "a low port";
+  EXPECT_TRUE(udp_dials({udp(Kind::kServerReflexive, "100.64.0.9:4000")}, neighbours).empty());
+  for (const char* nobodys : {"203.0.113.9:4000", "100.128.0.1:4000", "172.32.0.1:4000",
+                              "192.169.0.1:4000", "127.64.0.3:4000", "169.254.1.1:4000"})
+    EXPECT_TRUE(udp_dials({udp(Kind::kHost, nobodys)}, neighbours).empty()) << nobodys;
+  auto alone = neighbours;
+  alone.lan_allowed = false;
+  EXPECT_TRUE(udp_dials({udp(Kind::kHost, "100.64.0.9:4000")}, alone).empty());
+  EXPECT_TRUE(dials(offer({tcp(Kind::kHost, "100.64.0.9:4000")}), neighbours).empty())
+      << "UDP only";
+}
+
+TEST(Candidates, OfTheNetworkBeyondOursAreFewAndBehindNeighbours) {
+  std::vector<Candidate> many;
+  for (int i = 1; i <= 15; ++i)
+    many.push_back({Kind::kHost, Candidate::Transport::kUdp,
+                    *SocketAddress::parse("100.64.0." + std::to_string(i) + ":4000")});
+  many.push_back({Kind::kHost, Candidate::Transport::kUdp, *SocketAddress::parse("10.0.0.9:4000")});
+  const auto found = udp_dials(many, ground("198.51.100.7", "198.51.100.7"));
+  ASSERT_EQ(found.size(), 1 + kMostBeyond);
+  EXPECT_EQ(found[0].to.to_string(), "10.0.0.9:4000");
+  EXPECT_LT(found[0].rank, found[1].rank);
+}
+
+TEST(Candidates, OfUdpWithoutATranslatorOfOursNobodyIsInANetworkBeyond) {
+  auto open = ground("10.0.0.5", "10.0.0.5");
+  EXPECT_TRUE(udp_dials({{Kind::kHost, Candidate::Transport::kUdp,
+                          *SocketAddress::parse("100.64.0.9:4000")}},
+                        open)
+                  .empty());
+}
+
 TEST(Candidates, OfUdpAtAddressesThatTheServiceStatesAreTakenAndThoseWithoutNatComeFirst) {
   const auto udp = [](Kind kind, const char* at) {
     return Candidate{kind, Candidate::Transport::kUdp, *SocketAddress::parse(at)};
