@@ -272,6 +272,10 @@ void Agent::on_network_changed() {
   if (destinations_.discovers()) destinations_.set_local(discover_local_network());
   ask_gateway();
   proxy_udp_.network_changed();
+  suspect_connections();
+}
+
+void Agent::suspect_connections() {
   udp_witness_.look();
   uplink_.network_changed();
   peers_.network_changed();

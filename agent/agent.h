@@ -163,6 +163,7 @@ class Agent final : private ShimGate::Handler,
   void on_program_connect_ended(ProgramConnect& connect) override;
   void on_network_changed() override;
   void on_port_mappings_changed() override;
+  void on_gateway_restarted() override;
   void on_timer(loop::Timer& timer) override;
 
   bool allowed(const Asker& asker) const;
@@ -184,6 +185,7 @@ class Agent final : private ShimGate::Handler,
   void publish(Protocol protocol);
   void open_direct_port();
   void ask_gateway();
+  void suspect_connections();
   void tell_place_changed();
   void learn_place();
   void learn_udp_place();

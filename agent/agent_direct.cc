@@ -126,6 +126,14 @@ void Agent::ask_gateway() {
   mapper_six_.set_network(look_at_gateway_six());
 }
 
+// A connection that is idle would notice with its next PING alone, up to two minutes later: until
+// then nobody could call us.
+void Agent::on_gateway_restarted() {
+  if (stopping_) return;
+  log::info("agent", {{"event", "gateway-restarted"}});
+  suspect_connections();
+}
+
 void Agent::on_port_mappings_changed() {
   if (stopping_) return;
   std::uint16_t mapped = 0, udp_mapped = 0;

@@ -71,6 +71,9 @@ class Mapper {
   void igd_answered(const Result<IgdAnswer>& answer, TimePoint now);
 
   bool take_news() { return std::exchange(news_, false); }  // a mapping has come, changed, gone
+  // The gateway has begun anew, or has another address: connections through it may be dead. Once in
+  // kLeastPause at most.
+  bool take_restart() { return std::exchange(restarted_, false); }
   bool probing() const { return probing_since_.has_value(); }
   Presence presence(Method method) const { return speakers_[index(method)].presence; }
   const std::optional<Network>& network() const { return network_; }
@@ -132,9 +135,9 @@ class Mapper {
   std::optional<IpAddress> external_;  // as NAT-PMP says
   std::vector<Lease> leases_;
   std::optional<IgdTask> running_;
-  std::uint32_t generation_ = 0;
+  std::uint32_t generation_ = 0, checked_generation_ = 0;
   std::optional<TimePoint> check_at_, checked_at_;
-  bool check_all_ = false, news_ = false;
+  bool check_all_ = false, news_ = false, restarted_ = false;
   std::deque<Datagram> out_;
 };
 

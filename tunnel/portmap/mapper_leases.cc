@@ -49,6 +49,7 @@ void Mapper::check_now(TimePoint now) {
   check_at_.reset();
   checked_at_ = now;
   const bool all = std::exchange(check_all_, false);
+  restarted_ |= std::exchange(checked_generation_, generation_) != generation_;
   for (auto& lease : leases_)
     if (lease.step == Step::kHolding && lease.mapping &&
         (all || lease.mapping->generation != generation_))

@@ -106,6 +106,7 @@ void PortMapper::on_timer(loop::Timer& timer) {
     timer_.start(std::max(Duration::zero(), *due - loop_.now()));
   else
     timer_.stop();
+  if (core_.take_restart()) listener_.on_gateway_restarted();
   if (core_.take_news()) listener_.on_port_mappings_changed();
   if (std::exchange(probing_, core_.probing()) && !probing_) listener_.on_gateway_probed();
 }

@@ -21,7 +21,8 @@ class PortMapper final : private loop::UdpSocket::Listener,
   class Listener {
    public:
     virtual void on_port_mappings_changed() {}
-    virtual void on_gateway_probed() {}  // what it speaks is known: core().presence()
+    virtual void on_gateway_restarted() {}  // or its address has changed
+    virtual void on_gateway_probed() {}     // what it speaks is known: core().presence()
 
    protected:
     ~Listener() = default;

@@ -87,14 +87,32 @@ TEST(Mapper, ARestartOfTheGatewayIsSeenByItsClockAndAllIsAskedForAtOnce) {
     gateway.run_for(20min);
     const auto before = gateway.mapping(kTcp);
     gateway.mapper.take_news();
+    EXPECT_FALSE(gateway.mapper.take_restart());
     gateway.restart();
     gateway.announce(method);
     gateway.run_for(50ms);
+    EXPECT_TRUE(gateway.mapper.take_restart());
+    EXPECT_FALSE(gateway.mapper.take_restart());
     EXPECT_EQ(gateway.mapped.size(), 2u) << to_string(method);
     EXPECT_TRUE(gateway.mapper.take_news());  // to be tried from outside again
     EXPECT_NE(gateway.mapping(kTcp)->generation, before->generation);
     EXPECT_EQ(gateway.mapping(kTcp)->external, before->external);
   }
+}
+
+TEST(Mapper, TellsOfRestartsOnceInTenSecondsHoweverManyAreAnnounced) {
+  FakeGateway gateway;
+  begin(gateway, {Method::kPcp});
+  gateway.run_for(1min);
+  int told = 0;
+  for (int i = 0; i < 20; ++i) {  // a minute
+    gateway.restart();
+    gateway.announce(Method::kPcp);
+    gateway.run_for(3s);
+    told += gateway.mapper.take_restart() ? 1 : 0;
+  }
+  EXPECT_GE(told, 4);
+  EXPECT_LE(told, 7);
 }
 
 TEST(Mapper, ARestartThatWasMissedIsSeenWhenSomebodyAsksForACheck) {
