@@ -16,21 +16,24 @@ void DirectAnswerer::take(const control::Offer& offer,
   if (answered_at_ != TimePoint{} && now - answered_at_ < kLeastPause) return;
   answered_at_ = now;
   udp_.renew();
-  send_offer(offer.round);
   caller_token_ = offer.token;
   dialling_.clear();
   const auto stated = stated_addresses(self_, peer_, offer.statements);
-  for (const auto& dial : punch::tcp_dials(offer, place_.ground(caller_seen, stated)))
-    dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, place_.port(),
+  const auto dials = punch::tcp_dials(offer, place_.ground(caller_seen, stated));
+  auto port = punch::asks_for_web_port(offer) ? place_.web_port() : std::uint16_t{0};
+  if (port == 0) port = place_.port();
+  send_offer(offer.round, port);
+  for (const auto& dial : dials)
+    dialling_.push_back(std::make_unique<DirectDial>(self_.loop, dial, port,
                                                      static_cast<DirectDial::Listener&>(*this)));
 }
 
-void DirectAnswerer::place_changed() { send_offer(0); }
+void DirectAnswerer::place_changed() { send_offer(0, place_.port()); }
 
-void DirectAnswerer::send_offer(std::uint32_t round) {
+void DirectAnswerer::send_offer(std::uint32_t round, std::uint16_t port) {
   control::OfferToken unused;  // nobody dials back to who was called
   self_.random.fill(unused);
-  link_.send(place_.offer(round, unused, place_.port()));
+  link_.send(place_.offer(round, unused, port));
 }
 
 void DirectAnswerer::on_direct_dialled(DirectDial& dial, std::unique_ptr<loop::BytePipe> pipe) {

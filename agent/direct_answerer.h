@@ -36,7 +36,7 @@ class DirectAnswerer final : private DirectDial::Listener {
 
  private:
   void on_direct_dialled(DirectDial& dial, std::unique_ptr<loop::BytePipe> pipe) override;
-  void send_offer(std::uint32_t round);
+  void send_offer(std::uint32_t round, std::uint16_t port);
 
   const OwnEndpoint& self_;
   const OwnPlace& place_;

@@ -45,6 +45,8 @@ void DirectCaller::begin() {
 // between the same two ports.
 std::uint16_t DirectCaller::choose_port() {
   const auto usual = place_.punch_port(second_);
+  if (std::exchange(from_web_, false))
+    if (const auto web = place_.web_port(); web != 0) return web;
   if (!lost_at_ || !std::exchange(from_fresh_, !from_fresh_)) return usual;
   const auto fresh = place_.punch_port_since(*lost_at_);
   return fresh != 0 ? fresh : usual;
@@ -147,7 +149,12 @@ void DirectCaller::on_timer(loop::Timer& timer) {
   const bool answered = answered_;
   end_round();
   why_ = punch::why_not_direct(place_.inbound(), peers_inbound_, answered, tried_);
-  rest(patience_.failed());
+  // There are barriers that let nothing out but what goes to port 443, by UDP nothing at all.
+  const bool by_udp = udp_path_ != nullptr && udp_path_->up();
+  from_web_ = answered && !by_udp && !web_tried_;
+  web_tried_ = from_web_;  // in turns
+  const auto pause = from_web_ ? Duration{kLeastPause} : patience_.failed();
+  rest(pause);
 }
 
 void DirectCaller::rest(Duration pause) {

@@ -17,6 +17,7 @@
 #include "agent/own_endpoint.h"
 #include "agent/own_place.h"
 #include "agent/peer_way.h"
+#include "agent/udp_path.h"
 #include "agent/udp_place.h"
 #include "tunnel/punch/patience.h"
 #include "tunnel/session/session_link.h"
@@ -44,6 +45,7 @@ class DirectCaller final : private DirectDial::Listener,
                session::SessionLink& link, const crypto::PublicKey& peer, Listener& listener);
   ~DirectCaller();
 
+  void set_udp_path(const UdpPath* path) { udp_path_ = path; }  // of the same session; null: none
   void begin();  // a round, now, unless the session is on a direct path
   void place_changed();
   // The peer's offer. `peer_seen`: where the service sees that peer.
@@ -85,6 +87,9 @@ class DirectCaller final : private DirectDial::Listener,
   std::uint16_t own_port_ = 0;        // of this round
   std::optional<TimePoint> lost_at_;  // the path before
   bool from_fresh_ = false;           // the next round, then; in turns
+  bool web_tried_ = false;
+  bool from_web_ = false;  // the next round: at port 443, as the last one led nowhere
+  const UdpPath* udp_path_ = nullptr;
   std::uint32_t round_ = 0;
   bool offered_ = false;  // a round is on, and its token awaited
   bool answered_ = false;

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "tunnel/loop/tcp_socket.h"
+#include "tunnel/punch/candidates.h"
 
 namespace culvert::agent {
 namespace {
@@ -26,6 +27,22 @@ Result<UniqueFd> bind_shared(const SocketAddress& at) {
     return fail(from_errno(errno),
                 "cannot listen on " + at.to_string() + ": " + std::strerror(errno));
   return fd;
+}
+
+// With SO_REUSEPORT on both, a web server of our own user would lose half of its clients to us.
+bool is_free(std::uint16_t port) {
+  for (const bool v4 : {false, true}) {
+    sockaddr_storage address{};
+    const auto length =
+        SocketAddress{v4 ? IpAddress::v4(0) : IpAddress::v6({}), port}.fill(address);
+    const UniqueFd fd(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!fd && errno == EAFNOSUPPORT) continue;
+    const int on = 1;  // beside connections that were made from there
+    if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
+      return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -66,7 +83,7 @@ class DirectListener::Stranger final : private loop::BytePipe::Listener,
 };
 
 DirectListener::DirectListener(loop::Loop& loop, Listener& listener)
-    : loop_(loop), listener_(listener) {}
+    : loop_(loop), listener_(listener), web_timer_(loop, *this) {}
 
 DirectListener::~DirectListener() = default;
 
@@ -90,6 +107,16 @@ std::uint16_t DirectListener::port_since(TimePoint when) {
   return fresh_.back().listening->address().port;
 }
 
+std::uint16_t DirectListener::web_port() {
+  if (!listening_) return 0;
+  if (web_ || port() == punch::kWebPort) return punch::kWebPort;
+  if (web_at_ && loop_.now() - *web_at_ < kWebPause) return 0;
+  web_at_ = loop_.now();
+  if (!is_free(punch::kWebPort) || !listen(punch::kWebPort, web_)) return 0;
+  web_timer_.start(kWebOpen);
+  return punch::kWebPort;
+}
+
 Result<void> DirectListener::listen(std::uint16_t port, std::optional<loop::TcpListener>& at) {
   // Both families where there are two; IPv4 alone else.
   auto socket = bind_shared({IpAddress::v6({}), port});
@@ -103,6 +130,7 @@ Result<void> DirectListener::listen(std::uint16_t port, std::optional<loop::TcpL
 void DirectListener::close() {
   listening_.reset();
   second_.reset();
+  web_.reset();
   fresh_.clear();
   strangers_.clear();
 }

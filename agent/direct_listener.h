@@ -16,11 +16,15 @@
 
 namespace culvert::agent {
 
-class DirectListener final : public PunchPorts, private loop::TcpListener::Listener {
+class DirectListener final : public PunchPorts,
+                             private loop::TcpListener::Listener,
+                             private loop::Timer::Listener {
  public:
   static constexpr std::size_t kMost = 64, kMostOfOneAddress = 8;  // strangers
   static constexpr std::chrono::seconds kLimit{5};                 // for the first octets
   static constexpr std::size_t kMostFresh = 2;                     // ports of port_since()
+  // Of web_port(). Whoever starts a web server here is to find its port free, most of the time.
+  static constexpr std::chrono::seconds kWebOpen{8}, kWebPause{20};
 
   class Listener {
    public:
@@ -45,6 +49,7 @@ class DirectListener final : public PunchPorts, private loop::TcpListener::Liste
   std::uint16_t second_port() const { return second_ ? second_->address().port : 0; }
   std::uint16_t port() const { return listening_ ? listening_->address().port : 0; }
   std::uint16_t port_since(TimePoint when) override;
+  std::uint16_t web_port() override;
   void close();
 
   // Whoever shows it is answered with it (control::TryInbound).
@@ -54,12 +59,15 @@ class DirectListener final : public PunchPorts, private loop::TcpListener::Liste
   class Stranger;
   Result<void> listen(std::uint16_t port, std::optional<loop::TcpListener>& at);
   void on_accepted(UniqueFd fd, const SocketAddress& peer) override;
+  void on_timer(loop::Timer&) override { web_.reset(); }
   void sort(Stranger& stranger);
   void remove(Stranger& stranger);
 
   loop::Loop& loop_;
   Listener& listener_;
-  std::optional<loop::TcpListener> listening_, second_;
+  std::optional<loop::TcpListener> listening_, second_, web_;
+  std::optional<TimePoint> web_at_;  // the last time
+  loop::Timer web_timer_;
   struct Fresh {
     explicit Fresh(TimePoint when) : opened_at(when) {}
     TimePoint opened_at;

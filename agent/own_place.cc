@@ -125,7 +125,9 @@ control::Offer OwnPlace::offer(std::uint32_t round, const control::OfferToken& t
     const bool is_seen = one.at.ip == seen_->ip;
     const bool let_in = (is_seen && offer.inbound == control::Inbound::kOpen) ||
                         (other_ == one.at.ip && other_inbound_ == control::Inbound::kOpen);
-    if (!let_in && (is_seen || is_stated(one.at.ip))) one.at.port = punch_port;
+    // Of a port that barriers let out to, because the peer gets to no other one.
+    const bool chosen = !let_in || punch_port == punch::kWebPort;
+    if (chosen && (is_seen || is_stated(one.at.ip))) one.at.port = punch_port;
   }
   offer.statements = statements();
   offer.other_inbound = other_inbound_;

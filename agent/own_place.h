@@ -29,6 +29,9 @@ class OwnPlace {
   std::uint16_t punch_port_since(TimePoint lost) const {
     return further_ports_ == nullptr ? std::uint16_t{0} : further_ports_->port_since(lost);
   }
+  std::uint16_t web_port() const {
+    return further_ports_ == nullptr ? std::uint16_t{0} : further_ports_->web_port();
+  }
   void set_further_ports(PunchPorts* ports) { further_ports_ = ports; }
 
   const std::optional<SocketAddress>& seen() const { return seen_; }

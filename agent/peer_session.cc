@@ -204,6 +204,7 @@ void PeerSession::look_for_direct() {
   direct_->begin();
   udp_path_.emplace(self_, place_, udp_, *link_, UdpPath::Role::kCaller);
   udp_path_->set_peer_key(key_);
+  direct_->set_udp_path(&*udp_path_);
   quic_.emplace(self_, *udp_path_, *direct_, *link_);
 }
 

@@ -83,6 +83,8 @@ ip daddr != 198.51.100.0/24 drop
     "receive-only": STATEFUL.replace("ct state established", """iifname "inside" meta l4proto udp drop
     iifname "outside" meta l4proto udp accept
     ct state established"""),
+    # out to web servers alone, and no UDP
+    "web": STATEFUL.replace('iifname "inside" accept', 'iifname "inside" tcp dport { 80, 443 } accept') + MASQUERADE,
     # refuses what comes from outside, instead of being silent about it
     "refusing": STATEFUL.replace("new drop", "new reject with tcp reset").replace(
         "iifname \"outside\" ct", "iifname \"outside\" meta l4proto tcp ct") + MASQUERADE,

@@ -179,6 +179,12 @@ bool may_hear_beyond(const IpAddress& from, const Ground& ground) {
   return ground.peer_seen && is_offerable(from) && is_beyond(from, ground);
 }
 
+bool asks_for_web_port(const control::Offer& offer) {
+  return std::ranges::any_of(offer.candidates, [](const Candidate& one) {
+    return one.transport == Candidate::Transport::kTcp && one.at.port == kWebPort;
+  });
+}
+
 std::string families_of(const std::vector<Dial>& dials) {
   const auto has = [&](bool v4) {
     return std::ranges::any_of(dials, [&](const Dial& one) { return one.to.ip.is_v4() == v4; });

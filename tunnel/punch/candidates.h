@@ -26,6 +26,8 @@ namespace culvert::punch {
 inline constexpr std::size_t kMostDials = 8;   // of one offer
 inline constexpr std::size_t kMostBeyond = 3;  // ... among them
 
+inline constexpr std::uint16_t kWebPort = 443;  // some barriers let nothing else out
+
 // What is certain, whatever the peer says.
 struct Ground {
   std::optional<IpAddress> own_seen, peer_seen;  // by the service
@@ -65,6 +67,9 @@ bool may_hear_beyond(const IpAddress& from, const Ground& ground);
 
 // Whether an address may be offered to others: a unicast address that is not this machine's alone.
 bool is_offerable(const IpAddress& address);
+
+// The peer wants to be dialled at kWebPort, and from there.
+bool asks_for_web_port(const control::Offer& offer);
 
 // "IPv4 and IPv6"
 std::string families_of(const std::vector<Dial>& dials);
