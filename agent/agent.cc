@@ -289,6 +289,7 @@ void Agent::on_incoming(const control::Incoming& incoming) {
     return log::warning(
         "peer",
         {{"event", "call-ignored"}, {"caller", incoming.caller}, {"why", "too many sessions"}});
+  if (place_.enabled()) udp_.prepare();
   incoming_.push_back(std::make_unique<IncomingSession>(
       policy(), *way, incoming, static_cast<IncomingSession::Listener&>(*this)));
 }

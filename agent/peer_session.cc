@@ -137,6 +137,7 @@ void PeerSession::dial() {
   if (way == nullptr)
     return end(
         {ErrorCode::kNetworkUnreachable, "there is no session to the service: " + uplink_.why()});
+  if (place_.enabled()) udp_.prepare();
   dial_.emplace(self_.loop, *way, self_.means(), kDialLimit,
                 static_cast<carrier::CarrierDial::Listener&>(*this));
 }

@@ -69,7 +69,7 @@ void UdpPath::begin() {
   // Asking those who did not answer takes a second, in which the proxy could carry.
   const auto& last = udp_.last_sight();
   if (proxied && last.asked && !last.mapped) return on_udp_seen(UdpSight{last});
-  udp_.look(*this);
+  udp_.look_unless_fresh(*this);
 }
 
 bool UdpPath::carry(mux::StreamId stream, Bytes datagram) {
@@ -174,7 +174,7 @@ void UdpPath::take(const control::PathOffer& offer) {
   round_ = offer.round;
   if (offer.beside && core_.up()) return begin_beside();
   wanted_ = looking_ = true;
-  udp_.look(*this);
+  udp_.look_unless_fresh(*this);
 }
 
 void UdpPath::on_udp_seen(const UdpSight& sight) {
@@ -342,6 +342,7 @@ void UdpPath::look_at_state() {
     if (const auto pair = networks_of_route(); pair && silent)
       udp_.lifetimes().died(*pair, now() - Duration{path::Path::kSilence} - route_since_, now());
     fresh_.reset();
+    if (silent) udp_.distrust_sight();
     if (silent && by_proxy() && proxy_ != nullptr) proxy_->give_up("no answer comes by it");
     if (core_.ended() == Ended::kIdle)
       rest("it is not used at the moment", Duration::zero());

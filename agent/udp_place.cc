@@ -128,6 +128,7 @@ std::vector<IpAddress> UdpPlace::server_addresses() const {
 void UdpPlace::forget_sight() {
   allocation_ = {};
   last_ = {};
+  seen_at_.reset();
   of_low_ports_ = false;
   stage_ = Stage::kShared;
   further_.clear();
@@ -137,6 +138,20 @@ void UdpPlace::forget_sight() {
 void UdpPlace::look(Waiter& waiter) {
   if (std::ranges::find(waiting_, &waiter) == waiting_.end()) waiting_.push_back(&waiter);
   if (!survey_) begin();
+}
+
+bool UdpPlace::is_fresh() const {
+  return last_.mapped && last_.allocation.kind == control::Allocation::Kind::kSame && seen_at_ &&
+         self_.loop.now() - *seen_at_ < kFresh;
+}
+
+void UdpPlace::prepare() {
+  if (is_open() && has_servers() && !survey_ && !is_fresh()) begin();
+}
+
+void UdpPlace::look_unless_fresh(Waiter& waiter) {
+  if (survey_ || !is_fresh()) return look(waiter);
+  waiter.on_udp_seen(UdpSight{last_});
 }
 
 void UdpPlace::renew() {
@@ -243,6 +258,7 @@ void UdpPlace::conclude(std::uint16_t newest) {
   sight_.allocation = allocation_;
   sight_.of_low_ports = of_low_ports_;
   last_ = sight_;
+  seen_at_ = self_.loop.now();
   for (auto* const waiter : std::exchange(waiting_, {})) waiter->on_udp_seen(sight_);
 }
 

@@ -67,6 +67,7 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
     ~StunEar() = default;
   };
 
+  static constexpr std::chrono::seconds kFresh{3};
   static constexpr std::size_t kSurveyed = 6;        // sockets, each of which asks every server
   static constexpr std::size_t kSurveyedSmall = 24;  // where ports are few, to see them used twice
   // Barriers that keep a low port low (RFC 4787 REQ-3a) have few of them. Linux gives 600 to 1023.
@@ -115,6 +116,11 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
   // Where we are seen now. Behind a barrier that gives each destination another port, the first
   // time also how it gives them: kSurveyed more sockets ask.
   void look(Waiter& waiter);
+  // A call begins: a path may be looked for soon, and whoever looks then has a round trip less to
+  // wait.
+  void prepare();
+  void look_unless_fresh(Waiter& waiter);      // by one port for all, kFresh ago at most
+  void distrust_sight() { seen_at_.reset(); }  // a path was lost: the mapping may have been
   // Somebody looks for a path by TCP: what is known of our addresses is to be young enough.
   void renew();
   void forget(const Waiter& waiter);
@@ -148,6 +154,7 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
   void on_receive_failed(loop::UdpSocket&, int) override {}
   void on_batch_ended(loop::UdpSocket&) override { batch_ended(); }
   void on_timer(loop::Timer& timer) override;
+  bool is_fresh() const;
   void begin();
   void go_on();
   void ask(std::vector<stun::Survey::Question> questions);
@@ -176,6 +183,7 @@ class UdpPlace final : private loop::UdpSocket::Listener, private loop::Timer::L
   control::Allocation allocation_;  // kUnknown: not found out here
   bool of_low_ports_ = false;
   UdpSight sight_, last_;
+  std::optional<TimePoint> seen_at_;  // last_
   OpenerTtl opener_;
   loop::Timer timer_;
 };
