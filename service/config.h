@@ -55,6 +55,8 @@ struct Config {
   std::vector<SocketAddress> listen{{IpAddress::v4(0), 443}};
   std::optional<HostPort> public_address;
   bool ftp = true;  // is an FTP server to those who wait to be greeted
+  // For the data connections of pairs of files; 0: any port that is free.
+  std::uint16_t ftp_first_data_port = 0, ftp_last_data_port = 0;
   std::string state_directory = "/var/lib/culvert-service";
   log::Level log_level = log::Level::kInfo;
   std::optional<std::size_t> threads;       // none: LoopThreads::default_count()

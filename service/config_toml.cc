@@ -3,6 +3,7 @@
 
 #include "resolver/virtual_name.h"
 #include "service/config.h"
+#include "tunnel/base/text.h"
 #include "tunnel/loop/loop_thread.h"
 #include "tunnel/settings/section.h"
 
@@ -218,6 +219,18 @@ void read_limits(Section& section, Limits& limits) {
   read_seconds(section, "resume_seconds", limits.resume);
 }
 
+Result<void> read_data_ports(const std::string& text, Config& config) {
+  const auto dash = text.find('-');
+  int first = 0, last = 0;
+  if (dash == text.npos || !parse_number(text.substr(0, dash), first) ||
+      !parse_number(text.substr(dash + 1), last) || first < 1024 || last < first || last > 65535)
+    return fail(ErrorCode::kBadInput,
+                "\"" + text + "\" is no range of ports from 1024 on, such as \"30000-30999\"");
+  config.ftp_first_data_port = static_cast<std::uint16_t>(first);
+  config.ftp_last_data_port = static_cast<std::uint16_t>(last);
+  return {};
+}
+
 void read_all(Section& root, Config& config) {
   read_domain(root, config);
   read_listen(root, config);
@@ -228,6 +241,8 @@ void read_all(Section& root, Config& config) {
     return {};
   });
   root.flag("ftp", config.ftp);
+  root.text("ftp_data_ports",
+            [&](const std::string& text) { return read_data_ports(text, config); });
   root.path("state_directory", config.state_directory);
   root.log_level("log_level", config.log_level);
   root.number("threads", 0, loop::LoopThreads::kMost,

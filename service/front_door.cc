@@ -4,6 +4,7 @@
 
 #include "tunnel/base/log.h"
 #include "tunnel/loop/local_address.h"
+#include "tunnel/loop/split_pipe.h"
 #include "tunnel/loop/tcp_socket.h"
 
 namespace culvert::service {
@@ -79,17 +80,21 @@ void FrontDoor::on_accepted(UniqueFd fd, const SocketAddress& peer) {
   loop::tune_carrier(fd.get());
   auto here = loop::local_address(fd.get());
   auto& visitor = enter(std::make_unique<loop::TcpSocket>(context_.loop, std::move(fd)), peer,
-                        {nullptr, std::move(place), std::nullopt});
+                        {nullptr, std::move(place), std::nullopt, {}});
   if (!config_.ftp) return;
+  const FtpDataPort::Range ports{here.ip, config_.ftp_first_data_port, config_.ftp_last_data_port};
   const Duration silence = here.port == kFtpPort ? kSilenceAtFtpPort : kSilence;
   if (const auto& named = config_.public_address)
     if (const auto address = IpAddress::parse(named->host)) here = {*address, named->port};
-  visitor.greet_after(silence, here);
+  visitor.greet_after(silence, here, ports);
 }
 
 Visitor& FrontDoor::enter(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from,
                           Guest guest) {
-  const auto outside = guest.exchange ? Visitor::Outside::kExchange : Visitor::Outside::kNothing;
+  using Outside = Visitor::Outside;
+  const auto outside = guest.exchange         ? Outside::kExchange
+                       : !guest.files.empty() ? Outside::kFiles
+                                              : Outside::kNothing;
   guest.visitor = std::make_unique<Visitor>(context_, std::move(pipe), from, outside,
                                             static_cast<Visitor::Listener&>(*this));
   auto* const key = guest.visitor.get();
@@ -113,7 +118,7 @@ void FrontDoor::on_requests(Visitor& visitor) {
 
 void FrontDoor::on_exchange(const crypto::PublicKey& name, std::unique_ptr<loop::BytePipe> pipe,
                             const SocketAddress& from, std::unique_ptr<Strangers::Place> place) {
-  enter(std::move(pipe), from, {nullptr, std::move(place), name});
+  enter(std::move(pipe), from, {nullptr, std::move(place), name, {}});
 }
 
 void FrontDoor::on_file_asked(Visitor& visitor) { asked_files_.push_back(&visitor); }
@@ -124,14 +129,30 @@ void FrontDoor::pair_with_ftp(const Visitor& admitted) {
   const auto found = std::ranges::find_if(
       asked_files_, [&](const Visitor* one) { return one->from().ip == admitted.from().ip; });
   if (found == asked_files_.end()) return;
-  auto& guest = visitors_.at(*found);
-  (*found)->stay();
-  if (paired_ < kMostPaired) {
-    guest.place.reset();
-    guest.paired = true;
-    ++paired_;
-  }
+  let_stay(**found);
   asked_files_.erase(found);
+}
+
+void FrontDoor::let_stay(Visitor& control) {
+  auto& guest = visitors_.at(&control);
+  control.stay();
+  if (paired_ >= kMostPaired || guest.paired) return;
+  guest.place.reset();
+  guest.paired = true;
+  ++paired_;
+}
+
+// What comes out of a pair has no place of a stranger: it goes with its control connections, each
+// of which has one, until the login.
+void FrontDoor::on_half(Visitor& visitor) {
+  const auto& name = visitor.half().pair;
+  auto* const pair = ftp_pairs_.add(name, visitor, visitor.half().upward);
+  if (pair == nullptr) return visitor.leave("another file has the name of its pair");
+  visitors_.at(&visitor).files = name;
+  if (pair->down == nullptr || pair->up == nullptr) return;
+  auto pipe = std::make_unique<loop::SplitPipe>(pair->up->take_data(), pair->down->take_data());
+  pair->made = true;
+  pair->carrier = &enter(std::move(pipe), visitor.from(), {nullptr, nullptr, std::nullopt, name});
 }
 
 // One line in 10 s, however many knock.
@@ -152,6 +173,8 @@ void FrontDoor::admit(Visitor& visitor) {
   found->second.place.reset();
   if (found->second.exchange)
     exchanges_.admit(*found->second.exchange);
+  else if (const auto& files = found->second.files; !files.empty())
+    for (auto* control : ftp_pairs_.admit(files)) let_stay(*control);
   else
     pair_with_ftp(visitor);
 }
@@ -171,9 +194,11 @@ void FrontDoor::on_visitor_gone(Visitor& visitor, const std::string& why) {
   if (guest.paired) --paired_;
   guest.place.reset();
   log::debug("front-door", {{"event", "gone"}, {"from", visitor.from().to_string()}, {"why", why}});
+  auto* const orphan = guest.files.empty() ? nullptr : ftp_pairs_.forget(guest.files, visitor);
   const bool told = guest.said_hello;
   gone_.push_back(std::move(guest));
   schedule();
+  if (orphan != nullptr) orphan->leave("a control connection of its files is gone");
   if (told) listener_.on_visitor_gone(visitor);
 }
 

@@ -5,6 +5,7 @@
 
 #include "service/config.h"
 #include "service/exchange_host.h"
+#include "service/ftp_pairs.h"
 #include "service/visitor.h"
 #include "tunnel/loop/tcp_listener.h"
 #include "tunnel/restart/sockets.h"
@@ -47,6 +48,7 @@ class FrontDoor final : private loop::TcpListener::Listener,
     std::unique_ptr<Visitor> visitor;
     std::unique_ptr<Strangers::Place> place;    // until it is known
     std::optional<crypto::PublicKey> exchange;  // whose requests bring it
+    std::string files{};                        // of FTP: the pair that it is of
     bool said_hello = false;
     bool paired = false;  // speaks FTP, and its data connection is known
   };
@@ -56,12 +58,14 @@ class FrontDoor final : private loop::TcpListener::Listener,
   void on_visitor_gone(Visitor& visitor, const std::string& why) override;
   void on_requests(Visitor& visitor) override;
   void on_file_asked(Visitor& visitor) override;
+  void on_half(Visitor& visitor) override;
   std::unique_ptr<Strangers::Place> place_for(const SocketAddress& peer) override;
   void on_exchange(const crypto::PublicKey& name, std::unique_ptr<loop::BytePipe> pipe,
                    const SocketAddress& from, std::unique_ptr<Strangers::Place> place) override;
   void run_deferred() override;
   Visitor& enter(std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from, Guest guest);
   void pair_with_ftp(const Visitor& admitted);
+  void let_stay(Visitor& control);
   void log_refused(const SocketAddress& peer, const char* why);
 
   Visitor::Context context_;
@@ -72,6 +76,7 @@ class FrontDoor final : private loop::TcpListener::Listener,
   std::vector<std::unique_ptr<loop::TcpListener>> listeners_;
   std::unordered_map<Visitor*, Guest> visitors_;
   std::vector<Visitor*> asked_files_;  // of FTP, and their data connections are not known yet
+  FtpPairs ftp_pairs_;
   std::size_t paired_ = 0;
   std::vector<Guest> gone_;  // destroyed from the loop, never from inside their own calls
   TimePoint refusals_since_{};

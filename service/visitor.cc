@@ -22,7 +22,7 @@ Visitor::Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe,
     : context_(context),
       listener_(listener),
       from_{from.ip.canonical(), from.port},
-      in_exchange_(outside == Outside::kExchange),
+      outside_(outside),
       pipe_(std::move(pipe)),
       timer_(context.loop, *this),
       silence_(context.loop, *this) {
@@ -36,6 +36,7 @@ void Visitor::leave(const std::string& why) {
   state_ = State::kGone;
   timer_.stop();
   silence_.stop();
+  data_port_.reset();
   if (pipe_) {
     pipe_->set_listener(nullptr);
     pipe_->set_interest(false, false);
@@ -44,7 +45,8 @@ void Visitor::leave(const std::string& why) {
 }
 
 std::string_view Visitor::carrier() const {
-  if (in_exchange_) return "http";
+  if (outside_ == Outside::kExchange) return "http";
+  if (outside_ == Outside::kFiles) return "ftp-pair";
   if (state_ == State::kFtp) return "ftp";
   if (in_websocket_) return in_tls_ ? "websocket-tls" : "websocket";
   return in_tls_ ? "tls" : "tcp";
@@ -74,8 +76,8 @@ void Visitor::on_readable() {
 
 void Visitor::sort() {
   const auto spoken = recognise(received_);
-  if (in_exchange_ && (spoken == Spoken::kTls || spoken == Spoken::kHttp))
-    return leave("it spoke TLS or HTTP within an exchange");
+  if (outside_ != Outside::kNothing && (spoken == Spoken::kTls || spoken == Spoken::kHttp))
+    return leave("it spoke TLS or HTTP within an exchange, or within files");
   switch (spoken) {
     case Spoken::kUndecided: return;
     case Spoken::kCulvert: return greet();
@@ -157,9 +159,11 @@ void Visitor::read_web() {
   pipe_->set_interest(/*readable=*/false, /*writable=*/true);
 }
 
-void Visitor::greet_after(Duration silence, const SocketAddress& here) {
+void Visitor::greet_after(Duration silence, const SocketAddress& here,
+                          const FtpDataPort::Range& ports) {
   if (state_ != State::kSorting || !received_.empty()) return;
-  ftp_.emplace(here);
+  data_ports_ = ports;
+  ftp_.emplace(here, static_cast<FtpControl::Doors&>(*this));
   silence_.start(silence);
 }
 
@@ -177,6 +181,26 @@ void Visitor::read_ftp() {
   if (page_.size() > kMostReplies) return leave("it reads no replies");
   pipe_->set_interest(/*readable=*/true, /*writable=*/!page_.empty());
   if (!transferred && ftp_->transferring()) listener_.on_file_asked(*this);
+  offer_half();
+}
+
+std::optional<std::uint16_t> Visitor::open_data_port() {
+  data_port_.emplace(context_.loop, from_.ip, static_cast<FtpDataPort::Listener&>(*this));
+  return data_port_->open(data_ports_, context_.random);
+}
+
+void Visitor::on_data(std::unique_ptr<loop::BytePipe> data) {
+  if (state_ != State::kFtp || offered_) return;
+  data_ = std::move(data);
+  offer_half();
+}
+
+// The proxy may ask for the file before it connects, or after.
+void Visitor::offer_half() {
+  if (state_ != State::kFtp || !ftp_->half() || data_ == nullptr || offered_) return;
+  offered_ = true;
+  data_port_.reset();
+  listener_.on_half(*this);
 }
 
 void Visitor::on_writable() {

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "service/ftp_control.h"
+#include "service/ftp_data_port.h"
 #include "tunnel/carrier/layer.h"
 #include "tunnel/carrier/tls_context.h"
 #include "tunnel/loop/timer.h"
@@ -24,7 +25,9 @@ namespace culvert::service {
 
 class Visitor final : private loop::BytePipe::Listener,
                       private loop::Timer::Listener,
-                      private session::Greeter::Listener {
+                      private session::Greeter::Listener,
+                      private FtpControl::Doors,
+                      private FtpDataPort::Listener {
  public:
   // None of these may destroy the visitor: the front door does, in a later turn of the loop.
   class Listener {
@@ -34,6 +37,7 @@ class Visitor final : private loop::BytePipe::Listener,
     virtual void on_requests(Visitor& visitor) = 0;  // of exchanges: take_connection()
     // By FTP: it will be gone when its time is over, unless it is told to stay().
     virtual void on_file_asked(Visitor& visitor) = 0;
+    virtual void on_half(Visitor& visitor) = 0;  // of a pair, with its data connection: half()
     // Once, last: it is gone, in whatever state. Nobody is told before a hello but the front door.
     virtual void on_visitor_gone(Visitor& visitor, const std::string& why) = 0;
 
@@ -48,13 +52,13 @@ class Visitor final : private loop::BytePipe::Listener,
     Random& random;
     Duration limit;
   };
-  enum class Outside : std::uint8_t { kNothing, kExchange };  // what its octets come out of
+  enum class Outside : std::uint8_t { kNothing, kExchange, kFiles };  // what its octets come out of
   Visitor(const Context& context, std::unique_ptr<loop::BytePipe> pipe, const SocketAddress& from,
           Outside outside, Listener& listener);
 
   // If nothing has been said by then, it may be an FTP proxy that waits to be greeted: it is told
-  // that its data connections are to come to `here`.
-  void greet_after(Duration silence, const SocketAddress& here);
+  // that its data connections are to come to `here`, but those of pairs to `ports`.
+  void greet_after(Duration silence, const SocketAddress& here, const FtpDataPort::Range& ports);
   void stay() { timer_.stop(); }
 
   // For on_hello(), now or later.
@@ -63,6 +67,10 @@ class Visitor final : private loop::BytePipe::Listener,
   std::unique_ptr<loop::BytePipe> take_pipe() { return greeter_->take_pipe(); }
   ByteVector take_received() { return greeter_->take_received(); }
   session::DirectionKeys keys() { return greeter_->keys(); }
+
+  // For on_half().
+  const FtpControl::Half& half() const { return *ftp_->half(); }
+  std::unique_ptr<loop::BytePipe> take_data() { return std::move(data_); }
 
   // For on_requests().
   std::pair<std::unique_ptr<loop::BytePipe>, ByteVector> take_connection() {
@@ -94,6 +102,9 @@ class Visitor final : private loop::BytePipe::Listener,
                   session::ResponderHandshake::Greeting& greeting) override;
   void on_answered(session::Greeter& greeter) override;
   void on_greeting_failed(session::Greeter& greeter, const Error& why) override;
+  std::optional<std::uint16_t> open_data_port() override;
+  void on_data(std::unique_ptr<loop::BytePipe> data) override;
+  void offer_half();
   void sort();
   void unwrap_tls();
   void unwrap_websocket(std::string_view key, Bytes behind);
@@ -107,11 +118,16 @@ class Visitor final : private loop::BytePipe::Listener,
   Listener& listener_;
   SocketAddress from_;
   State state_ = State::kSorting;
-  bool in_tls_ = false, in_websocket_ = false, in_exchange_;
+  bool in_tls_ = false, in_websocket_ = false;
+  Outside outside_;
   std::unique_ptr<loop::BytePipe> pipe_;
   ByteVector received_;
   std::string page_;  // still to be written, or replies of FTP
   std::optional<FtpControl> ftp_;
+  FtpDataPort::Range data_ports_;
+  std::optional<FtpDataPort> data_port_;
+  std::unique_ptr<loop::BytePipe> data_;
+  bool offered_ = false;
   std::optional<session::Greeter> greeter_;
   loop::Timer timer_, silence_;
 };

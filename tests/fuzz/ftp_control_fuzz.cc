@@ -4,9 +4,18 @@
 
 #include "service/ftp_control.h"
 
+namespace {
+
+struct Doors final : culvert::service::FtpControl::Doors {
+  std::optional<std::uint16_t> open_data_port() override { return 40000; }
+};
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace culvert;
-  service::FtpControl control(*SocketAddress::parse("198.51.100.10:443"));
+  Doors doors;
+  service::FtpControl control(*SocketAddress::parse("198.51.100.10:443"), doors);
   auto input = std::as_bytes(std::span{data, size});
   while (!input.empty()) {
     const auto length = std::min(input.size() - 1, std::to_integer<std::size_t>(input[0]));

@@ -36,8 +36,8 @@ std::unique_ptr<Layer> make(unsigned choice, Random& random) {
           std::make_shared<FtpProxyLogin>(
               target,
               choice >= 64 ? std::optional(ProxyCredentials{"", "ann", "secret"}) : std::nullopt),
-          choice >= 128);
-    case 4: return std::make_unique<FtpRetrieve>();
+          choice >= 128, choice % 2 == 0 ? "" : "/folder");
+    case 4: return std::make_unique<FtpTransfer>("RETR /culvert");
     case 5: return Socks::associate(login);
     default:
       return std::make_unique<HttpConnect>(

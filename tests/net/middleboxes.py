@@ -74,6 +74,11 @@ class Middleboxes:
         return Middlebox(name, ["squid", "-N", "-n", name.replace("-", ""), "-f",
                                 str(folder / "squid.conf")], port)
 
+    def squid_for_ftp(self, port=3121, name="squid-ftp") -> Middlebox:
+        """Its data connections carry octets in the direction of the file alone."""
+        box = self.squid(name, port, "http_access allow all\n", f"http_port 127.0.0.1:3120\nftp_port {port}")
+        return dataclasses.replace(box, scheme="ftp")
+
     def squid_in_tls(self, address: str, port=3143) -> tuple[Middlebox, pathlib.Path]:
         """Spoken to in TLS; and the authority that its certificate for this address is of."""
         folder = self.folder("certificates")

@@ -60,7 +60,8 @@ Result<std::unique_ptr<Layer>> CarrierDial::make_layer(const WayStep& step) {
       return std::make_unique<HttpConnect>(step.target, login_to(*step.with));
     case LayerKind::kSocks: return make_socks(step);
     case LayerKind::kWebSocket: return make_websocket();
-    case LayerKind::kFtp: break;  // needs a second connection: see climb()
+    case LayerKind::kFtp:
+    case LayerKind::kFtpPair: break;  // need further connections: see climb()
   }
   return fail(ErrorCode::kBadInput, "there is no such layer");
 }
@@ -119,17 +120,25 @@ void CarrierDial::on_dialled(loop::TcpDial&, UniqueFd fd, int error) {
   climb();
 }
 
+// Each conversation takes the forms of a login one after the other, by itself.
+void CarrierDial::begin_ftp(const WayStep& step) {
+  for (auto& login : ftp_logins_)
+    if (login == nullptr)
+      login = std::make_shared<FtpProxyLogin>(step.target, way_.proxy->credentials);
+  auto& listener = static_cast<FtpDial::Listener&>(*this);
+  if (step.kind == LayerKind::kFtp)
+    ftp_.emplace(loop_, std::move(pipe_), way_.first_hop.ip, ftp_logins_[0], FtpFile{}, limit_,
+                 listener);
+  else
+    ftp_pair_.emplace(loop_, std::move(pipe_), way_.first_hop, ftp_logins_, means_.random, limit_,
+                      listener);
+}
+
 void CarrierDial::climb() {
   while (next_ < steps_.size()) {
     const auto& step = steps_[next_++];
     const auto kind = step.kind;
-    if (kind == LayerKind::kFtp) {
-      if (ftp_login_ == nullptr)
-        ftp_login_ = std::make_shared<FtpProxyLogin>(step.target, way_.proxy->credentials);
-      ftp_.emplace(loop_, std::move(pipe_), way_.first_hop.ip, ftp_login_, limit_,
-                   static_cast<FtpDial::Listener&>(*this));
-      return;
-    }
+    if (kind == LayerKind::kFtp || kind == LayerKind::kFtpPair) return begin_ftp(step);
     auto layer = make_layer(step);
     if (!layer) return failed(layer.error());
     auto stack = std::make_unique<Stack>(loop_, std::move(pipe_), *std::move(layer));

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "tunnel/carrier/ftp_dial.h"
+#include "tunnel/carrier/ftp_pair_dial.h"
 #include "tunnel/carrier/ticket_source.h"
 #include "tunnel/carrier/tls_layer.h"
 #include "tunnel/carrier/way_steps.h"
@@ -16,7 +16,6 @@
 
 namespace culvert::carrier {
 
-class FtpProxyLogin;
 class ProxyLogin;
 class ProxyTrust;
 class Stack;
@@ -51,7 +50,9 @@ class CarrierDial final : private loop::TcpDial::Listener,
   CarrierDial(loop::Loop& loop, Way way, Means means, Duration limit, Listener& listener);
   ~CarrierDial();
   const Way& way() const { return way_; }
-  bool connected() const { return pipe_ != nullptr || ftp_; }  // TCP is, while this is under way
+  bool connected() const {
+    return pipe_ != nullptr || ftp_ || ftp_pair_;
+  }  // TCP is, while this is under way
 
  private:
   void on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) override;
@@ -68,8 +69,9 @@ class CarrierDial final : private loop::TcpDial::Listener,
   std::shared_ptr<ProxyLogin> login_to(const Proxy& proxy);
   std::unique_ptr<Layer> make_websocket();
   void dial();
-  bool ask_for_ticket();           // false: none is needed
-  void go_on_with_ticket();        // the layer on top waits for it
+  bool ask_for_ticket();     // false: none is needed
+  void go_on_with_ticket();  // the layer on top waits for it
+  void begin_ftp(const WayStep& step);
   void climb();                    // to the next layer that has a conversation, or to the top
   Result<void> become_exchange();  // pipe_, which is its first lane
   void failed(const Error& why);
@@ -84,7 +86,7 @@ class CarrierDial final : private loop::TcpDial::Listener,
   std::vector<WayStep> steps_;
   std::size_t next_ = 0;  // of them
   std::map<const Proxy*, std::shared_ptr<ProxyLogin>> logins_;
-  std::shared_ptr<FtpProxyLogin> ftp_login_;
+  FtpPairDial::Logins ftp_logins_;  // the second: of the second half of a pair
   int dials_ = 0;
   ProxyLogin* ticket_for_ = nullptr;
   std::unique_ptr<TicketSource::Question> ticket_;
@@ -93,6 +95,7 @@ class CarrierDial final : private loop::TcpDial::Listener,
   loop::Timer timer_;
   std::optional<loop::TcpDial> dial_;
   std::optional<FtpDial> ftp_;
+  std::optional<FtpPairDial> ftp_pair_;
 };
 
 }  // namespace culvert::carrier

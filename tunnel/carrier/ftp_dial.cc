@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "tunnel/carrier/ftp_opening.h"
 #include "tunnel/carrier/stack.h"
 #include "tunnel/loop/forwarding_pipe.h"
 #include "tunnel/loop/tcp_socket.h"
@@ -43,10 +42,16 @@ class FtpPipe final : public loop::ForwardingPipe {
 }  // namespace
 
 FtpDial::FtpDial(loop::Loop& loop, std::unique_ptr<loop::BytePipe> control, const IpAddress& proxy,
-                 std::shared_ptr<FtpProxyLogin> known, Duration limit, Listener& listener)
-    : loop_(loop), proxy_(proxy), limit_(limit), listener_(listener), timer_(loop, *this) {
-  auto login =
-      std::make_unique<FtpLogin>(std::move(known), /*extended=*/!proxy.canonical().is_v4());
+                 std::shared_ptr<FtpProxyLogin> known, FtpFile file, Duration limit,
+                 Listener& listener)
+    : loop_(loop),
+      proxy_(proxy),
+      file_(std::move(file)),
+      limit_(limit),
+      listener_(listener),
+      timer_(loop, *this) {
+  auto login = std::make_unique<FtpLogin>(std::move(known), /*extended=*/!proxy.canonical().is_v4(),
+                                          file_.folder);
   login_ = login.get();
   control_ = std::make_unique<Stack>(loop_, std::move(control), std::move(login));
   control_->set_listener(this);
@@ -79,8 +84,8 @@ void FtpDial::on_dialled(loop::TcpDial& dial, UniqueFd fd, int error) {
                                           std::strerror(error)});
   loop::tune_carrier(fd.get());
   data_ = std::make_unique<loop::TcpSocket>(loop_, std::move(fd));
-  control_ =
-      std::make_unique<Stack>(loop_, control_->take_under(), std::make_unique<FtpRetrieve>());
+  control_ = std::make_unique<Stack>(loop_, control_->take_under(),
+                                     std::make_unique<FtpTransfer>(file_.command));
   control_->set_listener(this);
   control_->set_interest(/*readable=*/false, /*writable=*/true);
 }

@@ -1,19 +1,19 @@
 // tunnel/carrier/ftp_dial.h: from a connection to an FTP proxy to a BytePipe through it: has the
 // conversations of ftp_opening.h, makes the data connection, and keeps the control connection open
 // for as long as the pipe lives. Such a proxy carries octets in both directions on the data
-// connection of a retrieval (ftp-proxy 1.9, measured).
+// connection of a retrieval (ftp-proxy 1.9, measured); one that does not (squid's ftp_port) is for
+// ftp_pair_dial.h.
 #pragma once
 #include <memory>
 #include <optional>
 
 #include "tunnel/base/address.h"
+#include "tunnel/carrier/ftp_opening.h"
 #include "tunnel/loop/byte_pipe.h"
 #include "tunnel/loop/tcp_dial.h"
 
 namespace culvert::carrier {
 
-class FtpLogin;
-class FtpProxyLogin;
 class Stack;
 
 class FtpDial final : private loop::TcpDial::Listener,
@@ -32,7 +32,7 @@ class FtpDial final : private loop::TcpDial::Listener,
 
   // `control`: to the proxy, which is at `proxy`. `limit`: for all of it.
   FtpDial(loop::Loop& loop, std::unique_ptr<loop::BytePipe> control, const IpAddress& proxy,
-          std::shared_ptr<FtpProxyLogin> login, Duration limit, Listener& listener);
+          std::shared_ptr<FtpProxyLogin> login, FtpFile file, Duration limit, Listener& listener);
   ~FtpDial();
 
  private:
@@ -45,6 +45,7 @@ class FtpDial final : private loop::TcpDial::Listener,
 
   loop::Loop& loop_;
   IpAddress proxy_;
+  FtpFile file_;
   Duration limit_;
   Listener& listener_;
   std::unique_ptr<Stack> control_;

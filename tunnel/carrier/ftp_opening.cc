@@ -35,8 +35,8 @@ Error ended() {
 
 }  // namespace
 
-FtpLogin::FtpLogin(std::shared_ptr<FtpProxyLogin> login, bool extended)
-    : login_(std::move(login)), extended_(extended) {}
+FtpLogin::FtpLogin(std::shared_ptr<FtpProxyLogin> login, bool extended, std::string folder)
+    : login_(std::move(login)), extended_(extended), folder_(std::move(folder)) {}
 
 void FtpLogin::command(State next, const std::string& line) {
   state_ = next;
@@ -64,6 +64,14 @@ Result<void> FtpLogin::judge(const FtpReply& reply) {
     case State::kLogin: return judge_login(reply);
     case State::kType:
       if (reply.kind() != 2) return refused("TYPE I", reply);
+      if (!folder_.empty()) {
+        command(State::kFolder, "CWD " + folder_);
+        return {};
+      }
+      command(State::kPassive, extended_ ? "EPSV" : "PASV");
+      return {};
+    case State::kFolder:
+      if (reply.kind() != 2) return refused("CWD", reply);
       command(State::kPassive, extended_ ? "EPSV" : "PASV");
       return {};
     case State::kPassive: break;
@@ -115,18 +123,20 @@ Error FtpLogin::on_end() {
   return ended();
 }
 
-FtpRetrieve::FtpRetrieve() { say(as_bytes("RETR /culvert\r\n")); }
+FtpTransfer::FtpTransfer(const std::string& command) : verb_(command.substr(0, command.find(' '))) {
+  say(as_bytes(command + "\r\n"));
+}
 
-Result<std::size_t> FtpRetrieve::converse(Bytes received) {
+Result<std::size_t> FtpTransfer::converse(Bytes received) {
   std::size_t taken = 0;
   const auto reply = parse_ftp_reply(received, taken);
   if (!reply) return fail(reply.error());
   if (!*reply) return 0;
-  if ((**reply).kind() != 1) return refused("RETR", **reply);
+  if ((**reply).kind() != 1) return refused(verb_, **reply);
   finish();
   return taken;
 }
 
-Error FtpRetrieve::on_end() { return ended(); }
+Error FtpTransfer::on_end() { return ended(); }
 
 }  // namespace culvert::carrier

@@ -11,6 +11,7 @@ constexpr LayerKind kConnectTls[] = {LayerKind::kHttpConnect, LayerKind::kTls};
 constexpr LayerKind kSocks[] = {LayerKind::kSocks};
 constexpr LayerKind kSocksTls[] = {LayerKind::kSocks, LayerKind::kTls};
 constexpr LayerKind kFtp[] = {LayerKind::kFtp};
+constexpr LayerKind kFtpPair[] = {LayerKind::kFtpPair};
 constexpr LayerKind kWebSocket[] = {LayerKind::kWebSocket};
 constexpr LayerKind kTlsWebSocket[] = {LayerKind::kTls, LayerKind::kWebSocket};
 constexpr LayerKind kConnectWebSocket[] = {LayerKind::kHttpConnect, LayerKind::kWebSocket};
@@ -43,6 +44,7 @@ constexpr Recipe kRecipes[] = {
     {"connect-websocket-tls", "WebSocket over TLS by CONNECT", kConnectTlsWebSocket, 443,
      kHttpProxies},
     {"ftp", "a file of an FTP server, through an FTP proxy", kFtp, 443, kFtpProxies},
+    {"ftp-pair", "a file down and a file up, through an FTP proxy", kFtpPair, 443, kFtpProxies},
     {"http-proxy", "HTTP requests through an HTTP proxy", {}, 443, kHttpProxies, &kHttpProxyLane},
     {"connect-http-tls", "HTTP requests in TLS by CONNECT through an HTTP proxy", kConnectTls, 443,
      kHttpProxies, &kConnectHttpTlsLane},

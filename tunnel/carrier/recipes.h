@@ -9,7 +9,7 @@
 
 namespace culvert::carrier {
 
-enum class LayerKind : std::uint8_t { kTls, kHttpConnect, kSocks, kWebSocket, kFtp };
+enum class LayerKind : std::uint8_t { kTls, kHttpConnect, kSocks, kWebSocket, kFtp, kFtpPair };
 
 struct Recipe {
   std::string_view name;              // in configuration, status and logs: "direct", "tls"

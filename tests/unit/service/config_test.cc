@@ -145,6 +145,19 @@ TEST(Config, SaysWhereAValueIsWrongAndWhatItShouldBe) {
             std::string::npos);
 }
 
+TEST(Config, ReadsARangeOfPortsForDataOfFtp) {
+  const auto config = parse_config("domain = \"a.example\"\nftp_data_ports = \"1024-65535\"", "x");
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->ftp_first_data_port, 1024);
+  EXPECT_EQ(config->ftp_last_data_port, 65535);
+  for (const std::string bad :
+       {"30000", "1023-2000", "2000-1999", "1024-65536", "a-b", "1024-", ""})
+    EXPECT_NE(error_of("domain = \"a.example\"\nftp_data_ports = \"" + bad + "\"")
+                  .find("is no range of ports from 1024 on"),
+              std::string::npos)
+        << bad;
+}
+
 TEST(Config, WantsADomainAndWholeTlsPairs) {
   EXPECT_NE(error_of("").find("\"domain\" is missing; add"), std::string::npos);
   EXPECT_NE(error_of("domain = \"a.example\"\n[tls]\nkey = \"k\"").find("needs both"),

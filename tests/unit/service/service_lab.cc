@@ -159,10 +159,10 @@ session::SessionLink::Initiator TestEndpoint::initiator() const {
   return initiator;
 }
 
-void TestEndpoint::connect() {
+void TestEndpoint::connect_by(std::unique_ptr<loop::BytePipe> pipe) {
   up = false;
   down.reset();
-  link.emplace(lab_.loop(), lab_.dial(), initiator(),
+  link.emplace(lab_.loop(), std::move(pipe), initiator(),
                static_cast<session::SessionLink::Listener&>(*this));
 }
 

@@ -98,7 +98,8 @@ class TestEndpoint final : private session::SessionLink::Listener,
  public:
   TestEndpoint(ServiceLab& lab, std::string name);
   control::HelloAnswer enrol();  // with a new invitation
-  void connect();
+  void connect() { connect_by(lab_.dial()); }
+  void connect_by(std::unique_ptr<loop::BytePipe> pipe);
   void go_on(const session::LinkSnapshot& from);  // instead of connect(); the stream is still ours
   void forward(const std::string& host, std::uint16_t port, std::string_view first_bytes);
   void write(std::string_view text);  // on the forwarded stream

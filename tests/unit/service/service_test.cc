@@ -248,43 +248,6 @@ TEST_F(ServiceTest, TellsARefusedPortAsRefused) {
   EXPECT_EQ(a_.reset->code, ErrorCode::kRefused) << a_.reset->detail;
 }
 
-// An FTP proxy waits to be greeted. Its control connection stays once somebody from there logs in.
-TEST(ServiceFtp, GreetsWhoIsSilentAndStaysForADataConnectionThatHasLoggedIn) {
-  Limits limits;
-  limits.handshake = std::chrono::seconds{3};
-  ServiceLab lab({}, limits);
-  TestEndpoint endpoint(lab, "a.example.net");
-  ASSERT_EQ(endpoint.enrol().refusal, ErrorCode::kNone);
-  struct Control {
-    std::unique_ptr<loop::TcpSocket> socket;
-    std::string heard;
-    bool ended = false;
-    bool hears(std::string_view word) {
-      std::byte buffer[512];
-      const auto got = socket->read(buffer);
-      using State = loop::IoResult::State;
-      if (got.state == State::kMoved) heard += as_text(Bytes{buffer}.first(got.count));
-      ended = ended || got.state == State::kEnd || got.state == State::kFailed;
-      return heard.find(word) != heard.npos;
-    }
-  } paired, alone;
-  for (auto* one : {&paired, &alone}) {
-    one->socket = lab.dial();
-    one->socket->set_interest(true, false);
-    ASSERT_TRUE(lab.until([&] { return one->hears("220 "); }));
-    one->socket->write(as_bytes("USER a\r\nPASS b\r\nPASV\r\nRETR c\r\n"));
-    ASSERT_TRUE(lab.until([&] { return one->hears("150 "); })) << one->heard;
-    EXPECT_TRUE(one->hears("227 Entering Passive Mode (127,0,0,1,")) << one->heard;
-    if (one != &paired) break;
-    endpoint.connect();
-    ASSERT_TRUE(lab.until([&] { return endpoint.up; }));
-  }
-  ASSERT_TRUE(lab.until([&] { return alone.hears("") && alone.ended; }));
-  EXPECT_FALSE(paired.hears("") && paired.ended);
-  paired.socket->write(as_bytes("NOOP\r\nQUIT\r\n"));
-  EXPECT_TRUE(lab.until([&] { return paired.hears("221 ") && paired.ended; })) << paired.heard;
-}
-
 TEST_F(ServiceTest, SaysGoodbyeWhenItStops) {
   go_online(a_);
   lab_.stop();

@@ -40,10 +40,25 @@ TEST_P(FtpScript, AsksTheProxyForTheServiceAndForAFileOfIt) {
   ASSERT_TRUE(login.established());
   EXPECT_EQ(login.data_port(), 8 * 256 + 73);
 
-  FtpRetrieve retrieve;
+  FtpTransfer retrieve("RETR /culvert");
   EXPECT_EQ(said(retrieve), "RETR /culvert\r\n");
   ASSERT_TRUE(hear(retrieve, "150 Here it comes.\r\n"));
   EXPECT_TRUE(retrieve.established());
+}
+
+TEST_P(FtpScript, EntersTheFolderOfAPairBeforeItsFiles) {
+  FtpLogin login(nobody(), false, "/culvert-ab");
+  ASSERT_TRUE(hear(login, "220 x\r\n230 x\r\n200 x\r\n"));
+  EXPECT_TRUE(said(login).ends_with("TYPE I\r\nCWD /culvert-ab\r\n"));
+  ASSERT_TRUE(hear(login, "250 x\r\n"));
+  EXPECT_EQ(said(login), "PASV\r\n");
+  FtpTransfer put("STOR file");
+  EXPECT_EQ(said(put), "STOR file\r\n");
+  EXPECT_NE(error_after(put, "550 x\r\n").find("answered STOR with 550"), std::string::npos);
+
+  FtpLogin refused(nobody(), false, "/culvert-ab");
+  EXPECT_NE(error_after(refused, "220 x\r\n230 x\r\n200 x\r\n550 no\r\n").find("answered CWD"),
+            std::string::npos);
 }
 
 TEST_P(FtpScript, NeedsNoPasswordWhereNoneIsAskedForAndUsesEpsvByIpv6) {
@@ -73,7 +88,7 @@ TEST_P(FtpScript, SaysWhyTheProxyRefuses) {
     const auto error = error_after(login, one.answer);
     EXPECT_NE(error.find(one.part), error.npos) << error;
   }
-  FtpRetrieve retrieve;
+  FtpTransfer retrieve("RETR /culvert");
   const auto error = error_after(retrieve, "425 Cannot connect\r\n");
   EXPECT_NE(error.find("does not get to the service"), error.npos) << error;
 }
