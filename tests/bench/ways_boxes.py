@@ -65,7 +65,7 @@ ROWS = (
     Row("dante, SOCKS5", lambda make: make.dante(), "SOCKS5", "socks5", tls="socks-tls"),
     Row("dante, SOCKS4", lambda make: make.dante(name="dante-4"), "SOCKS4", "socks4", tls="socks-tls"),
     Row("ftp-proxy", lambda make: make.ftp_proxy(INSIDE)),
-    Row("squid's FTP proxy", lambda make: make.squid_for_ftp()),
+    Row("squid's FTP proxy", lambda make: make.squid_for_ftp(port=2121)),
     Row("nginx, reverse", lambda make: make.nginx(f"{SERVICE}:443"), reverse=True,
         websocket="websocket", exchange="http"),
     Row("haproxy, reverse", lambda make: make.haproxy(f"{SERVICE}:443"), reverse=True,
