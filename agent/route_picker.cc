@@ -12,6 +12,11 @@ bool said_no(const Error& why) {
   return why.code == ErrorCode::kNotPermitted || why.code == ErrorCode::kAuthentication;
 }
 
+Duration stagger_behind(const carrier::Way& way) {
+  return way.recipe->has(carrier::LayerKind::kFtp) ? RoutePicker::kStaggerOfFtp
+                                                   : RoutePicker::kStagger;
+}
+
 // Somebody took the connection: the next one was refused for the sake of this one, perhaps.
 bool was_taken(const Error& why) {
   return said_no(why) || why.code == ErrorCode::kProtocol || why.code == ErrorCode::kClosed ||
@@ -45,8 +50,9 @@ void RoutePicker::add(carrier::Way way) {
 std::optional<std::size_t> RoutePicker::next_start(TimePoint now) {
   if (winner_ || started_ == order_.size() || now < next_at_) return std::nullopt;
   if (one_at_a_time_ && any_runs()) return std::nullopt;
-  next_at_ = now + (started_ == 0 && head_start_ ? Duration{kHeadStart} : Duration{kStagger});
+  const bool alone = started_ == 0 && head_start_;
   const auto next = take_next();
+  next_at_ = now + (alone ? Duration{kHeadStart} : stagger_behind(attempts_[next].way));
   attempts_[next].state = State::kRunning;
   attempts_[next].started_at = now;
   attempts_[next].looked_at = false;

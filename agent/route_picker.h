@@ -20,6 +20,9 @@ namespace culvert::agent {
 class RoutePicker {
  public:
   static constexpr std::chrono::milliseconds kStagger{400};
+  // Whether an FTP proxy takes octets in both directions shows when the service has been silent for
+  // a second. The next form has a round trip more, so that no two hellos meet.
+  static constexpr std::chrono::milliseconds kStaggerOfFtp{100};
   static constexpr std::chrono::seconds kHeadStart{2};
   // Where a place that has answered refuses the next connection, it lets one pass at a time: that
   // way is tried again a little later, and what is silent there so long gives way.

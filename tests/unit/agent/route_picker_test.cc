@@ -31,6 +31,16 @@ TEST(RoutePicker, starts_the_second_route_400_ms_after_the_first) {
   EXPECT_EQ(picker.next_deadline(), std::nullopt);
 }
 
+TEST(RoutePicker, asks_an_ftp_proxy_in_its_second_form_soon) {
+  RoutePicker picker(
+      {way("ftp", "192.0.2.1:21"), way("ftp-pair", "192.0.2.1:21"), way("direct", "192.0.2.2:443")},
+      false, kStart);
+  EXPECT_EQ(picker.next_start(kStart), 0u);
+  EXPECT_EQ(picker.next_deadline(), kStart + milliseconds{100});
+  EXPECT_EQ(picker.next_start(kStart + milliseconds{100}), 1u);
+  EXPECT_EQ(picker.next_deadline(), kStart + milliseconds{500});
+}
+
 TEST(RoutePicker, starts_the_next_route_at_once_when_one_fails) {
   RoutePicker picker(two_routes(), true, kStart);
   EXPECT_EQ(picker.next_start(kStart), 0u);
