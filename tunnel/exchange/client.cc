@@ -80,6 +80,7 @@ std::size_t Client::lanes_to_dial() const {
 
 void Client::dialled(LaneId id, TimePoint now) {
   (void)dial_ended_beside();
+  dial_came_ = true;
   lanes_.push_back(std::make_unique<ClientLane>(id, now));
   knock_if_due(*lanes_.back(), now);
 }

@@ -161,6 +161,7 @@ class Client {
   int refusals_ = 0;                    // of further ones, in a row
   Duration lane_pause_{};
   TimePoint more_lanes_at_{}, dialling_since_{}, pumped_at_{};
+  bool dial_came_ = false;    // of those begun together
   bool posted_last_ = false;  // on the only lane
   std::uint64_t next_number_ = 1;
   std::vector<Lost> lost_;

@@ -25,12 +25,17 @@ std::size_t Client::open_lanes() const {
 }
 
 void Client::dialling() {
-  if (dialling_++ == 0) dialling_since_ = pumped_at_;
+  if (dialling_++ == 0) {
+    dialling_since_ = pumped_at_;
+    dial_came_ = false;
+  }
   if (open_lanes() != 0) ++dials_beside_;
 }
 
 std::optional<TimePoint> Client::dial_deadline() const {
-  if (dialling_ == 0 || silent_dials_ >= kFew || (open_lanes() == 0 && !few())) return std::nullopt;
+  if (dialling_ == 0 || silent_dials_ >= kFew) return std::nullopt;
+  const bool beside = open_lanes() != 0 || dials_beside_ != 0 || dial_came_;
+  if (!beside && !few()) return std::nullopt;
   return dialling_since_ + kDialPatience;
 }
 
@@ -65,12 +70,13 @@ void Client::limit_lanes(std::size_t most, TimePoint now) {
   }
 }
 
-// Dials that are silent may still end, and what they lead to is used.
+// Dials that are silent may still end, and what they lead to is used. The lane beside which they
+// were begun may be gone: nobody waits for them then, either.
 void Client::watch_dials(TimePoint now) {
   const auto due = dial_deadline();
   if (!due || now < *due) return;
   silent_dials_ += std::exchange(dialling_, 0);
-  if (const auto open = open_lanes(); open != 0) limit_lanes(open, now);
+  limit_lanes(std::max<std::size_t>(1, open_lanes()), now);
 }
 
 bool Client::dial_ended_beside() {
