@@ -12,6 +12,7 @@ int status_command(std::span<char* const> arguments);
 int netcheck_command(std::span<char* const> arguments);
 int enable_command(std::span<char* const> arguments);
 int disable_command(std::span<char* const> arguments);
+int proxy_login_command(std::span<char* const> arguments);
 // 0: carried, 1: not carried, 2: called wrongly, or no agent.
 int why_command(std::span<char* const> arguments);
 

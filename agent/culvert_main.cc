@@ -18,6 +18,7 @@ constexpr const char* kUsage =
     "  enable --user NAME     carry programs without culvert run: of a user, of a slice, all\n"
     "  disable                undo that\n"
     "  netcheck               which ways lead out of this network, and why\n"
+    "  proxy-login HOST:PORT  tell the agent who you are to a proxy that asks\n"
     "  enroll < TOKEN         make this machine an endpoint, with a token of the service\n"
     "  help [COMMAND]         show this text, or that of a command\n"
     "  version                show the version\n"
@@ -31,6 +32,7 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
   if (verb == "enable") return culvert::agent::enable_command(arguments);
   if (verb == "disable") return culvert::agent::disable_command(arguments);
   if (verb == "netcheck") return culvert::agent::netcheck_command(arguments);
+  if (verb == "proxy-login") return culvert::agent::proxy_login_command(arguments);
   if (verb == "enroll") return culvert::agent::enroll_command(arguments);
   if (verb == culvert::agent::kPromptVerb) return culvert::agent::prompt_command(arguments);
   if (verb == culvert::agent::kSuperviseVerb) return culvert::agent::supervise_command(arguments);
@@ -47,7 +49,7 @@ int dispatch(std::string_view verb, std::span<char* const> arguments) {
     char option[] = "--help";
     char* const words[] = {option};
     if (topic == "run" || topic == "status" || topic == "why" || topic == "netcheck" ||
-        topic == "enroll" || topic == "enable" || topic == "disable")
+        topic == "enroll" || topic == "proxy-login" || topic == "enable" || topic == "disable")
       return dispatch(topic, words);
     verb = topic;
   }

@@ -32,13 +32,13 @@ void skip_macro(std::string_view& text) {  // up to an empty line
   text.remove_prefix(std::min(text.find("\n\n"), text.size()));
 }
 
-carrier::ProxyCredentials credentials(const std::string& login, const std::string& password) {
+}  // namespace
+
+carrier::ProxyCredentials credentials_of(const std::string& login, const std::string& password) {
   const auto slash = login.find('\\');
   if (slash == login.npos) return {{}, login, password};
   return {login.substr(0, slash), login.substr(slash + 1), password};
 }
-
-}  // namespace
 
 std::optional<carrier::ProxyCredentials> find_in_netrc(std::string_view text,
                                                        std::string_view host) {
@@ -62,7 +62,7 @@ std::optional<carrier::ProxyCredentials> find_in_netrc(std::string_view text,
     }
   }
   if (!ours || login.empty()) return std::nullopt;
-  return credentials(login, password);
+  return credentials_of(login, password);
 }
 
 }  // namespace culvert::agent

@@ -2,40 +2,19 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
+#include "agent/unseen.h"
 #include "tunnel/base/unique_fd.h"
 
 namespace culvert::agent {
 namespace {
 
 constexpr std::size_t kMaxToken = 4096;
-
-// Off while a person types the token; back on whatever happens.
-class Unseen {
- public:
-  explicit Unseen(int terminal) : terminal_(terminal) {
-    if (::tcgetattr(terminal_, &before_) != 0) return;
-    auto silent = before_;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    changed_ = ::tcsetattr(terminal_, TCSAFLUSH, &silent) == 0;
-  }
-  ~Unseen() {
-    if (changed_) ::tcsetattr(terminal_, TCSAFLUSH, &before_);
-  }
-  Unseen(const Unseen&) = delete;
-  Unseen& operator=(const Unseen&) = delete;
-
- private:
-  int terminal_;
-  termios before_{};
-  bool changed_ = false;
-};
 
 // Mail programs break the token into lines, and what is pasted comes line by line.
 bool more_was_pasted(int fd) {

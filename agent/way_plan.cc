@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/keyring.h"
+
 namespace culvert::agent {
 namespace {
 
@@ -29,7 +31,7 @@ class Planner {
   template <class Which>
   void through_proxies(const std::string& host, Which which) {
     for (std::size_t i = 0; i < options_.proxies.size() && i < addresses_.proxies.size(); ++i) {
-      const auto& proxy = options_.proxies[i];
+      const auto proxy = with_login(options_.proxies[i]);
       for (const auto& recipe : carrier::all_recipes())
         if (wanted(recipe) && recipe.goes_through(proxy.kind) && which(recipe))
           add({&recipe, proxy, service_for(recipe, options_, host), {}, service_address_},
@@ -47,6 +49,14 @@ class Planner {
   std::vector<carrier::Way> ways;
 
  private:
+  // `trusted` stands in the last proxy of a chain, for all.
+  carrier::Proxy with_login(carrier::Proxy proxy) const {
+    if (!proxy.trusted || proxy.passing || !options_.find_login) return proxy;
+    for (auto& hop : proxy.before)
+      if (!hop.credentials) hop.credentials = options_.find_login(hop.at);
+    if (!proxy.credentials) proxy.credentials = options_.find_login(proxy.at);
+    return proxy;
+  }
   bool wanted(const carrier::Recipe& recipe) const {
     if (options_.via != "auto") return options_.via == recipe.name;
     return recipe.fixed_port != options_.service.port;  // or it would be the same as another one
@@ -76,6 +86,7 @@ WayOptions way_options(const AgentConfig& config, const HostPort& when_joined,
                        const std::string& domain) {
   WayOptions options{
       config.service.value_or(when_joined), config.via, config.tls_port, config.proxies, {}};
+  options.find_login = find_in_keyring;
   options.also_named = name_beside(options.service, when_joined, domain);
   return options;
 }

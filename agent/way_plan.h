@@ -1,6 +1,8 @@
 // agent/way_plan.h: every way to the service that configuration and addresses allow, in order of
 // preference. Policy as a value: does no I/O.
 #pragma once
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,8 @@ struct WayOptions {
   // Where `service` has a number for a host: the name that barriers which go by names are told
   // (TLS has no place for numbers, RFC 6066 section 3). Is not looked up; empty: none.
   std::string also_named{};
+  // For proxies that people have named, and whose URL names nobody; may change at any time.
+  std::function<std::optional<carrier::ProxyCredentials>(const HostPort&)> find_login{};
 };
 
 // The name that the service gave itself when this machine joined, or else its domain; empty where
