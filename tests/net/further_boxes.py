@@ -93,6 +93,15 @@ class FurtherBoxes(InspectingBoxes):
                 os.chown(folder / name, NOBODY, NOBODY)
         return Middlebox("apt-cacher", ["timeout", "-k", "1", "600", "apt-cacher-ng", "-c", str(etc)], port)
 
+    def ziproxy(self, connect: bool, port: int) -> Middlebox:
+        """Packs what passes and makes pictures worse; one process for each connection."""
+        self.need("ziproxy")
+        name = "ziproxy" if connect else "ziproxy-pages"
+        conf = self.written(name, f"AllowMethodCONNECT = {str(connect).lower()}\nConnTimeout = {TIGHT}\n"
+                            "Gzip = true\nProcessJPG = true\nProcessHTML = true\nUseContentLength = false\n")
+        return Middlebox(name, ["socat", f"TCP-LISTEN:{port},reuseaddr,fork,max-children=32",
+                                f"EXEC:ziproxy -i -c {conf}"], port)
+
     # Front ends before the service, and relays to it
 
     def tight_haproxy(self, mode: str, port: int) -> Middlebox:
