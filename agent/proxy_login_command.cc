@@ -6,10 +6,10 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
-#include <cxxopts.hpp>
 #include <memory>
 
 #include "agent/commands.h"
+#include "agent/given_text.h"
 #include "agent/keyring.h"
 #include "agent/unseen.h"
 #include "tunnel/base/unique_fd.h"
@@ -34,9 +34,8 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
   options.custom_help("[OPTION...]");
   options.positional_help("HOST:PORT");
   options.add_options()("user", "your name there; DOMAIN\\NAME for a domain of Windows",
-                        cxxopts::value<std::string>()->default_value(""),
-                        "NAME")("forget", "take it away again")("h,help", "show this text")(
-      "proxy", "", cxxopts::value<std::string>()->default_value(""));
+                        cxxopts::value<std::string>(), "NAME")("forget", "take it away again")(
+      "h,help", "show this text")("proxy", "", cxxopts::value<std::string>());
   options.parse_positional({"proxy"});
   help = options.help();
   std::vector<const char*> words{"culvert proxy-login"};
@@ -46,12 +45,12 @@ Result<Options> parse(std::span<char* const> arguments, std::string& help) {
     Options out;
     out.help = given.count("help") != 0;
     if (out.help) return out;
-    auto proxy = HostPort::parse(given["proxy"].as<std::string>());
+    auto proxy = HostPort::parse(given_text(given, "proxy"));
     if (!given.unmatched().empty() || !proxy || proxy->port == 0)
       return fail(ErrorCode::kBadInput,
                   "it needs one proxy, as in culvert proxy-login proxy.example.net:3128");
     out.proxy = *proxy;
-    out.user = given["user"].as<std::string>();
+    out.user = given_text(given, "user");
     out.forget = given.count("forget") != 0;
     return out;
   } catch (const cxxopts::exceptions::exception& error) {
