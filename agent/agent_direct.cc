@@ -37,6 +37,7 @@ void Agent::open_direct_port() {
   if (listening && direct_.port() != before)
     (void)write_state_file(port_file, std::to_string(direct_.port()) + "\n");
   if (direct_.port() != 0 && direct_.listen_second()) place_.set_second_port(direct_.second_port());
+  if (!config_.direct.port_443) direct_.never_take_web_port();
   place_.set_further_ports(&direct_);
   if (config_.direct.map_port && place_.port() != 0) {
     mapper_.want({portmap::Protocol::kTcp, place_.port()});

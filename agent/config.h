@@ -77,6 +77,7 @@ struct DirectPolicy {  // paths to other endpoints beside the relay
   std::uint16_t port = 0;  // of the listener for them; 0: the kernel chooses
   bool lan = true;         // private addresses, to peers behind the same NAT
   bool map_port = true;    // the gateway is asked to let connections in to that port
+  bool port_443 = true;    // is taken for seconds, where no other one leads out
   // At the barrier, that a search by chance may take at a time; 0: there is no such search.
   std::size_t mappings = 200;
 };

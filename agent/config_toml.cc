@@ -167,6 +167,7 @@ void read_direct(Section& section, DirectPolicy& direct) {
   section.port("port", direct.port);
   section.flag("lan", direct.lan);
   section.flag("map_port", direct.map_port);
+  section.flag("port_443", direct.port_443);
   section.number("mappings", 0, 20'000,
                  [&](std::int64_t value) { direct.mappings = static_cast<std::size_t>(value); });
 }

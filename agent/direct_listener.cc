@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include "tunnel/loop/tcp_socket.h"
 #include "tunnel/punch/candidates.h"
@@ -43,6 +44,12 @@ bool is_free(std::uint16_t port) {
       return false;
   }
   return true;
+}
+
+bool is_machine_starting() {
+  timespec since_boot{};
+  return ::clock_gettime(CLOCK_BOOTTIME, &since_boot) == 0 &&
+         since_boot.tv_sec < DirectListener::kMachineStarts.count();
 }
 
 }  // namespace
@@ -108,7 +115,7 @@ std::uint16_t DirectListener::port_since(TimePoint when) {
 }
 
 std::uint16_t DirectListener::web_port() {
-  if (!listening_) return 0;
+  if (!listening_ || !may_take_web_ || is_machine_starting()) return 0;
   if (web_ || port() == punch::kWebPort) return punch::kWebPort;
   if (web_at_ && loop_.now() - *web_at_ < kWebPause) return 0;
   web_at_ = loop_.now();

@@ -24,7 +24,8 @@ class DirectListener final : public PunchPorts,
   static constexpr std::chrono::seconds kLimit{5};                 // for the first octets
   static constexpr std::size_t kMostFresh = 2;                     // ports of port_since()
   // Of web_port(). Whoever starts a web server here is to find its port free, most of the time.
-  static constexpr std::chrono::seconds kWebOpen{8}, kWebPause{20};
+  // Not while the machine starts: a server that finds its port taken then stays down.
+  static constexpr std::chrono::seconds kWebOpen{8}, kWebPause{20}, kMachineStarts{120};
 
   class Listener {
    public:
@@ -50,6 +51,7 @@ class DirectListener final : public PunchPorts,
   std::uint16_t port() const { return listening_ ? listening_->address().port : 0; }
   std::uint16_t port_since(TimePoint when) override;
   std::uint16_t web_port() override;
+  void never_take_web_port() { may_take_web_ = false; }
   void close();
 
   // Whoever shows it is answered with it (control::TryInbound).
@@ -67,6 +69,7 @@ class DirectListener final : public PunchPorts,
   Listener& listener_;
   std::optional<loop::TcpListener> listening_, second_, web_;
   std::optional<TimePoint> web_at_;  // the last time
+  bool may_take_web_ = true;
   loop::Timer web_timer_;
   struct Fresh {
     explicit Fresh(TimePoint when) : opened_at(when) {}

@@ -63,6 +63,7 @@ deny_ports = [443]
 media_callers = ["studio.example.net", "*.tv.example.net"]
 [direct]
 mappings = 1500
+port_443 = false
 [[listen]]
 port = 22
 to = "127.0.0.1:2222"
@@ -80,6 +81,7 @@ discover = false
 )");
   ASSERT_TRUE(config) << config.error().detail;
   EXPECT_EQ(config->direct.mappings, 1500u);
+  EXPECT_FALSE(config->direct.port_443);
   EXPECT_EQ(config->state_directory, "/etc/x/state");
   EXPECT_EQ(config->control_socket, "/home/ann/agent.sock");
   EXPECT_EQ(config->pool.to_string(), "127.80.0.0/16");
