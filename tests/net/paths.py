@@ -11,6 +11,7 @@ import subprocess
 import time
 
 from lab import LabError
+from lan import join_lan
 from sites import DOMAIN, World
 
 STEADY = str(pathlib.Path(__file__).resolve().parent / "steady.py")
@@ -161,21 +162,8 @@ class Paths(World):
         return Site(name, number, kind, host, barrier, address)
 
     def _join(self, name, number, host, other: Site) -> Site:
-        """Another host in the network of that site: a second cable and a bridge at its barrier."""
         barrier, network = other.barrier, other.address.rsplit(".", 1)[0]
-        address = f"{network}.{100 + number}"
-        for command in (("link", "add", "inside-bridge", "type", "bridge"),
-                        ("link", "set", "inside", "down"), ("addr", "flush", "dev", "inside"),
-                        ("link", "set", "inside", "name", "inside-1"),
-                        ("link", "set", "inside-bridge", "name", "inside"),
-                        ("link", "set", "inside-1", "master", "inside"),
-                        ("link", "set", "inside-1", "up"),
-                        ("addr", "add", f"{network}.1/24", "dev", "inside"),
-                        ("link", "set", "inside", "up")):
-            barrier.run("ip", *command)
-        self.lab.wire(barrier, "inside-2", "0.0.0.0/0", host, "eth0", f"{address}/24")
-        barrier.run("ip", "link", "set", "inside-2", "master", "inside")
-        host.run("ip", "route", "add", "default", "via", f"{network}.1")
+        address = join_lan(self.lab, barrier, network, host, "eth0", 100 + number)
         return Site(name, number, other.kind, host, barrier, address)
 
     def status(self, site: Site) -> dict:
