@@ -118,6 +118,8 @@ void ProxyFinder::begin() {
                   proxies::DhcpInform{load_be<std::uint32_t>(&transaction[0]), network_->own,
                                       network_->own_hardware},
                   network_->gateway, static_cast<proxies::DhcpAsker::Listener&>(*this));
+    announcements_.emplace(loop_, random_, network_->own,
+                           static_cast<Announcements::Listener&>(*this));
     wpad_.emplace(dns_, "wpad", static_cast<resolver::DnsRequest::Listener&>(*this));
     name_limit_.start(kNameLimit);
   }
@@ -184,8 +186,8 @@ void ProxyFinder::go_on() {
     if (!scripts_.empty()) return go_on();
   }
   if (phase_ == Phase::kAsking && found_.empty() && sources_.ask_network && network_)
-    return probe_gateway();
-  if (!probes_.empty() || kinds_.busy()) return;
+    return probe_gateways();
+  if (!probes_.empty() || kinds_.busy() || announcements_) return;
   phase_ = Phase::kDone;
   listener_.on_finding_done();
 }
@@ -263,11 +265,38 @@ void ProxyFinder::on_pac_answer(proxies::PacRun&, Result<proxies::PacAnswer> ans
   add_named(hints);
 }
 
-void ProxyFinder::probe_gateway() {
+void ProxyFinder::on_proxy_announced(const std::string& url, const IpAddress& by) {
+  const auto who = "SLP, by " + by.to_string();
+  step(who, "names the proxy " + url);
+  add_named({{url, who, false}});
+}
+
+// Nobody is made to knock at machines of other networks, or at all of this one.
+void ProxyFinder::on_gateway_announced(const IpAddress& gateway) {
+  if (gateway == network_->gateway || gateway == network_->own ||
+      !network_->prefix.contains(gateway) || gateways_.size() == kMostGateways ||
+      std::ranges::find(gateways_, gateway) != gateways_.end())
+    return;
+  step("UPnP, by " + gateway.to_string(), "is a gateway, too");
+  gateways_.push_back(gateway);
+  if (phase_ == Phase::kProbing) probe(gateway);
+}
+
+void ProxyFinder::on_announcements_ended() {
+  announcements_.reset();
+  go_on();
+}
+
+void ProxyFinder::probe_gateways() {
   phase_ = Phase::kProbing;
+  probe(network_->gateway);
+  for (const auto& other : gateways_) probe(other);
+}
+
+void ProxyFinder::probe(const IpAddress& gateway) {
   for (const auto port : kUsualPorts)
     probes_.push_back(std::make_unique<proxies::Probe>(
-        loop_, SocketAddress{network_->gateway, port},
+        loop_, SocketAddress{gateway, port},
         proxies::probe_request(service_, /*through_proxy=*/true), kProbeLimit,
         static_cast<proxies::Probe::Listener&>(*this)));
 }
@@ -277,10 +306,13 @@ void ProxyFinder::on_heard(proxies::Probe& probe, Bytes heard, bool last, int er
       error == 0 || !heard.empty() ? proxies::judge_probe(heard, last) : proxies::Spoken::kUnknown;
   if (spoken == proxies::Spoken::kUndecided) return;
   const auto at = probe.to().to_string();
-  step("the gateway's port " + at,
+  const bool used = probe.to().ip == network_->gateway;
+  step((used ? "the gateway's port " : "another gateway's port ") + at,
        error != 0 && heard.empty() ? std::strerror(error) : std::string(to_string(spoken)));
   if (const auto scheme = scheme_of(spoken); !scheme.empty())
-    add(std::vector<proxies::Hint>{{scheme + "://" + at, "an open port of the gateway", false}});
+    add(std::vector<proxies::Hint>{
+        {scheme + "://" + at,
+         used ? "an open port of the gateway" : "an open port of another gateway", false}});
   const auto found = std::find_if(probes_.begin(), probes_.end(),
                                   [&](const auto& one) { return one.get() == &probe; });
   ended_probes_.splice(ended_probes_.end(), probes_, found);

@@ -7,9 +7,11 @@
 //   3. WPAD: DHCP option 252 (DHCPINFORM), else http://wpad/wpad.dat with "wpad" looked up through
 //   the
 //      search list; no devolution, no multicast names: anybody could answer
-//   4. what other users of this machine have set and the agent may use (user_proxies.h), their
+//   4. SLP: whoever on the link says that there is a proxy (announcements.h)
+//   5. what other users of this machine have set and the agent may use (user_proxies.h), their
 //      PAC scripts last
-//   5. if nobody named any: the usual proxy ports of the gateway, one connection each
+//   6. if nobody named any: the usual proxy ports of the gateway, one connection each, and of other
+//      gateways of the link that UPnP finds
 // Those that were named are asked what they speak if they have not led out soon (proxy_kinds.h).
 #pragma once
 #include <list>
@@ -18,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/announcements.h"
 #include "agent/desktop_asker.h"
 #include "agent/network_facts.h"
 #include "agent/proxy_kinds.h"
@@ -34,13 +37,15 @@ namespace culvert::agent {
 class ProxyFinder final : private loop::Timer::Listener,
                           private resolver::DnsRequest::Listener,
                           private proxies::DhcpAsker::Listener,
+                          private Announcements::Listener,
                           private proxies::PacRun::Listener,
                           private proxies::Probe::Listener,
                           private DesktopAsker::Listener,
                           private ProxyKinds::Listener,
                           private proxies::NameLookup {
  public:
-  static constexpr std::size_t kMost = 16;  // proxies
+  static constexpr std::size_t kMost = 16;         // proxies
+  static constexpr std::size_t kMostGateways = 2;  // beside the one that is used
   static constexpr std::chrono::milliseconds kNameLimit{1000}, kProbeLimit{1000};
 
   // One thing that was tried, for people (culvert netcheck).
@@ -83,6 +88,9 @@ class ProxyFinder final : private loop::Timer::Listener,
                    Result<std::vector<IpAddress>> addresses) override;
   void on_dhcp_answer(proxies::DhcpAsker& asker, const proxies::DhcpAnswer* answer,
                       const IpAddress& from) override;
+  void on_proxy_announced(const std::string& url, const IpAddress& by) override;
+  void on_gateway_announced(const IpAddress& gateway) override;
+  void on_announcements_ended() override;
   void on_pac_answer(proxies::PacRun& run, Result<proxies::PacAnswer> answer) override;
   void on_heard(proxies::Probe& probe, Bytes heard, bool last, int error) override;
   void on_desktop_answer(const proxies::ProxySettings& settings) override;
@@ -96,7 +104,8 @@ class ProxyFinder final : private loop::Timer::Listener,
   void go_on();
   void take(const NamedSettings& from);
   void start_script(Script script);
-  void probe_gateway();
+  void probe_gateways();
+  void probe(const IpAddress& gateway);
   void wpad_answered(bool exists, const std::string& why);
   // Gives those that are new.
   std::vector<carrier::Proxy> add(const std::vector<proxies::Hint>& hints);
@@ -118,6 +127,8 @@ class ProxyFinder final : private loop::Timer::Listener,
   bool begun_ = false, asked_users_ = false;
   loop::Timer start_, name_limit_;
   std::optional<proxies::DhcpAsker> dhcp_;
+  std::optional<Announcements> announcements_;
+  std::vector<IpAddress> gateways_;  // others than the one that is used
   std::optional<DesktopAsker> desktop_;
   std::optional<resolver::DnsRequest> wpad_, pac_name_;
   Answer* pac_answer_ = nullptr;
