@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "tunnel/loop/local_address.h"
+
 namespace culvert::agent {
 namespace {
 
@@ -39,6 +41,8 @@ std::optional<IpAddress> take_offender(int fd) {
 
 void OpenerTtl::look(const SocketAddress& server) {
   ttl_.reset();
+  const auto own = loop::own_address_towards(server.ip);
+  own_is_public_ = own && own->is_global();
   sockaddr_storage to{};
   const auto length = server.fill(to);
   for (int hops = 1; hops <= kMostHops; ++hops) {
@@ -70,7 +74,9 @@ void OpenerTtl::on_timer(loop::Timer&) {
   }
   const auto first = std::ranges::find_if(
       hops_, [](const Hop& hop) { return hop.router && hop.router->is_global(); });
-  if (first != hops_.end()) ttl_ = static_cast<int>(first - hops_.begin()) + 1;
+  if (first == hops_.end()) return;
+  const bool beyond = own_is_public_ && first + 1 != hops_.end() && (first + 1)->router;
+  ttl_ = static_cast<int>(first - hops_.begin()) + (beyond ? 2 : 1);
 }
 
 }  // namespace culvert::agent

@@ -1,7 +1,8 @@
 // agent/opener_ttl.h: how far a packet has to go to open this machine's barriers and not reach
 // those of a peer: the number of hops to the first router with a public address, asked by packets
 // that die on the way to a discovery server (ICMP time exceeded, told by IP_RECVERR, no
-// privilege).
+// privilege). Where our own address is public, that router may be our firewall, whose rules a
+// packet that dies there does not see: one hop more, if there is a router.
 //
 // Why: a router that lets packets for itself in keeps an entry for a peer's probe that comes too
 // early; the own flow then gets another port outside, and nothing is found. Nothing is known where
@@ -36,6 +37,7 @@ class OpenerTtl final : private loop::FdWatch::Listener, private loop::Timer::Li
     std::optional<IpAddress> router;
   };
   std::array<Hop, kMostHops> hops_;  // of TTL 1, 2 ...
+  bool own_is_public_ = false;
   std::optional<int> ttl_;
   loop::Timer timer_;
 };
