@@ -6,8 +6,9 @@
     datagrams.py once HOST PORT TEXT   sends one datagram and ends at once
     datagrams.py mirror HOST PORT   asks ?who from the same port on all addresses, as SIP does, twice
     datagrams.py sink PORT          prints what comes
-    datagrams.py voice HOST PORT SECONDS   50 numbered datagrams a second; prints lost, and the longest
-                                    time that one was on its way and back, in milliseconds
+    datagrams.py voice HOST PORT SECONDS   50 numbered datagrams a second; prints lost, the longest time
+                                    that one was on its way and back, in milliseconds, and how many
+                                    came behind one that was sent later
 """
 import socket
 import sys
@@ -61,7 +62,7 @@ def sink(port):
 def voice(host, port, seconds):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect((host, port))
-    begun, sent, back, longest = time.monotonic(), 0, set(), 0.0
+    begun, sent, back, newest, overtaken, longest = time.monotonic(), 0, set(), -1, 0, 0.0
     while (now := time.monotonic()) < begun + seconds + 1:
         due = begun + sent * 0.02
         if sent < seconds * 50 and now >= due:
@@ -72,10 +73,12 @@ def voice(host, port, seconds):
         try:
             number, at = sock.recv(2000).split()
             back.add(int(number))
+            overtaken += int(number) < newest
+            newest = max(newest, int(number))
             longest = max(longest, time.monotonic() - float(at))
         except TimeoutError:
             pass
-    print(f"lost {sent - len(back)} longest {longest * 1000:.0f}", flush=True)
+    print(f"lost {sent - len(back)} longest {longest * 1000:.0f} overtaken {overtaken}", flush=True)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def result_of(process) -> tuple[int, int, str]:
     """Lost, and the longest time there and back in milliseconds; -1: it failed."""
     text = process.communicate()[0]
     words = text.split()
-    if len(words) != 4 or words[0] != "lost":
+    if len(words) != 6 or words[0] != "lost":
         return -1, -1, text
     return int(words[1]), int(words[3]), text
 
