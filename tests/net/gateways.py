@@ -75,6 +75,7 @@ class Gateways(Paths):
         udp = pathlib.Path(f"/proc/{site.barrier.pid}/net/udp")
         port = ":076C" if site.kind in UPNP_ALONE else ":14E7"  # 1900, 5351
         wait(lambda: port in udp.read_text(), f"miniupnpd of {site.name}", daemon)
+        site.started_at = time.monotonic()
         return daemon
 
     @staticmethod
