@@ -55,18 +55,9 @@ bool is_neighbour(const Candidate& candidate, const Ground& ground) {
          candidate.at.port >= kFirstOrdinaryPort && is_on_own_lan(candidate.at.ip, ground);
 }
 
+// Of what is_offerable() lets through.
 bool is_private(const IpAddress& address) {
-  struct Prefix {
-    std::uint8_t first, second, mask;  // of the second octet
-  };
-  // RFC 1918, RFC 6598 (between two NATs of a carrier), RFC 4193.
-  static constexpr Prefix kFour[] = {
-      {10, 0, 0}, {172, 16, 0xf0}, {192, 168, 0xff}, {100, 64, 0xc0}};
-  const auto& octets = address.octets();
-  if (!address.is_v4()) return (octets[0] & 0xfe) == 0xfc;
-  return std::ranges::any_of(kFour, [&](const Prefix& one) {
-    return octets[0] == one.first && (octets[1] & one.mask) == one.second;
-  });
+  return address.is_v4() ? !address.is_global() : (address.octets()[0] & 0xfe) == 0xfc;  // RFC 4193
 }
 
 bool is_beyond(const IpAddress& address, const Ground& ground) {
