@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+from exchanges import receive
+
 source, host, port, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 try:
     connection = socket.create_connection((host, port), timeout=10, source_address=(source, 0))
@@ -17,20 +19,10 @@ connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 answers, arrived = [], []
 
 
-def read_exactly(length):
-    got = b""
-    while len(got) < length:
-        more = connection.recv(length - len(got))
-        if not more:
-            raise EOFError
-        got += more
-    return got
-
-
 def read():
     try:
         while len(answers) < count:
-            packet = read_exactly(struct.unpack("!H", read_exactly(2))[0])
+            packet = receive(connection, struct.unpack("!H", receive(connection, 2))[0])
             answers.append(struct.unpack("!H", packet[2:4])[0])  # RTP's sequence number
             arrived.append(time.monotonic())
             if len(arrived) == 1:
