@@ -20,7 +20,7 @@ class ConferenceTest : public testing::TestWithParam<std::size_t> {
   void say(Asker& speaker, const std::string& text, Asker& listener) {
     ASSERT_TRUE(lab_.until([&] {
       speaker.send(text);
-      return !listener.answers.empty() && listener.answers.back() == text;
+      return !listener.heard.empty() && listener.heard.back() == text;
     })) << text;
   }
   ErrorCode refusal_of(Asker& asker) {
@@ -52,8 +52,8 @@ TEST_P(ConferenceTest, WhatOneSaysAllOthersHear) {
   say(first, "again", third);
   say(second, "answer", first);
   say(third, "from the same machine", second);
-  EXPECT_EQ(std::ranges::count(first.answers, "hello"), 0) << "nobody hears himself";
-  EXPECT_EQ(std::ranges::count(second.answers, "answer"), 0);
+  EXPECT_EQ(std::ranges::count(first.heard, "hello"), 0) << "nobody hears himself";
+  EXPECT_EQ(std::ranges::count(second.heard, "answer"), 0);
 }
 
 TEST_P(ConferenceTest, PortsAreConferencesOfTheirOwn) {
@@ -61,7 +61,7 @@ TEST_P(ConferenceTest, PortsAreConferencesOfTheirOwn) {
   picture.send("here");
   other_sound.send("here");
   say(sound, "hello", other_sound);
-  EXPECT_TRUE(picture.answers.empty());
+  EXPECT_TRUE(picture.heard.empty());
 }
 
 TEST_P(ConferenceTest, WhoLeavesMakesRoomAndIsNotMissed) {

@@ -38,8 +38,8 @@ TEST_F(GatewayTest, ANumberLeadsThere) {
   Asker phone(caller_, "4989123456.example.net", host_.port);
   EXPECT_EQ(heard_by_gateway(phone), "INVITE");
   host_.answer("100 Trying");
-  ASSERT_TRUE(lab_.until([&] { return !phone.answers.empty(); }));
-  EXPECT_EQ(phone.answers[0], "100 Trying");
+  ASSERT_TRUE(lab_.until([&] { return !phone.heard.empty(); }));
+  EXPECT_EQ(phone.heard[0], "100 Trying");
 }
 
 TEST_F(GatewayTest, TheNarrowerPatternWinsAndItsPortIsTaken) {

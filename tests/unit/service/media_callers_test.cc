@@ -50,36 +50,17 @@ class Host {
   std::string all_;
 };
 
-class Program final : public session::SessionLink::StreamHandler {
+class Program final : public DatagramProgram {
  public:
   Program(TestEndpoint& endpoint, mux::StreamId stream, Target called)
-      : target(std::move(called)), link_(*endpoint.link), stream_(stream) {
-    link_.attach(stream_, *this);
+      : DatagramProgram(endpoint, stream), target(std::move(called)) {
     link_.accept(stream_);
-  }
-  void send(std::string_view text) {
-    link_.send_datagram(stream_, as_bytes(text));
-    link_.schedule();
   }
   void leave() {
     link_.refuse(stream_, ErrorCode::kRefused, "the program has gone");
     link_.schedule();
   }
   Target target;
-  std::vector<std::string> heard;
-  std::optional<Error> reset;
-
- private:
-  void on_stream_accepted() override {}
-  void on_stream_readable() override {}
-  void on_stream_writable() override {}
-  void on_stream_datagrams(std::span<const mux::ArrivedDatagram> datagrams) override {
-    for (const auto& one : datagrams) heard.emplace_back(as_text(one.data));
-  }
-  void on_stream_reset(const Error& why) override { reset = why; }
-
-  session::SessionLink& link_;
-  mux::StreamId stream_;
 };
 
 class MediaCallersTest : public testing::TestWithParam<std::size_t> {

@@ -75,10 +75,10 @@ TEST_F(MediaTest, EachDatagramIsAFrameThereAndEachFrameADatagramHere) {
   asker.send("rtcp!");
   ASSERT_TRUE(lab_.until([&] { return host_.heard() == "\0\3rtp\0\5rtcp!"s; })) << host_.heard();
   host_.say("\0\4one!\0\0\0\2"s);
-  ASSERT_TRUE(lab_.until([&] { return asker.answers.size() == 1; }));
+  ASSERT_TRUE(lab_.until([&] { return asker.heard.size() == 1; }));
   host_.say("2\x7f"s);
-  ASSERT_TRUE(lab_.until([&] { return asker.answers.size() == 2; }));
-  EXPECT_EQ(asker.answers, (std::vector<std::string>{"one!", "2\x7f"}));
+  ASSERT_TRUE(lab_.until([&] { return asker.heard.size() == 2; }));
+  EXPECT_EQ(asker.heard, (std::vector<std::string>{"one!", "2\x7f"}));
 }
 
 TEST_F(MediaTest, ANumberOfAGatewayThatTakesMediaByTcpLeadsThere) {

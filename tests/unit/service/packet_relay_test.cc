@@ -1,45 +1,29 @@
 // Two endpoints that hear each other's packets by way of the service.
-#include "service_lab.h"
+#include "datagram_program.h"
 
 namespace culvert::service {
 namespace {
 
 using control::RelayedBy;
 
-class Party final : public session::SessionLink::StreamHandler {
+class Party final : public DatagramProgram {
  public:
   Party(TestEndpoint& endpoint, const std::string& token)
-      : link_(*endpoint.link),
-        stream_(*link_.open({control::Target::Kind::kRelay, token, 1}, *this)) {}
-  void send(std::string_view text) {
-    link_.send_datagram(stream_, as_bytes(text));
-    link_.schedule();
-  }
+      : DatagramProgram(endpoint, {control::Target::Kind::kRelay, token, 1}) {}
   void write(std::string_view text) {
     link_.streams().write(stream_, as_bytes(text));
     link_.schedule();
   }
   void leave() { link_.refuse(stream_, ErrorCode::kClosed, ""); }
-  std::vector<std::string> heard;
   RelayedBy other = RelayedBy::kNobody;
-  std::optional<Error> reset;
 
  private:
-  void on_stream_accepted() override {}
   void on_stream_readable() override {
     const auto news = link_.streams().readable(stream_);
     if (news.empty()) return;
     other = control::to_relayed_by(news.back());
     link_.streams().consumed(stream_, news.size());
   }
-  void on_stream_writable() override {}
-  void on_stream_datagrams(std::span<const mux::ArrivedDatagram> datagrams) override {
-    for (const auto& one : datagrams) heard.emplace_back(as_text(one.data));
-  }
-  void on_stream_reset(const Error& why) override { reset = why; }
-
-  session::SessionLink& link_;
-  mux::StreamId stream_;
 };
 
 class PacketRelayTest : public testing::TestWithParam<std::size_t> {

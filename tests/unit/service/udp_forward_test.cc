@@ -26,8 +26,8 @@ TEST_F(UdpForwardTest, CarriesDatagramsBothWays) {
   asker.send("question");
   EXPECT_EQ(next(host), "question");
   host.answer("answer");
-  ASSERT_TRUE(lab_.until([&] { return !asker.answers.empty(); }));
-  EXPECT_EQ(asker.answers[0], "answer");
+  ASSERT_TRUE(lab_.until([&] { return !asker.heard.empty(); }));
+  EXPECT_EQ(asker.heard[0], "answer");
 }
 
 TEST_F(UdpForwardTest, OnlyTheOneThatWasAskedIsHeard) {
@@ -37,8 +37,8 @@ TEST_F(UdpForwardTest, OnlyTheOneThatWasAskedIsHeard) {
   next(host);
   host.send_from(stranger.fd.get(), "reflected");
   host.answer("answer");
-  ASSERT_TRUE(lab_.until([&] { return !asker.answers.empty(); }));
-  EXPECT_EQ(asker.answers, std::vector<std::string>{"answer"});
+  ASSERT_TRUE(lab_.until([&] { return !asker.heard.empty(); }));
+  EXPECT_EQ(asker.heard, std::vector<std::string>{"answer"});
 }
 
 TEST_F(UdpForwardTest, GoesNowhereThatConnectionsDoNotGo) {

@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "service_lab.h"
+#include "datagram_program.h"
 
 namespace culvert::service {
 
@@ -35,33 +35,14 @@ struct OrdinaryHost {
   sockaddr_in last{};
 };
 
-class Asker final : public session::SessionLink::StreamHandler {
+class Asker final : public DatagramProgram {
  public:
   Asker(TestEndpoint& endpoint, const std::string& host, std::uint16_t port)
-      : link_(*endpoint.link),
-        stream_(*link_.open({control::Target::Kind::kForwardUdp, host, port}, *this)) {}
-  void send(std::string_view text) {
-    link_.send_datagram(stream_, as_bytes(text));
-    link_.schedule();
-  }
+      : DatagramProgram(endpoint, {control::Target::Kind::kForwardUdp, host, port}) {}
   void leave() {
     link_.refuse(stream_, ErrorCode::kClosed, "the program has closed its socket");
     link_.schedule();
   }
-  std::vector<std::string> answers;
-  std::optional<Error> reset;
-
- private:
-  void on_stream_accepted() override {}
-  void on_stream_readable() override {}
-  void on_stream_writable() override {}
-  void on_stream_datagrams(std::span<const mux::ArrivedDatagram> datagrams) override {
-    for (const auto& one : datagrams) answers.emplace_back(as_text(one.data));
-  }
-  void on_stream_reset(const Error& why) override { reset = why; }
-
-  session::SessionLink& link_;
-  mux::StreamId stream_;
 };
 
 }  // namespace culvert::service
